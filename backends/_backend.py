@@ -1,0 +1,225 @@
+"""Backends as data: what a framework offers, and a framework on one of its devices.
+
+Every framework module (``numpy.py``, ``cupy.py``, ``torch.py``, ``jax.py``, ``strict.py``) holds
+one `Framework`: a record of its devices and of the few operations that the Array API standard
+leaves out, which are placing a host array on a device, bringing one back, and waiting for the
+device. A `Backend` is a framework and one of its devices; `_selection.py` chooses one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = Any
+"""An array of whichever framework the backend stands for."""
+
+DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "float32", "float64")
+"""The dtypes that spikes, labels, images and weights come in."""
+
+
+@dataclass(frozen=True)
+class Framework:
+    """What one framework module knows, as data.
+
+    Attributes
+    ----------
+    name : str
+        Name in `select` and in messages, for example ``"torch"``.
+    version : str
+        Version of the installed framework.
+    xp : module
+        Its Array API namespace.
+    default_dtype : str
+        Floating-point dtype used unless one is asked for.
+    survey : callable
+        ``survey()`` gives ``{device: reason}`` for every device it has or might have had; the
+        reason says why the device is missing and is empty for one that is present.
+    missing_dtypes : callable
+        ``missing_dtypes(device)`` gives ``{dtype: reason}`` for the members of `DTYPES` the device
+        cannot hold.
+    native_device : callable
+        ``native_device(device)`` gives the object that functions of `xp` take as ``device=``.
+    place : callable
+        ``place(host, device)`` puts a NumPy array that nobody else refers to on the device.
+    to_numpy : callable
+        ``to_numpy(array)`` gives a NumPy array with the same values, a copy only where it must be.
+    synchronise : callable
+        ``synchronise(device, arrays)`` waits until the device has finished computing.
+    """
+
+    name: str
+    version: str
+    xp: ModuleType
+    default_dtype: str
+    survey: Callable[[], Mapping[str, str]]
+    missing_dtypes: Callable[[str], Mapping[str, str]]
+    native_device: Callable[[str], Any]
+    place: Callable[[NDArray[Any], str], Array]
+    to_numpy: Callable[[Array], NDArray[Any]]
+    synchronise: Callable[[str, tuple[Array, ...]], None]
+
+
+@dataclass(frozen=True, repr=False)
+class Backend:
+    """One framework on one of its devices; made by `select` and `available`.
+
+    Attributes
+    ----------
+    framework : Framework
+        The framework's record.
+    device : str
+        The device's name in that framework: ``"cpu"``, ``"cuda:0"``, ``"mps"``.
+    """
+
+    framework: Framework
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.device}"
+
+    def __repr__(self) -> str:
+        return f"Backend('{self}')"
+
+    @property
+    def name(self) -> str:
+        """Name of the framework."""
+        return self.framework.name
+
+    @property
+    def version(self) -> str:
+        """Version of the framework."""
+        return self.framework.version
+
+    @property
+    def xp(self) -> ModuleType:
+        """The framework's Array API namespace."""
+        return self.framework.xp
+
+    @property
+    def native_device(self) -> Any:
+        """The device as an object that functions of `xp` take as ``device=``."""
+        return self.framework.native_device(self.device)
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """Names of the dtypes that the device can hold now."""
+        missing = self.framework.missing_dtypes(self.device)
+        return tuple(name for name in DTYPES if name not in missing)
+
+    @property
+    def default_dtype_name(self) -> str:
+        """Name of `default_dtype`: the framework's, or float32 where the device lacks that."""
+        name = self.framework.default_dtype
+        return name if name in self.dtypes else "float32"
+
+    @property
+    def default_dtype(self) -> Any:
+        """The floating-point dtype to use unless one is asked for, as an object of `xp`."""
+        return self.dtype(self.default_dtype_name)
+
+    def dtype(self, dtype: Any) -> Any:
+        """Give a dtype as an object of `xp`, checked against what the device can hold.
+
+        Parameters
+        ----------
+        dtype : str or dtype
+            A name such as ``"float64"``, a NumPy dtype or one of the framework's own.
+
+        Raises
+        ------
+        ValueError
+            If the device cannot hold the dtype.
+        """
+        name = _dtype_name(dtype)
+        reason = self.framework.missing_dtypes(self.device).get(name, "")
+        if name not in DTYPES or reason:
+            raise ValueError(
+                f"dtype must be one that {self} can hold ({', '.join(self.dtypes)}), got {name!r}"
+                + (f": {reason}" if reason else "")
+            )
+        return getattr(self.xp, name)
+
+    def from_numpy(self, array: NDArray[Any], dtype: Any = None) -> Array:
+        """Copy a NumPy array to the device.
+
+        Parameters
+        ----------
+        array : numpy.ndarray
+            Real numbers or booleans, of any shape.
+        dtype : str or dtype, optional
+            The dtype wanted, for example `default_dtype`. Unless given, the array keeps its own
+            (JAX holds int64 as int32 unless its 64-bit types are enabled; nothing else changes).
+
+        Returns
+        -------
+        array
+            An array of `xp` on `device` that shares no memory with the argument.
+
+        Raises
+        ------
+        TypeError
+            If the array holds anything but real numbers and booleans.
+        ValueError
+            If the device cannot hold the dtype, or an integer does not fit JAX's int32.
+        """
+        host = np.asarray(array)
+        if host.dtype.kind not in "biuf":
+            raise TypeError(f"array must hold real numbers or booleans, got dtype {host.dtype}")
+        name = _dtype_name(host.dtype if dtype is None else dtype)
+        if dtype is not None or host.dtype.kind == "f":
+            self.dtype(name)
+        return self.framework.place(np.array(host, dtype=name, order="C"), self.device)
+
+    def to_numpy(self, array: Array) -> NDArray[Any]:
+        """Bring an array of this framework to the host.
+
+        The result may share memory with the argument, or be read-only: copy it before writing to
+        it. A torch tensor is detached from its graph.
+        """
+        return self.framework.to_numpy(array)
+
+    def synchronise(self, *arrays: Array) -> None:
+        """Wait until the device has finished computing.
+
+        JAX has no such wait: there it waits for the given arrays or, given none, for every array
+        still referred to. Without this call, a timing of a GPU or of JAX measures how fast work is
+        queued.
+        """
+        self.framework.synchronise(self.device, arrays)
+
+
+def devices_of(kind: str, names: Callable[[], Iterable[str]]) -> dict[str, str]:
+    """Survey one kind of device without ever failing; the building block of `Framework.survey`.
+
+    Parameters
+    ----------
+    kind : str
+        What to call the device where there is none, for example ``"cuda"``.
+    names : callable
+        Gives the names of the devices that are present; it may raise.
+    """
+    try:
+        found = list(names())
+    except Exception as error:  # noqa: BLE001 - a survey reports, it never fails
+        return {kind: explain(error)}
+    return dict.fromkeys(found, "") or {kind: f"no {kind} device found"}
+
+
+def explain(error: Exception) -> str:
+    """An exception as one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _dtype_name(dtype: Any) -> str:
+    """Name of a dtype of any framework."""
+    try:
+        return str(np.dtype(dtype).name)
+    except TypeError:  # torch and array-api-strict have dtypes of their own: "torch.float32"
+        return str(dtype).rpartition(".")[2]

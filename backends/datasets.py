@@ -1,0 +1,285 @@
+"""Labelled feature vectors: scikit-learn's digits, folders in MNIST's IDX format, and hold-out.
+
+Everything here runs on the host in NumPy, so that every backend sees the same numbers.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Dataset", "hold_out", "load_digits", "load_idx_folder", "read_idx"]
+
+PathLike = str | os.PathLike[str]
+
+IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+"""Element types by the third byte of an IDX file's magic number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Patterns with one class each.
+
+    Attributes
+    ----------
+    name : str
+        For messages.
+    features : array, shape (B, F)
+        Feature values, float64.
+    labels : array, shape (B,)
+        Class of each pattern, int64, from 0.
+    value_range : tuple of float
+        Smallest and largest value a feature can take, whether or not it does.
+    image_shape : tuple of int, or None
+        Rows and columns of a pattern that is an image.
+    test_from : int or None
+        Where the data come with a test set of their own, the index of its first pattern.
+    """
+
+    name: str
+    features: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    value_range: tuple[float, float]
+    image_shape: tuple[int, ...] | None = None
+    test_from: int | None = None
+
+    def __len__(self) -> int:
+        return self.labels.shape[0]
+
+    @property
+    def n_classes(self) -> int:
+        """One more than the largest label."""
+        return int(self.labels.max()) + 1
+
+    @property
+    def fingerprint(self) -> str:
+        """Short text that changes with the data: numbers of patterns and features, a checksum."""
+        checksum = zlib.crc32(np.ascontiguousarray(self.features).data)
+        checksum = zlib.crc32(np.ascontiguousarray(self.labels).data, checksum)
+        return f"{len(self)}x{self.features.shape[1]}-{checksum:08x}"
+
+
+def load_digits() -> Dataset:
+    """Return the 1,797 handwritten digits, 8 x 8 pixels, that come with scikit-learn.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits as read
+    except ImportError as error:
+        raise ImportError(
+            "the digits come with scikit-learn, which is not installed: "
+            "pip install 'tempotron-core[train]'"
+        ) from error
+    features, labels = read(return_X_y=True)
+    return Dataset(
+        "scikit-learn digits",
+        np.asarray(features, dtype=np.float64),
+        np.asarray(labels, dtype=np.int64),
+        value_range=(0.0, 16.0),
+        image_shape=(8, 8),
+    )
+
+
+def load_idx_folder(folder: PathLike) -> Dataset:
+    """Read labelled images from a folder in the layout of MNIST.
+
+    It must hold ``train-images-idx3-ubyte`` and ``train-labels-idx1-ubyte``, and may hold a test
+    set, ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``; each gzipped (``.gz``) or not.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    Dataset
+        The training set, followed by the test set where there is one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder, or a file it must hold, is missing.
+    ValueError
+        If a file is damaged, or the files do not fit each other.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"data must be a folder of IDX files, got {str(folder)!r}: no such")
+    images, labels = _read_pair(folder, "train")
+    test_from = None
+    if any(_find(folder, f"t10k-{kind}") for kind in ("images-idx3", "labels-idx1")):
+        test_from = len(labels)
+        test_images, test_labels = _read_pair(folder, "t10k")
+        if test_images.shape[1:] != images.shape[1:]:
+            raise ValueError(
+                f"the images of {str(folder)!r} must have one size, got "
+                f"{_size(images.shape[1:])} for training and {_size(test_images.shape[1:])} for test"
+            )
+        images = np.concatenate([images, test_images])
+        labels = np.concatenate([labels, test_labels])
+    return Dataset(
+        "IDX images",
+        images.reshape(len(images), -1).astype(np.float64),
+        labels.astype(np.int64),
+        value_range=(0.0, 255.0),
+        image_shape=images.shape[1:],
+        test_from=test_from,
+    )
+
+
+def read_idx(path: PathLike) -> NDArray[Any]:
+    """Read one array in IDX format, gzipped or not (judged by content, not by name).
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    array
+        Of the shape and element type the file states.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged or not in IDX format; the message names it and what is wrong.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as raw:
+            zipped = raw.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rb") if zipped else path.open("rb") as file:
+            magic = file.read(4)
+            if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in IDX_TYPES or not magic[3]:
+                raise ValueError(
+                    f"{str(path)!r} must start with the magic number of an IDX file, "
+                    f"such as 00000803 or 00000801, got {magic.hex() or 'an empty file'}"
+                )
+            header = file.read(4 * magic[3])
+            if len(header) < 4 * magic[3]:
+                raise ValueError(
+                    f"{str(path)!r} must state {magic[3]} sizes (magic number {magic.hex()}), "
+                    f"got only {len(header)} bytes of them"
+                )
+            shape = tuple(int(size) for size in np.frombuffer(header, ">u4"))
+            dtype = np.dtype(IDX_TYPES[magic[2]])
+            expected = math.prod(shape) * dtype.itemsize
+            content = file.read(expected + 1)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no file {str(path)!r}") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{str(path)!r} must be a whole gzip file: {error}") from None
+    if len(content) != expected:
+        got = "more" if len(content) > expected else f"{len(content)}"
+        raise ValueError(
+            f"{str(path)!r} must hold {expected} bytes after its header, for {_size(shape)} "
+            f"elements of {dtype.itemsize}, got {got}"
+        )
+    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def hold_out(
+    dataset: Dataset, fraction: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split patterns into a training and a held-out part, each class in proportion.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        If it comes with a test set, that is the held-out part and ``fraction`` plays no role.
+    fraction : float
+        Part to hold out, between 0 and 1; the number of patterns is rounded up.
+    rng : numpy.random.Generator
+        Source of the split.
+
+    Returns
+    -------
+    train, held_out : integer array
+        Indices of patterns, ascending.
+
+    Raises
+    ------
+    ValueError
+        If a class would be missing from either part.
+    """
+    if dataset.test_from is not None:
+        return np.arange(dataset.test_from), np.arange(dataset.test_from, len(dataset))
+    if not 0.0 < fraction < 1.0:
+        raise ValueError(f"fraction must be between 0 and 1, got {fraction}")
+    classes, sizes = np.unique(dataset.labels, return_counts=True)
+    # largest remainders, so that the parts add up to the number asked for
+    shares = sizes * (math.ceil(fraction * len(dataset)) / len(dataset))
+    counts = np.floor(shares).astype(np.int64)
+    short = round(float(shares.sum())) - int(counts.sum())
+    counts[np.argsort(counts - shares, kind="stable")[:short]] += 1
+    for label, size, count in zip(classes, sizes, counts, strict=True):
+        if not 0 < count < size:
+            raise ValueError(
+                f"fraction must leave patterns of every class in both parts, got {fraction}: "
+                f"of {size} of class {label} it holds out {count}"
+            )
+    held_out = np.concatenate(
+        [
+            rng.permutation(np.flatnonzero(dataset.labels == label))[:count]
+            for label, count in zip(classes, counts, strict=True)
+        ]
+    )
+    held_out.sort()
+    return np.setdiff1d(np.arange(len(dataset)), held_out), held_out
+
+
+def _read_pair(folder: Path, part: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Read and check the images and labels of one part."""
+    paths = {}
+    for kind in ("images-idx3", "labels-idx1"):
+        found = _find(folder, f"{part}-{kind}")
+        if found is None:
+            raise FileNotFoundError(
+                f"data must hold a file {part}-{kind}-ubyte, gzipped (.gz) or not, "
+                f"got the folder {str(folder)!r} without it"
+            )
+        paths[kind] = found
+    images, labels = read_idx(paths["images-idx3"]), read_idx(paths["labels-idx1"])
+    for path, array, ndim, magic in (
+        (paths["images-idx3"], images, 3, "00000803"),
+        (paths["labels-idx1"], labels, 1, "00000801"),
+    ):
+        if array.ndim != ndim or array.dtype != np.uint8:
+            raise ValueError(
+                f"{str(path)!r} must hold bytes in {ndim} dimension(s) (magic number {magic}), "
+                f"got {array.dtype} of shape {array.shape}"
+            )
+    if len(images) != len(labels) or len(labels) == 0 or images[0].size == 0:
+        raise ValueError(
+            f"{str(paths['images-idx3'])!r} and {str(paths['labels-idx1'])!r} must hold one label "
+            f"per image and at least one, got {_size(images.shape)} images and {len(labels)} labels"
+        )
+    return images, labels
+
+
+def _find(folder: Path, stem: str) -> Path | None:
+    """Return the file of that name, in any of the spellings in use."""
+    for name in (f"{stem}-ubyte", f"{stem.replace('-idx', '.idx')}-ubyte"):
+        for suffix in ("", ".gz"):
+            path = folder / f"{name}{suffix}"
+            if path.is_file():
+                return path
+    return None
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

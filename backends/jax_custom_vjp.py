@@ -1,0 +1,226 @@
+"""The core's functions for JAX: compiled, and differentiable with the core's analytic gradients.
+
+Registered under the core's names, so that ``tempotron_core.peak`` and the others work under
+``jax.jit``, ``jax.grad`` and ``jax.vmap`` of the weights, and are compiled once per shape when
+called eagerly.  Importing this module also makes `Events` a pytree, which ``jax.jit`` accepts as
+an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from tempotron_core import Events, Neuron, Peak
+from tempotron_core.arguments import check_readout
+from tempotron_core.crossing import first_crossing as first_crossing_function
+from tempotron_core.crossing_gradient import first_crossing_adjoint
+from tempotron_core.peak import peak as peak_function
+from tempotron_core.peak_gradient import peak_adjoint
+from tempotron_core.soft_peak import soft_peak_time as soft_peak_time_function
+from tempotron_core.soft_peak import soft_peak_time_adjoint
+from tempotron_core.voltage import sample_time_gradient, voltage_adjoint
+from tempotron_core.voltage import voltage as voltage_function
+
+Layout = tuple[int, float, tuple[int, ...] | None]
+"""The part of Events that is no array: afferents, duration and source shape."""
+
+
+def _flatten(events: Events) -> tuple[tuple[Any, ...], Layout]:
+    arrays = (
+        events.times,
+        events.afferents,
+        events.counts,
+        events.order,
+        events.source_lengths,
+    )
+    return arrays, (events.n_afferents, events.duration, events.source_shape)
+
+
+def _unflatten(layout: Layout, arrays: tuple[Any, ...]) -> Events:
+    return Events(*arrays[:4], *layout, arrays[4])
+
+
+jax.tree_util.register_pytree_node(Events, _flatten, _unflatten)
+
+
+def _with_gradient(
+    layout: Layout,
+    compute: Callable[..., Any],
+    adjoint: Callable[..., tuple[jax.Array, ...]],
+) -> Callable[..., Any]:
+    """Compile ``compute(events, weight, *more)`` with ``adjoint`` as its gradient.
+
+    Arrays come in as (times, integer arrays, weight, *more); the integers have no gradient.
+    """
+
+    def events_of(times: jax.Array, integers: tuple[Any, ...]) -> Events:
+        return _unflatten(layout, (times, *integers))
+
+    @jax.custom_vjp
+    def readout(
+        times: jax.Array, integers: tuple[Any, ...], weight: jax.Array, *more: jax.Array
+    ) -> Any:
+        return compute(events_of(times, integers), weight, *more)
+
+    def forward(
+        times: jax.Array, integers: tuple[Any, ...], weight: jax.Array, *more: jax.Array
+    ) -> tuple[Any, Any]:
+        outputs = compute(events_of(times, integers), weight, *more)
+        return outputs, (times, integers, weight, more, outputs)
+
+    def backward(saved: Any, cotangents: Any) -> tuple[Any, ...]:
+        times, integers, weight, more, outputs = saved
+        to_times, to_weight, *to_more = adjoint(
+            events_of(times, integers), weight, *more, outputs=outputs, cotangents=cotangents
+        )
+        return (to_times, None, to_weight, *to_more)
+
+    readout.defvjp(forward, backward)
+    return jax.jit(readout)
+
+
+def _call(compiled: Callable[..., Any], events: Events, weight: jax.Array, *more: Any) -> Any:
+    times, *integers = _flatten(events)[0]
+    return compiled(times, tuple(integers), weight, *more)
+
+
+@lru_cache(maxsize=256)
+def _compiled_peak(layout: Layout, neuron: Neuron, grid: Any) -> Callable[..., Any]:
+    def compute(events: Events, weight: jax.Array) -> Peak:
+        return peak_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
+            events, weight, neuron, grid=grid, method="static"
+        )
+
+    def adjoint(
+        events: Events, weight: jax.Array, *, outputs: Peak, cotangents: Any
+    ) -> tuple[jax.Array, ...]:
+        v_bar, t_bar = cotangents
+        to_weight, to_times = peak_adjoint(
+            events, weight, neuron, outputs, v_bar, t_bar, True, grid is not None, True, jnp
+        )
+        return to_times, to_weight
+
+    return _with_gradient(layout, compute, adjoint)
+
+
+def peak(
+    events: Events,
+    weight: jax.Array,
+    neuron: Neuron,
+    *,
+    grid: tuple[int, float] | None = None,
+    method: str = "auto",
+) -> Peak:
+    """`tempotron_core.peak`, compiled and differentiable towards weights and spike times."""
+    del method  # compiled shapes cannot depend on values
+    check_readout(events, weight, neuron)
+    grid = None if grid is None else tuple(grid)  # type: ignore[assignment]
+    compiled = _compiled_peak(_flatten(events)[1], neuron, grid)
+    return _call(compiled, events, weight)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=256)
+def _compiled_first_crossing(layout: Layout, neuron: Neuron) -> Callable[..., Any]:
+    def compute(events: Events, weight: jax.Array) -> jax.Array:
+        return first_crossing_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
+            events, weight, neuron, method="static"
+        )
+
+    def adjoint(
+        events: Events, weight: jax.Array, *, outputs: jax.Array, cotangents: jax.Array
+    ) -> tuple[jax.Array, ...]:
+        to_weight, to_times = first_crossing_adjoint(
+            events, weight, neuron, outputs, cotangents, True, 0.0, True, jnp
+        )
+        return to_times, to_weight
+
+    return _with_gradient(layout, compute, adjoint)
+
+
+def first_crossing(
+    events: Events, weight: jax.Array, neuron: Neuron, *, method: str = "auto"
+) -> jax.Array:
+    """`tempotron_core.first_crossing`, compiled and differentiable."""
+    del method
+    check_readout(events, weight, neuron)
+    compiled = _compiled_first_crossing(_flatten(events)[1], neuron)
+    return _call(compiled, events, weight)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=256)
+def _compiled_voltage(layout: Layout, neuron: Neuron) -> Callable[..., Any]:
+    def compute(events: Events, weight: jax.Array, times: jax.Array) -> jax.Array:
+        return voltage_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
+            events, weight, neuron, times, method="static"
+        )
+
+    def adjoint(
+        events: Events,
+        weight: jax.Array,
+        times: jax.Array,
+        *,
+        outputs: jax.Array,
+        cotangents: jax.Array,
+    ) -> tuple[jax.Array, ...]:
+        del outputs
+        given = (events, weight, neuron, times, cotangents)
+        to_weight, to_times = voltage_adjoint(*given, True, True, jnp)
+        return to_times, to_weight, sample_time_gradient(*given, True, jnp)
+
+    return _with_gradient(layout, compute, adjoint)
+
+
+def voltage(
+    events: Events,
+    weight: jax.Array,
+    neuron: Neuron,
+    times: jax.Array,
+    *,
+    method: str = "auto",
+) -> jax.Array:
+    """`tempotron_core.voltage`, compiled and differentiable, also towards the sample times."""
+    del method
+    check_readout(events, weight, neuron)
+    compiled = _compiled_voltage(_flatten(events)[1], neuron)
+    return _call(compiled, events, weight, times.astype(events.times.dtype))  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=256)
+def _compiled_soft_peak_time(layout: Layout, neuron: Neuron, n_steps: int) -> Callable[..., Any]:
+    def compute(events: Events, weight: jax.Array) -> jax.Array:
+        return soft_peak_time_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
+            events, weight, neuron, n_steps, method="static"
+        )
+
+    def adjoint(
+        events: Events, weight: jax.Array, *, outputs: jax.Array, cotangents: jax.Array
+    ) -> tuple[jax.Array, ...]:
+        del outputs
+        to_weight, to_times = soft_peak_time_adjoint(
+            events, weight, neuron, n_steps, cotangents, True, True, jnp
+        )
+        return to_times, to_weight
+
+    return _with_gradient(layout, compute, adjoint)
+
+
+def soft_peak_time(
+    events: Events, weight: jax.Array, neuron: Neuron, n_steps: int, *, method: str = "auto"
+) -> jax.Array:
+    """`tempotron_core.soft_peak_time`, compiled, with the gradient of the soft argmax."""
+    del method
+    check_readout(events, weight, neuron)
+    compiled = _compiled_soft_peak_time(_flatten(events)[1], neuron, n_steps)
+    return _call(compiled, events, weight)  # type: ignore[no-any-return]
+
+
+DIFFERENTIABLE: dict[str, Callable[..., Any]] = {
+    "peak": peak,
+    "first_crossing": first_crossing,
+    "voltage": voltage,
+    "soft_peak_time": soft_peak_time,
+}

@@ -1,0 +1,84 @@
+"""NumPy: the host's processor, in double precision unless told otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import Any
+
+import array_api_compat.numpy as xp
+import numpy as np
+from numpy.typing import NDArray
+
+from ._backend import Framework
+
+
+def survey() -> Mapping[str, str]:
+    """NumPy has one device."""
+    return {"cpu": ""}
+
+
+def missing_dtypes(_device: str) -> Mapping[str, str]:
+    """NumPy holds every dtype."""
+    return {}
+
+
+def native_device(device: str) -> str:
+    """NumPy's device is a string."""
+    return device
+
+
+def place(host: NDArray[Any], _device: str) -> NDArray[Any]:
+    """The host is the device."""
+    return host
+
+
+def to_numpy(array: NDArray[Any]) -> NDArray[Any]:
+    """The array itself."""
+    return np.asarray(array)
+
+
+def synchronise(_device: str, _arrays: tuple[NDArray[Any], ...]) -> None:
+    """NumPy has finished by the time it returns."""
+
+
+def index_sum(values: NDArray[Any], index: NDArray[Any], length: int) -> NDArray[Any]:
+    """Sum values over equal indices, in double precision and a fixed order.
+
+    Parameters
+    ----------
+    values : array, shape (..., E)
+        Values to add.
+    index : array of integers, shape (E,)
+        Where each one is added, in ``[0, length)``.
+    length : int
+        Number of sums.
+
+    Returns
+    -------
+    array, shape (..., length)
+        The sums, of the dtype of `values`; 0 where no index points.
+    """
+    # One bincount per row is about as fast as np.add.at (within a quarter for 10 rows of 32,000
+    # values in 500 bins, faster for one row of 100), and rounds float32 sums only at the end.
+    rows = values.reshape(prod(values.shape[:-1]), index.shape[0])
+    sums = np.empty((rows.shape[0], length), dtype=values.dtype)
+    for total, row in zip(sums, rows, strict=True):
+        total[...] = np.bincount(index, weights=row, minlength=length)
+    return sums.reshape(*values.shape[:-1], length)
+
+
+FRAMEWORK = Framework(
+    name="numpy",
+    version=np.__version__,
+    xp=xp,
+    default_dtype="float64",
+    survey=survey,
+    missing_dtypes=missing_dtypes,
+    native_device=native_device,
+    place=place,
+    to_numpy=to_numpy,
+    synchronise=synchronise,
+)
+
+KERNELS: dict[str, Callable[..., Any]] = {"index_sum": index_sum}

@@ -1,0 +1,251 @@
+"""Figures: spike raster, membrane potential with threshold and peaks, learning curve.
+
+Every panel draws plain NumPy arrays into matplotlib axes it is given; `training_figure` arranges
+them.  Figures are made without pyplot, so no window system is needed and no state is shared
+between threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["learning_curve", "spike_raster", "training_figure", "voltage_traces"]
+
+Floats = NDArray[np.floating[Any]]
+
+INK = "#24292f"
+QUIET = "#8c959f"
+FAINT = "#d8dee4"
+TARGET = "#0b6e99"
+RIVAL = "#c4512d"
+
+STYLE = {
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8.0,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+}
+
+
+def spike_raster(
+    axes: Axes, times: Floats, duration: float, *, title: str = "Input spikes", unit: str = "ms"
+) -> None:
+    """Draw one tick per spike, afferents upwards.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    times : array, shape (N,) or (N, S)
+        Spike times of each afferent; negative or infinite ones are no spikes.
+    duration : float
+        Length of the pattern.
+    title, unit : str, optional
+    """
+    trains = np.asarray(times, dtype=np.float64).reshape(len(times), -1)
+    spikes = np.isfinite(trains) & (trains >= 0) & (trains <= duration)
+    afferents = np.nonzero(spikes)[0]
+    # an EventCollection per afferent is slow for thousands of them: one line collection
+    half = max(0.4, len(trains) / 260.0)
+    axes.vlines(trains[spikes], afferents - half, afferents + half, color=INK, linewidth=0.9)
+    axes.set(xlim=(-0.01 * duration, 1.01 * duration), ylim=(-1.5, len(trains) + 0.5))
+    axes.set(xlabel=f"time ({unit})", ylabel="afferent", title=title)
+
+
+def voltage_traces(
+    axes: Axes,
+    t: Floats,
+    v: Floats,
+    v_threshold: float,
+    *,
+    t_max: Floats | None = None,
+    v_max: Floats | None = None,
+    target: int | None = None,
+    names: Sequence[str] | None = None,
+    title: str = "Membrane potential",
+    unit: str = "ms",
+) -> None:
+    """Draw the potential of each neuron, the threshold, and every neuron's maximum.
+
+    The target neuron, and the strongest of the others, stand out by colour and a label.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    t : array, shape (T,)
+        Sample times.
+    v : array, shape (O, T)
+        Potentials at those times.
+    v_threshold : float
+    t_max, v_max : array, shape (O,), optional
+        Place and height of each maximum.
+    target : int, optional
+        The neuron that should fire.
+    names : sequence of str, optional
+        One name per neuron; its index by default.
+    title, unit : str, optional
+    """
+    names = [str(o) for o in range(len(v))] if names is None else names
+    heights = np.asarray(v).max(axis=1) if v_max is None else np.asarray(v_max)
+    others = [o for o in np.argsort(heights)[::-1] if o != target]
+    shown = {int(o): RIVAL for o in others[:1]} | ({} if target is None else {target: TARGET})
+    for o in reversed(others[1:]):
+        axes.plot(t, v[o], color=FAINT, linewidth=1.0)
+    axes.axhline(v_threshold, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    for o, colour in shown.items():
+        axes.plot(t, v[o], color=colour, linewidth=1.9, label=f"neuron {names[o]}")
+    if t_max is not None:
+        for o in range(len(v)):
+            axes.plot(
+                t_max[o],
+                heights[o],
+                "o",
+                markersize=6.0 if o in shown else 3.0,
+                color=shown.get(o, QUIET),
+                markeredgecolor="white",
+                markeredgewidth=0.8 if o in shown else 0.3,
+                clip_on=False,
+                zorder=3,
+            )
+    low = min(0.0, float(np.quantile(v, 0.02)), float(np.min(v[list(shown)])))
+    high = max(v_threshold, float(heights.max()))
+    axes.set(xlim=(float(t[0]), float(t[-1])), ylim=(1.1 * low - 0.05, high + 0.22 * (high - low)))
+    axes.annotate(
+        "threshold",
+        (1.0, v_threshold),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        color=INK,
+        fontsize=8,
+    )
+    axes.legend(loc="upper left", ncols=2, fontsize=8, borderaxespad=0.2, handlelength=1.4)
+    axes.set(xlabel=f"time ({unit})", ylabel="V", title=title)
+
+
+def learning_curve(
+    axes: Axes, history: Mapping[str, Sequence[float]], *, title: str = "Learning curve"
+) -> None:
+    """Draw accuracy and loss per epoch.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    history : mapping
+        ``accuracy`` and ``loss`` on the training set, one value per epoch, and optionally
+        ``held_out_accuracy``, a sequence of the final value alone.
+    title : str, optional
+    """
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    epochs = np.arange(1, len(history["accuracy"]) + 1)
+    marker = "o" if len(epochs) < 3 else None
+    axes.plot(epochs, history["accuracy"], color=TARGET, linewidth=1.9, marker=marker)
+    axes.set(xlabel="epoch", title=title)
+    axes.set_ylabel("training accuracy", color=TARGET)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    floor = min(history["accuracy"], default=0.0)
+    axes.set_ylim(max(0.0, floor - 0.15 * (1.0 - floor) - 0.005), 1.005)
+    if history.get("held_out_accuracy"):
+        final = history["held_out_accuracy"][-1]
+        axes.set_ylim(min(axes.get_ylim()[0], final - 0.05), 1.005)
+        axes.plot(epochs[-1:], [final], "D", color=INK, markersize=6, clip_on=False, zorder=3)
+        axes.annotate(
+            f"held out {final:.1%}",
+            (float(epochs[-1]), final),
+            xytext=(-8, -7),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontweight="bold",
+        )
+    twin = axes.twinx()
+    twin.spines["right"].set_visible(True)
+    twin.plot(epochs, history["loss"], color=RIVAL, linewidth=1.4, marker=marker)
+    twin.set_ylabel("training loss", color=RIVAL)
+    twin.set_ylim(bottom=0.0)
+
+
+def training_figure(
+    spike_times: Floats,
+    duration: float,
+    t: Floats,
+    v: Floats,
+    v_threshold: float,
+    history: Mapping[str, Sequence[float]],
+    *,
+    t_max: Floats,
+    v_max: Floats,
+    target: int,
+    image: Floats | None = None,
+    heading: str = "",
+) -> Figure:
+    """Arrange one pattern, what every neuron makes of it, and the learning curve.
+
+    Parameters
+    ----------
+    spike_times : array, shape (N,) or (N, S)
+        Spikes of the pattern shown.
+    duration, t, v, v_threshold, t_max, v_max, target
+        As in `spike_raster` and `voltage_traces`.
+    history : mapping
+        As in `learning_curve`.
+    image : array, two axes, optional
+        The pattern as an image, shown in the raster's corner.
+    heading : str, optional
+        Title of the whole figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Save it with ``figure.savefig(path)``.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "figures need matplotlib, which is not installed: pip install 'tempotron-core[train]'"
+        ) from error
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=(12.0, 4.2), dpi=150, layout="constrained")
+        FigureCanvasAgg(figure)
+        raster, traces, curve = figure.subplots(1, 3, width_ratios=(1.0, 1.25, 1.0))
+        spike_raster(raster, spike_times, duration, title=f"Input spikes: class {target}")
+        if image is not None:
+            corner = raster.inset_axes((0.76, 0.76, 0.22, 0.22))
+            corner.imshow(image, cmap="gray_r", interpolation="nearest")
+            corner.set(xticks=(), yticks=())
+        voltage_traces(traces, t, v, v_threshold, t_max=t_max, v_max=v_max, target=target)
+        learning_curve(curve, history)
+        if heading:
+            figure.suptitle(heading, x=0.008, ha="left", fontsize=12, fontweight="bold")
+    return figure

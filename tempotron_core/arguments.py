@@ -1,0 +1,74 @@
+"""Checks that every readout makes of its arguments before it works on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat
+
+from .events import Events
+from .namespace import array_namespace, check_floating, check_same_device, device_of
+from .neuron import Neuron, positive_float
+
+__all__ = ["check_grid", "check_output", "check_readout", "grid_times", "is_static"]
+
+Array = Any
+
+_METHODS = ("auto", "static", "pruned")
+
+
+def check_readout(events: Events, weight: Array, neuron: Neuron) -> Any:
+    """Return the namespace; raise unless events, weight [O, N] and neuron fit together."""
+    if not isinstance(events, Events):
+        raise TypeError(
+            f"events must be an Events (see Events.from_latencies), got {type(events).__name__}"
+        )
+    if not isinstance(neuron, Neuron):
+        raise TypeError(f"neuron must be a Neuron, got {type(neuron).__name__}")
+    xp = array_namespace(**{"events.times": events.times, "weight": weight})
+    check_same_device(**{"events.times": events.times, "weight": weight})
+    if weight.ndim != 2:
+        raise ValueError(f"weight must have shape (O, N), got {tuple(weight.shape)}")
+    if weight.shape[1] != events.n_afferents:
+        raise ValueError(
+            f"weight must have one column per afferent, got shape {tuple(weight.shape)} "
+            f"for {events.n_afferents} afferents"
+        )
+    check_floating("weight", weight, xp=xp)
+    return xp
+
+
+def check_output(name: str, array: Array, events: Events, weight: Array, *more: int) -> None:
+    """Raise unless ``array`` lives beside ``weight`` and has shape (B, O, ...)."""
+    array_namespace(weight=weight, **{name: array})
+    check_same_device(weight=weight, **{name: array})
+    expected = (len(events), weight.shape[0], *more)
+    if tuple(array.shape) != expected:
+        raise ValueError(f"{name} must have shape {expected}, got {tuple(array.shape)}")
+
+
+def check_grid(grid: tuple[int, float]) -> tuple[int, float]:
+    """Return the grid (n_steps, dt) as Python numbers, or raise."""
+    try:
+        n_steps, dt = grid
+        n_steps = n_steps.__index__()
+    except (TypeError, ValueError, AttributeError):
+        raise TypeError(f"grid must be (n_steps, dt) with n_steps an integer, got {grid!r}") from None
+    if n_steps < 1:
+        raise ValueError(f"grid must have at least one step, got n_steps = {n_steps}")
+    return n_steps, positive_float("grid dt", dt)
+
+
+def is_static(method: str, *arrays: Array) -> bool:
+    """Whether ``method`` asks for the form whose shapes do not depend on values."""
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
+    if method == "auto":
+        return any(array_api_compat.is_lazy_array(a) for a in arrays)
+    return method == "static"
+
+
+def grid_times(grid: tuple[int, float], like: Array, xp: Any) -> Array:
+    """Sample times 0, dt, ..., (n_steps - 1) dt in the dtype and on the device of ``like``."""
+    n_steps, dt = grid
+    return xp.arange(n_steps, dtype=like.dtype, device=device_of(like)) * dt

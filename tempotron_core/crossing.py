@@ -1,0 +1,183 @@
+"""The first threshold crossing, the output spike time."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .arguments import check_readout, is_static
+from .candidates import pick, rows_by_pair, take_like
+from .dispatch import differentiable
+from .events import Events
+from .kernel import Kernel
+from .membrane import Membrane, integrate, interior_maximum, with_nobody
+from .namespace import device_of, known_true
+from .neuron import Neuron
+from .tiles import map_tiles
+
+__all__ = ["crossing_interval", "first_crossing"]
+
+Array = Any
+
+# Each step takes a root of the local parabola and a bisection.  The parabola converges cubically
+# and bisection guards it; an eager call stops once no time moves.
+_STEPS = 24
+
+
+@differentiable
+def first_crossing(
+    events: Events, weight: Array, neuron: Neuron, *, method: str = "auto"
+) -> Array:
+    """Time at which the membrane potential first exceeds the threshold.
+
+    Parameters
+    ----------
+    events : Events
+        B patterns on N afferents.
+    weight : array, shape (O, N)
+        Synaptic weights, float32 or float64, in the library and on the device of the events.
+    neuron : Neuron
+        ``shunt`` makes no difference to the first crossing.
+    method : {'auto', 'static', 'pruned'}
+        See :func:`peak`.
+
+    Returns
+    -------
+    array, shape (B, O)
+        Output spike times in the dtype of the events, inf where the neuron is silent.  Finite
+        exactly where ``peak(...).v_max > v_threshold``.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type or dtype, or arrays come from different libraries.
+    ValueError
+        If shapes or devices do not fit, or ``method`` is not valid.
+
+    References
+    ----------
+    .. [1] R. Gütig and H. Sompolinsky, Nature Neuroscience 9, 420-428 (2006).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempotron_core import Events, Neuron, first_crossing
+    >>> events = Events.from_latencies(np.asarray([[1.0, 3.0]]), duration=50.0)
+    >>> print(first_crossing(events, np.asarray([[1.0, 1.0], [0.2, 0.3]]), Neuron()).round(3))
+    [[3.883   inf]]
+    """
+    xp = check_readout(events, weight, neuron)
+    static = is_static(method, events.times, weight)
+
+    def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
+        membrane = integrate(part, rows, neuron.kernel, static=static)
+        k = crossing_interval(membrane, neuron, static, xp=xp)
+        return (_crossing_time(membrane, k, neuron, static, xp),)
+
+    (t_spike,) = map_tiles(of_tile, events, with_nobody(weight), static=static)
+    return xp.permute_dims(t_spike, (1, 0))
+
+
+def crossing_interval(membrane: Membrane, neuron: Neuron, static: bool, *, xp: Any) -> Array:
+    """Return, shape (O, B), the event that starts the first interval whose maximum exceeds the
+    threshold; the number of events K where there is none.
+    """
+    kernel, threshold = neuron.kernel, neuron.v_threshold
+    v, gap = membrane.v, membrane.gap
+    n_events = v.shape[-1]
+    position = xp.arange(n_events, device=device_of(v))
+    # V_0 = 0, so an event above threshold is never the first: it ends the interval before it.
+    above = v > threshold
+    ends = xp.argmax(xp.astype(above, v.dtype), axis=-1)
+    ends = xp.where(
+        xp.any(above, axis=-1),
+        ends - 1,
+        xp.where(membrane.v_end > threshold, n_events - 1, n_events),
+    )
+    if static:
+        exists, _, inside = interior_maximum(v, membrane.s, gap, kernel, xp=xp)
+        inner = exists & (inside > threshold)
+        first = xp.argmax(xp.astype(inner, v.dtype), axis=-1)
+        return xp.where(xp.any(inner, axis=-1), xp.minimum(first, ends), ends)
+    # The tangent bounds an interior maximum (see peak); its rounding error must not hide one.
+    slack = 32.0 * float(xp.finfo(v.dtype).eps) * (threshold + xp.max(xp.abs(v), axis=-1))
+    bound = v * (1.0 - gap * (1.0 / kernel.slow)) + membrane.s * (gap * kernel.rise)
+    open_ = (bound > (threshold - slack)[..., None]) & (position < ends[..., None])
+    (flat,) = xp.nonzero(xp.reshape(open_, (-1,)))
+    if flat.shape[0] == 0:
+        return ends
+    exists, _, inside = interior_maximum(
+        xp.take(xp.reshape(v, (-1,)), flat),
+        xp.take(xp.reshape(membrane.s, (-1,)), flat),
+        xp.take(xp.reshape(gap, (-1,)), flat % math.prod(gap.shape)),
+        kernel,
+        xp=xp,
+    )
+    event = xp.where(exists & (inside > threshold), flat % n_events, n_events)
+    index, present = rows_by_pair(flat // n_events, math.prod(ends.shape), xp=xp)
+    event = xp.where(present, take_like(event, index, xp=xp), n_events)
+    return xp.minimum(xp.reshape(xp.min(event, axis=1), ends.shape), ends)
+
+
+def _crossing_time(
+    membrane: Membrane, k: Array, neuron: Neuron, static: bool, xp: Any
+) -> Array:
+    """Solve for the crossing inside interval ``k``, shape (O, B)."""
+    fires = k < membrane.times.shape[1]
+    pairs = xp.reshape(k, (-1,))
+    chosen = xp.where(fires, k, 0)
+    v, s, gap, t = (
+        xp.reshape(pick(a, chosen, xp=xp), (-1,))
+        for a in (membrane.v, membrane.s, membrane.gap, membrane.times)
+    )
+    if not static:  # only the pairs that fire
+        (which,) = xp.nonzero(pairs < membrane.times.shape[1])
+        v, s, gap, t = (xp.take(a, which) for a in (v, s, gap, t))
+    exists, u, _ = interior_maximum(v, s, gap, neuron.kernel, xp=xp)
+    u = _rising_root(v, s, xp.where(exists, u, gap), neuron, static, xp)
+    t = t + xp.astype(u, t.dtype)
+    if not static:
+        # place of every firing pair among the firing pairs
+        place = xp.cumulative_sum(xp.astype(xp.reshape(fires, (-1,)), pairs.dtype)) - 1
+        silent = xp.full((1,), float("inf"), dtype=t.dtype, device=device_of(t))
+        place = xp.where(xp.reshape(fires, (-1,)), place, t.shape[0])
+        return xp.reshape(xp.take(xp.concat([t, silent]), place), k.shape)
+    return xp.where(fires, xp.reshape(t, k.shape), float("inf"))
+
+
+def _rising_root(
+    v: Array, s: Array, top: Array, neuron: Neuron, static: bool, xp: Any
+) -> Array:
+    """Root of V(u) = v_threshold on [0, top], where V rises and is concave; shape (P,).
+
+    V(0) <= v_threshold < V(top).  Each step solves the parabola that has the value, slope and
+    curvature of V (Euler's method, which converges also where the crossing grazes the maximum),
+    keeps the result in a shrinking bracket, and halves the bracket.
+    """
+    kernel = neuron.kernel
+
+    def potential(u: Array) -> tuple[Array, Array, Array]:
+        fast, value = xp.exp(u * (-1.0 / kernel.fast)), kernel.value(u, xp=xp)
+        now = xp.exp(u * (-1.0 / kernel.slow)) * v + value * s
+        slope = s * fast * kernel.rise - now * (1.0 / kernel.slow)
+        curvature = s * fast * (-kernel.rise / kernel.fast) - slope * (1.0 / kernel.slow)
+        return now - neuron.v_threshold, slope, curvature
+
+    low, high, u = xp.zeros_like(top), top, xp.zeros_like(top)
+    for _ in range(_STEPS):
+        excess, slope, curvature = potential(u)
+        low, high = xp.where(excess > 0.0, low, u), xp.where(excess > 0.0, u, high)
+        root = xp.sqrt(xp.clip(slope * slope - 2.0 * excess * curvature, 0.0, None))
+        reach = slope + root
+        step = xp.where(reach > 0.0, -2.0 * excess / xp.where(reach > 0.0, reach, 1.0), 0.0)
+        target = u + step
+        target = xp.where((target >= low) & (target <= high), target, 0.5 * (low + high))
+        still = xp.all(target == u)
+        u = target
+        if not static and known_true(still):
+            break
+        middle = 0.5 * (low + high)
+        excess, _, _ = potential(middle)
+        low, high = xp.where(excess > 0.0, low, middle), xp.where(excess > 0.0, middle, high)
+        u = xp.clip(u, low, high)
+    return u

@@ -1,0 +1,120 @@
+r"""The gradient of the output spike time.
+
+At a crossing :math:`\hat t` the potential stays at threshold while a parameter changes, so
+
+.. math:: \frac{d\hat t}{dw_i} = -\frac{\sum_f K(\hat t - t_f)}{V'(\hat t)}, \qquad
+          \frac{d\hat t}{dt_f} = \frac{w_f K'(\hat t - t_f)}{V'(\hat t)}.
+
+Both grow without bound where the potential grazes the threshold, :math:`V'(\hat t) \to 0`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .arguments import check_output, check_readout, is_static
+from .dispatch import constant
+from .events import Events
+from .gradient import Gradient, Pairs, pair_gradient
+from .neuron import Neuron
+
+__all__ = ["first_crossing_vjp"]
+
+Array = Any
+
+
+@constant
+def first_crossing_vjp(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    t_spike: Array,
+    t_cotangent: Array,
+    *,
+    times: bool = False,
+    min_slope: float = 0.0,
+    method: str = "auto",
+) -> Gradient:
+    """Pull a cotangent of the output spike times back to the weights and the input times.
+
+    Parameters
+    ----------
+    events, weight, neuron
+        As given to :func:`first_crossing`.
+    t_spike : array, shape (B, O)
+        What :func:`first_crossing` returned for them.
+    t_cotangent : array, shape (B, O)
+        Derivative of the loss by ``t_spike``; that of a silent neuron is not used.
+    times : bool, default False
+        Also return the gradient towards the input spike times.
+    min_slope : float, default 0.0
+        Slopes V' at the crossing below this (potential per time) count as this, which bounds the
+        gradient near grazing.  A slope that is not positive gives 0 by default.
+    method : {'auto', 'static', 'pruned'}
+        See :func:`peak`.
+
+    Returns
+    -------
+    Gradient
+        ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type or dtype, or arrays come from different libraries.
+    ValueError
+        If shapes or devices do not fit, or ``min_slope`` is negative or not finite.
+    """
+    xp = check_readout(events, weight, neuron)
+    static = is_static(method, events.times, weight)
+    check_output("t_spike", t_spike, events, weight)
+    check_output("t_cotangent", t_cotangent, events, weight)
+    weight_gradient, time_gradient = first_crossing_adjoint(
+        events, weight, neuron, t_spike, t_cotangent, times, min_slope, static, xp
+    )
+    if time_gradient is not None:
+        time_gradient = events.in_source_layout(time_gradient)
+    return Gradient(weight_gradient, time_gradient)
+
+
+def first_crossing_adjoint(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    t_spike: Array,
+    t_cotangent: Array,
+    times: bool,
+    min_slope: float,
+    static: bool,
+    xp: Any,
+) -> tuple[Array, Array | None]:
+    """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
+    min_slope = float(min_slope)
+    if not (math.isfinite(min_slope) and min_slope >= 0.0):
+        raise ValueError(f"min_slope must be finite and not negative, got {min_slope}")
+    t_star = xp.permute_dims(t_spike, (1, 0))
+    fires = xp.isfinite(t_star)
+    t_star = xp.where(fires, t_star, 0.0)
+    t_bar = xp.where(fires, xp.astype(xp.permute_dims(t_cotangent, (1, 0)), weight.dtype), 0.0)
+
+    def contribution(pairs: Pairs) -> tuple[Array, Array | None]:
+        slope = xp.where(pairs.before, pairs.right_slope, 0.0) * pairs.weight
+        total = xp.clip(xp.sum(slope, axis=1, keepdims=True), min_slope, None)
+        rising = total > 0.0
+        per_potential = xp.where(rising, pairs.of_pair(t_bar) / xp.where(rising, total, 1.0), 0.0)
+        return -per_potential * pairs.value, per_potential * slope if times else None
+
+    return pair_gradient(
+        events,
+        weight,
+        t_star,
+        t_bar != 0.0,
+        neuron.kernel,
+        contribution,
+        last_event=None,
+        needs_weights=True,
+        times=times,
+        static=static,
+        xp=xp,
+    )

@@ -1,0 +1,484 @@
+"""Spike patterns as sorted events: what every forward pass and gradient works on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat
+import array_api_extra as xpx
+
+from .namespace import (
+    array_namespace,
+    check_floating,
+    check_same_device,
+    device_of,
+    known_true,
+    zeros,
+)
+from .neuron import positive_float
+
+__all__ = ["Events"]
+
+Array = Any
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Events:
+    """A batch of B spike patterns on N afferents, each pattern's spikes sorted in time.
+
+    Make one with :meth:`from_latencies`, :meth:`from_trains` or :meth:`from_csr`: once for a data
+    set, sliced per batch.  Spikes at a negative or infinite time and spikes after the duration
+    are left out.  Simultaneous spikes keep the order they were given in.
+
+    Attributes
+    ----------
+    times : array, shape (B, K)
+        Spike times in ascending order.  Patterns of fewer than K spikes are padded at the end with
+        their own last spike time (0 if they have none).
+    afferents : integer array, shape (B, K)
+        The afferent of each spike; ``n_afferents`` marks padding.
+    counts : integer array, shape (B,)
+        Spikes of each pattern.
+    order : integer array, shape (B, M)
+        For each pattern, the position in its source row of every entry in sorted order; the K
+        first are those of ``times``.
+    n_afferents : int
+    duration : float
+        Length of every pattern; the potential is defined on [0, duration].
+    source_shape : tuple of int or None
+        Shape of one pattern as it was given, ``(N,)`` or ``(N, S)``; None for CSR lists.
+    source_lengths : integer array, shape (B,), or None
+        For CSR lists, the entries of each pattern.
+    """
+
+    times: Array
+    afferents: Array
+    counts: Array
+    order: Array
+    n_afferents: int
+    duration: float
+    source_shape: tuple[int, ...] | None = None
+    source_lengths: Array | None = None
+
+    @classmethod
+    def from_latencies(cls, times: Array, duration: float) -> Events:
+        """One spike time, or none, per afferent.
+
+        Parameters
+        ----------
+        times : array, shape (B, N)
+            Spike times, in the unit of ``duration``.  A negative time or +inf means no spike.
+            Integers are converted to the namespace's default floating dtype.
+        duration : float
+            Length of a pattern.
+
+        Returns
+        -------
+        Events
+
+        Raises
+        ------
+        TypeError
+            If ``times`` is not a real array of float32, float64 or integers.
+        ValueError
+            If the shape is not (B, N), a time is NaN, an integer is too large to be exact, or
+            ``duration`` is not positive and finite.
+        """
+        xp = array_namespace(times=times)
+        times, duration = _checked(times, duration, "(B, N)", 2, xp)
+        afferents = xp.arange(times.shape[1], device=device_of(times))
+        afferents = xp.broadcast_to(afferents[None, :], times.shape)
+        return _sorted(times, afferents, times.shape[1], duration, (times.shape[1],), None, xp)
+
+    @classmethod
+    def from_trains(cls, times: Array, duration: float) -> Events:
+        """Up to S spikes per afferent, in any order, padded with negative times or +inf.
+
+        Parameters
+        ----------
+        times : array, shape (B, N, S)
+            Spike times; otherwise as in :meth:`from_latencies`.
+        duration : float
+            Length of a pattern.
+
+        Returns
+        -------
+        Events
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`from_latencies`.
+        """
+        xp = array_namespace(times=times)
+        times, duration = _checked(times, duration, "(B, N, S)", 3, xp)
+        n_patterns, n_afferents, n_slots = times.shape
+        afferents = xp.arange(n_afferents, device=device_of(times))
+        afferents = xp.reshape(
+            xp.broadcast_to(afferents[:, None], (n_afferents, n_slots)), (1, -1)
+        )
+        flat = xp.reshape(times, (n_patterns, n_afferents * n_slots))
+        afferents = xp.broadcast_to(afferents, flat.shape)
+        return _sorted(flat, afferents, n_afferents, duration, (n_afferents, n_slots), None, xp)
+
+    @classmethod
+    def from_csr(
+        cls, times: Array, afferents: Array, offsets: Array, n_afferents: int, duration: float
+    ) -> Events:
+        """Spike lists of ragged length: pattern b holds entries ``offsets[b]:offsets[b + 1]``.
+
+        The patterns' lengths decide the shape of the result, so this needs concrete arrays (it
+        does not work under ``jax.jit``).
+
+        Parameters
+        ----------
+        times : array, shape (E,)
+            Spike times in any order within a pattern; otherwise as in :meth:`from_latencies`.
+        afferents : integer array, shape (E,)
+            Afferent of each spike, from 0 to ``n_afferents - 1``.
+        offsets : integer array, shape (B + 1,)
+            Start of each pattern, ascending from 0 to E.
+        n_afferents : int
+        duration : float
+            Length of a pattern.
+
+        Returns
+        -------
+        Events
+
+        Raises
+        ------
+        TypeError
+            If an array has the wrong kind of dtype, or the arrays come from different libraries.
+        ValueError
+            If shapes or devices do not fit, a time is NaN, an afferent is out of range, offsets
+            do not ascend from 0 to E, or ``duration`` is not positive and finite.
+        """
+        xp = array_namespace(times=times, afferents=afferents, offsets=offsets)
+        check_same_device(times=times, afferents=afferents, offsets=offsets)
+        times, duration = _checked(times, duration, "(E,)", 1, xp)
+        n_afferents = _checked_count(n_afferents)
+        _check_csr(times, afferents, offsets, n_afferents, xp)
+        device = device_of(times)
+        offsets = xp.astype(offsets, xp.int64)
+        lengths = offsets[1:] - offsets[:-1]
+        n_entries = times.shape[0]
+        width = max(1, int(xp.max(lengths))) if lengths.shape[0] > 0 else 1
+        column = xp.arange(width, dtype=xp.int64, device=device)[None, :]
+        # Entries past a pattern's length point at one extra, silent entry.
+        entry = xp.where(column < lengths[:, None], offsets[:-1, None] + column, n_entries)
+        entry = xp.reshape(entry, (-1,))
+        silent = xp.full((1,), -1.0, dtype=times.dtype, device=device)
+        nobody = xp.zeros((1,), dtype=xp.int64, device=device)
+        padded_times = xp.take(xp.concat([times, silent]), entry, axis=0)
+        padded_afferents = xp.take(
+            xp.concat([xp.astype(afferents, xp.int64), nobody]), entry, axis=0
+        )
+        shape = (lengths.shape[0], width)
+        return _sorted(
+            xp.reshape(padded_times, shape),
+            xp.reshape(padded_afferents, shape),
+            n_afferents,
+            duration,
+            None,
+            lengths,
+            xp,
+        )
+
+    @classmethod
+    def concat(cls, parts: Sequence[Events]) -> Events:
+        """Join batches made in one way, for the same afferents and duration.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing to join, or afferents, duration or the form differ.
+        """
+        parts = list(parts)
+        if not parts:
+            raise ValueError("parts must hold at least one Events, got none")
+        first = parts[0]
+        for part in parts[1:]:
+            for name in ("n_afferents", "duration", "source_shape"):
+                if getattr(part, name) != getattr(first, name):
+                    raise ValueError(
+                        f"parts must agree in {name}, got {getattr(first, name)} "
+                        f"and {getattr(part, name)}"
+                    )
+        xp = array_namespace(**{f"parts[{i}]": part.times for i, part in enumerate(parts)})
+        check_same_device(**{f"parts[{i}]": part.times for i, part in enumerate(parts)})
+        width = max(part.times.shape[1] for part in parts)
+        source_width = max(part.order.shape[1] for part in parts)
+        padded = [part._widened(width, source_width) for part in parts]
+        lengths = None
+        if first.source_lengths is not None:
+            lengths = xp.concat([part.source_lengths for part in parts])
+        return cls(
+            *(
+                xp.concat([getattr(part, name) for part in padded])
+                for name in ("times", "afferents", "counts", "order")
+            ),
+            first.n_afferents,
+            first.duration,
+            first.source_shape,
+            lengths,
+        )
+
+    @property
+    def xp(self) -> Any:
+        """Array namespace of the patterns."""
+        return array_api_compat.array_namespace(self.times)
+
+    @property
+    def device(self) -> Any:
+        """Device of the patterns."""
+        return device_of(self.times)
+
+    @property
+    def n_spikes(self) -> int:
+        """Spikes in all patterns together."""
+        return int(self.xp.sum(self.counts))
+
+    def __len__(self) -> int:
+        return int(self.times.shape[0])
+
+    def __repr__(self) -> str:
+        try:
+            spikes = f"{self.n_spikes} spikes"
+        except Exception:  # traced: the number is not known
+            spikes = "traced"
+        return (
+            f"Events({len(self)} patterns, {self.n_afferents} afferents, {spikes}, "
+            f"duration={self.duration}, {self.times.dtype} on {self.device})"
+        )
+
+    def __iter__(self) -> Iterator[Events]:
+        return (self[b] for b in range(len(self)))
+
+    def __getitem__(self, patterns: int | slice | Sequence[int] | Array) -> Events:
+        """Select patterns by number, slice, or integer or boolean array; always a batch."""
+        xp = self.xp
+        if isinstance(patterns, int):
+            if not -len(self) <= patterns < len(self):
+                raise IndexError(f"pattern {patterns} is out of range for {len(self)} patterns")
+            patterns = slice(patterns % len(self), patterns % len(self) + 1)
+        if isinstance(patterns, slice):
+            start, stop, step = patterns.indices(len(self))
+            if step > 0:
+                return self._mapped(lambda a: a[start:stop:step, ...])
+            patterns = list(range(start, stop, step))  # not every library slices backwards
+        if not array_api_compat.is_array_api_obj(patterns):
+            dtype = None if len(patterns) else xp.int64
+            patterns = xp.asarray(patterns, dtype=dtype, device=self.device)
+        elif array_api_compat.array_namespace(patterns) is not xp:
+            patterns = xp.asarray(patterns.tolist(), device=self.device)
+        if patterns.ndim != 1:
+            raise IndexError(
+                f"patterns must be selected by a number, a slice or an array of one axis, "
+                f"got shape {tuple(patterns.shape)}"
+            )
+        if xp.isdtype(patterns.dtype, "bool"):
+            if patterns.shape[0] != len(self):
+                raise IndexError(
+                    f"a boolean selection must have length {len(self)}, got {patterns.shape[0]}"
+                )
+            (patterns,) = xp.nonzero(patterns)
+        elif not xp.isdtype(patterns.dtype, "integral"):
+            raise IndexError(
+                f"patterns must be selected by integers or booleans, got {patterns.dtype}"
+            )
+        elif known_true(xp.any((patterns < -len(self)) | (patterns >= len(self)))):
+            raise IndexError(f"a selected pattern is out of range for {len(self)} patterns")
+        index = xp.where(patterns < 0, patterns + len(self), patterns)
+        return self._mapped(lambda a: xp.take(a, index, axis=0))
+
+    def to_device(self, device: Any) -> Events:
+        """Copy all arrays to a device of the same library."""
+        return self._mapped(lambda a: array_api_compat.to_device(a, device))
+
+    def to_latencies(self) -> Array:
+        """Return the dense form, shape (B, N): the spike time of each afferent, inf if silent.
+
+        Raises
+        ------
+        ValueError
+            If an afferent spikes more than once in a pattern.
+        """
+        xp = self.xp
+        by_afferent = xp.argsort(self.afferents, axis=1, stable=True)
+        afferents = xp.take_along_axis(self.afferents, by_afferent, axis=1)
+        times = xp.take_along_axis(self.times, by_afferent, axis=1)
+        repeated = (afferents[:, 1:] == afferents[:, :-1]) & (afferents[:, 1:] < self.n_afferents)
+        if known_true(xp.any(repeated)):
+            raise ValueError("to_latencies needs at most one spike per afferent, got several")
+        wanted = xp.arange(self.n_afferents, dtype=afferents.dtype, device=self.device)
+        wanted = xp.broadcast_to(wanted[None, :], (len(self), self.n_afferents))
+        found = xpx.searchsorted(afferents, wanted, xp=xp)
+        found = xp.where(found < afferents.shape[1], found, afferents.shape[1] - 1)
+        present = xp.take_along_axis(afferents, found, axis=1) == wanted
+        return xp.where(present, xp.take_along_axis(times, found, axis=1), float("inf"))
+
+    def in_source_layout(self, values: Array) -> Array:
+        """Return per-event values, shape (B, K), in the layout the events were built from.
+
+        Entries without a spike get 0.  The result has shape (B, N), (B, N, S) or (E,).
+        """
+        xp = self.xp
+        missing = self.order.shape[1] - values.shape[1]
+        present = xp.arange(values.shape[1], device=self.device)[None, :] < self.counts[:, None]
+        values = xp.where(present, values, zeros((1, 1), values, xp=xp))
+        if missing > 0:
+            values = xp.concat([values, zeros((len(self), missing), values, xp=xp)], axis=1)
+        values = xp.take_along_axis(values, xp.argsort(self.order, axis=1), axis=1)
+        if self.source_shape is not None:
+            values = values[:, : math.prod(self.source_shape)]  # one column stands for no afferent
+            return xp.reshape(values, (len(self), *self.source_shape))
+        column = xp.arange(values.shape[1], device=self.device)
+        (kept,) = xp.nonzero(xp.reshape(column[None, :] < self.source_lengths[:, None], (-1,)))
+        return xp.take(xp.reshape(values, (-1,)), kept, axis=0)
+
+    def _mapped(self, f: Any) -> Events:
+        """Apply ``f`` to every array (all have the patterns on their first axis)."""
+        return Events(
+            f(self.times),
+            f(self.afferents),
+            f(self.counts),
+            f(self.order),
+            self.n_afferents,
+            self.duration,
+            self.source_shape,
+            None if self.source_lengths is None else f(self.source_lengths),
+        )
+
+    def _widened(self, width: int, source_width: int) -> Events:
+        """Pad to ``width`` events and ``source_width`` source entries per pattern."""
+        xp = self.xp
+        times, afferents, order = self.times, self.afferents, self.order
+        if (extra := width - times.shape[1]) > 0:
+            last = xp.broadcast_to(times[:, -1:], (len(self), extra))
+            times = xp.concat([times, last], axis=1)
+            nobody = xp.full(
+                (len(self), extra), self.n_afferents, dtype=afferents.dtype, device=self.device
+            )
+            afferents = xp.concat([afferents, nobody], axis=1)
+        if source_width > order.shape[1]:
+            more = xp.arange(
+                order.shape[1], source_width, dtype=order.dtype, device=self.device
+            )
+            more = xp.broadcast_to(more[None, :], (len(self), more.shape[0]))
+            order = xp.concat([order, more], axis=1)
+        return Events(
+            times,
+            afferents,
+            self.counts,
+            order,
+            self.n_afferents,
+            self.duration,
+            self.source_shape,
+            self.source_lengths,
+        )
+
+
+def _checked(
+    times: Array, duration: float, axes: str, ndim: int, xp: Any
+) -> tuple[Array, float]:
+    """Times as floats and the duration as a Python float; errors name what is wrong."""
+    duration = positive_float("duration", duration)
+    if times.ndim != ndim:
+        raise ValueError(f"times must have shape {axes}, got {tuple(times.shape)}")
+    if xp.isdtype(times.dtype, "integral"):
+        dtype = xpx.default_dtype(xp, device=device_of(times))
+        exact = int(2.0 / xp.finfo(dtype).eps)
+        if math.prod(times.shape) and known_true(xp.max(times) > exact):
+            raise ValueError(
+                f"times must be below {exact} to be exact as {dtype}, got {int(xp.max(times))}"
+            )
+        times = xp.astype(times, dtype)
+    check_floating("times", times, xp=xp)
+    if known_true(xp.any(xp.isnan(times))):
+        raise ValueError("times must not be NaN; a negative time or inf means no spike")
+    return times, duration
+
+
+def _checked_count(n_afferents: int) -> int:
+    try:
+        count = int(n_afferents.__index__())
+    except AttributeError:
+        raise TypeError(f"n_afferents must be an integer, got {n_afferents!r}") from None
+    if count < 0:
+        raise ValueError(f"n_afferents must not be negative, got {count}")
+    return count
+
+
+def _check_csr(
+    times: Array, afferents: Array, offsets: Array, n_afferents: int, xp: Any
+) -> None:
+    for name, array in (("afferents", afferents), ("offsets", offsets)):
+        if array.ndim != 1 or not xp.isdtype(array.dtype, "integral"):
+            raise TypeError(
+                f"{name} must be an integer array of one axis, "
+                f"got {array.dtype} of shape {tuple(array.shape)}"
+            )
+    n_entries = times.shape[0]
+    if afferents.shape[0] != n_entries:
+        raise ValueError(
+            f"afferents must have one entry per time, got {afferents.shape[0]} for {n_entries}"
+        )
+    if offsets.shape[0] == 0:
+        raise ValueError("offsets must have B + 1 entries, got none")
+    if int(offsets[0]) != 0 or int(offsets[-1]) != n_entries:
+        raise ValueError(
+            f"offsets must run from 0 to {n_entries}, "
+            f"got {int(offsets[0])} to {int(offsets[-1])}"
+        )
+    if bool(xp.any(offsets[1:] < offsets[:-1])):
+        raise ValueError("offsets must ascend, got a descending pair")
+    if n_entries and not (int(xp.min(afferents)) >= 0 and int(xp.max(afferents)) < n_afferents):
+        raise ValueError(
+            f"afferents must be from 0 to {n_afferents - 1}, "
+            f"got {int(xp.min(afferents))} to {int(xp.max(afferents))}"
+        )
+
+
+def _sorted(
+    times: Array,
+    afferents: Array,
+    n_afferents: int,
+    duration: float,
+    source_shape: tuple[int, ...] | None,
+    source_lengths: Array | None,
+    xp: Any,
+) -> Events:
+    """Sort the rows of ``times`` [B, M], drop what is no spike, pad to the longest pattern."""
+    if times.shape[1] == 0:  # no afferents: one column of padding
+        times = xp.full((times.shape[0], 1), -1.0, dtype=times.dtype, device=device_of(times))
+        afferents = xp.zeros(times.shape, dtype=afferents.dtype, device=device_of(times))
+    is_spike = (times >= 0.0) & (times <= duration)
+    counts = xp.count_nonzero(is_spike, axis=1)
+    # A finite key past the duration sends all else to the end of its row.
+    key = xp.where(is_spike, times, 2.0 * duration)
+    order = xp.argsort(key, axis=1, stable=True)
+    try:
+        width = max(1, int(xp.max(counts))) if counts.shape[0] else 1
+    except Exception:  # traced: the number of spikes is not known, keep every column
+        width = times.shape[1]
+    kept = order[:, :width]
+    present = xp.arange(width, dtype=counts.dtype, device=device_of(times))[None, :]
+    present = present < counts[:, None]
+    times = xp.take_along_axis(times, kept, axis=1)
+    last = xp.where(counts > 0, counts - 1, 0)[:, None]
+    last_time = xp.take_along_axis(times, xp.astype(last, order.dtype), axis=1)
+    last_time = xp.where((counts > 0)[:, None], last_time, 0.0)
+    return Events(
+        xp.where(present, times, last_time),
+        xp.where(present, xp.take_along_axis(afferents, kept, axis=1), n_afferents),
+        counts,
+        order,
+        n_afferents,
+        duration,
+        source_shape,
+        source_lengths,
+    )

@@ -1,0 +1,185 @@
+"""Gradients that depend on one time per (output, pattern) pair, summed over pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from .events import Events
+from .index_sum import index_sum
+from .kernel import Kernel
+from .membrane import with_nobody
+from .namespace import device_of, zeros
+from .tiles import tile_size
+
+__all__ = ["Gradient", "Pairs", "pair_gradient", "sum_over_afferents"]
+
+Array = Any
+
+
+class Gradient(NamedTuple):
+    """Gradient of a loss.
+
+    Attributes
+    ----------
+    weight : array, shape (O, N)
+    times : array or None
+        Towards the spike times, in the layout the Events were built from: (B, N), (B, N, S) or
+        (E,); 0 where there is no spike.
+    """
+
+    weight: Array
+    times: Array | None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """P pairs of an output and a pattern, each read at one time t*.
+
+    Attributes
+    ----------
+    flat : integer array, shape (P,)
+        Position of each pair in an array of shape (O, B), flattened.
+    t_star : array, shape (P,)
+    x : array, shape (P, K)
+        Time from each spike to t*, 0 for spikes that come later.
+    before : bool array, shape (P, K)
+        Spikes that t* comes after.
+    at : bool array, shape (P, K)
+        Spikes at exactly t*, padding left out.
+    weight : array, shape (P, K)
+        Weight of each spike.
+    kernel : Kernel
+    """
+
+    flat: Array
+    t_star: Array
+    x: Array
+    before: Array
+    at: Array
+    weight: Array
+    kernel: Kernel
+    xp: Any
+
+    @cached_property
+    def value(self) -> Array:
+        """K(t* - t_f), shape (P, K); 0 for later spikes."""
+        return self.kernel.value(self.x, xp=self.xp)
+
+    @cached_property
+    def right_slope(self) -> Array:
+        """K'(t* - t_f), shape (P, K); K'(0+) for spikes at or after t*."""
+        return self.kernel.slope(self.x, self.value, xp=self.xp)
+
+    @cached_property
+    def right_curvature(self) -> Array:
+        """K''(t* - t_f), shape (P, K); K''(0+) for spikes at or after t*."""
+        return self.kernel.curvature(self.x, self.right_slope, xp=self.xp)
+
+    def of_pair(self, values: Array) -> Array:
+        """Values of shape (O, B) at these pairs, as a column."""
+        return self.xp.take(self.xp.reshape(values, (-1,)), self.flat)[:, None]
+
+
+def pair_gradient(
+    events: Events,
+    weight: Array,
+    t_star: Array,
+    active: Array,
+    kernel: Kernel,
+    contribution: Callable[[Pairs], tuple[Array, Array | None]],
+    *,
+    last_event: Array | None,
+    needs_weights: bool,
+    times: bool,
+    static: bool,
+    xp: Any,
+) -> tuple[Array, Array | None]:
+    """Sum the contributions of every pair to the weights and to the sorted spike times.
+
+    Parameters
+    ----------
+    events : Events
+    weight : array, shape (O, N)
+    t_star : array, shape (O, B)
+        Time each pair is read at.
+    active : bool array, shape (O, B)
+        Pairs with a non-zero cotangent; the others are not worked on (all are if ``static``).
+    contribution : callable
+        Given Pairs, returns what each spike adds to its weight's gradient, shape (P, K), and to
+        its own time's gradient (None unless ``times``).
+    last_event : integer array, shape (O, B), or None
+        Spikes after this one are ignored (shunting).
+    needs_weights : bool
+        Whether ``contribution`` reads ``Pairs.weight``.
+
+    Returns
+    -------
+    weight_gradient : array, shape (O, N)
+    time_gradient : array, shape (B, K), or None
+    """
+    n_outputs = weight.shape[0]
+    n_patterns, n_events = events.times.shape
+    device = device_of(weight)
+    padded = with_nobody(weight)
+    n_bins = n_outputs * padded.shape[1]
+    weight_sum = zeros((n_bins,), weight, xp=xp)
+    time_sum = zeros((n_patterns * n_events,), weight, xp=xp) if times else None
+    if static:
+        flat = xp.arange(n_outputs * n_patterns, device=device)
+    else:
+        (flat,) = xp.nonzero(xp.reshape(active, (-1,)))
+    position = xp.arange(n_events, device=device)
+    step = flat.shape[0] if static else max(1, tile_size(weight.dtype, device, xp=xp) // n_events)
+    for first in range(0, flat.shape[0], max(1, step)):
+        part = flat[first : first + step]
+        pattern = part % n_patterns
+        t = xp.take(events.times, pattern, axis=0)
+        t_star_part = xp.take(xp.reshape(t_star, (-1,)), part)
+        x = xp.astype(t_star_part[:, None] - t, weight.dtype)
+        before = x > 0.0
+        if last_event is not None:
+            last = xp.take(xp.reshape(last_event, (-1,)), part)
+            before = before & (position[None, :] <= last[:, None])
+        at = (t == t_star_part[:, None]) & (
+            position[None, :] < xp.take(events.counts, pattern)[:, None]
+        )
+        afferents = xp.take(events.afferents, pattern, axis=0)
+        bins = afferents + (part // n_patterns)[:, None] * padded.shape[1]
+        bins = xp.reshape(bins, (-1,))
+        w = xp.take(xp.reshape(padded, (-1,)), bins) if needs_weights else bins
+        pairs = Pairs(
+            flat=part,
+            t_star=t_star_part[:, None],
+            x=xp.where(before, x, 0.0),
+            before=before,
+            at=at,
+            weight=xp.reshape(w, x.shape),
+            kernel=kernel,
+            xp=xp,
+        )
+        to_weight, to_time = contribution(pairs)
+        weight_sum = weight_sum + index_sum(xp.reshape(to_weight, (-1,)), bins, n_bins)
+        if time_sum is not None:
+            spike = xp.reshape(pattern[:, None] * n_events + position[None, :], (-1,))
+            time_sum = time_sum + index_sum(
+                xp.reshape(to_time, (-1,)), spike, n_patterns * n_events
+            )
+    weight_gradient = xp.reshape(weight_sum, padded.shape)[:, :-1]
+    if time_sum is None:
+        return weight_gradient, None
+    time_sum = xp.astype(xp.reshape(time_sum, (n_patterns, n_events)), events.times.dtype)
+    return weight_gradient, time_sum
+
+
+def sum_over_afferents(values: Array, events: Events, *, xp: Any) -> Array:
+    """Sum per-event values [O, B, K] over the events of each afferent, shape (O, N)."""
+    n_bins = events.n_afferents + 1  # the last one collects padding
+    output = xp.arange(values.shape[0], device=device_of(values))
+    bins = output[:, None, None] * n_bins + events.afferents[None, ...]
+    total = index_sum(
+        xp.reshape(values, (-1,)), xp.reshape(bins, (-1,)), values.shape[0] * n_bins
+    )
+    return xp.reshape(total, (values.shape[0], n_bins))[:, :-1]

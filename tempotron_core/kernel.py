@@ -1,0 +1,77 @@
+r"""The postsynaptic potential: a double-exponential kernel and its derivatives.
+
+.. math:: K(x) = v_0 (e^{-x/\tau} - e^{-x/\tau_s}), \qquad x \ge 0
+
+The difference of exponentials loses every digit as ``tau_s`` approaches ``tau``, so the
+kernel is evaluated in the form
+
+.. math:: K(x) = \kappa\, e^{-x/\tau}\, \frac{1 - e^{-\beta x}}{\beta}, \qquad
+          \beta = \frac{1}{\tau_s} - \frac{1}{\tau}, \quad \kappa = K'(0^+)
+
+which is accurate for every pair of time constants and becomes the alpha kernel
+:math:`\kappa x e^{-x/\tau}` at :math:`\beta = 0`.  K is symmetric in its two constants, so
+the slower one always plays the part of ``tau`` here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+Array = Any
+Namespace = Any
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Constants of the postsynaptic potential, all Python floats.
+
+    Parameters
+    ----------
+    slow, fast : float
+        The two time constants, ``slow >= fast > 0``, in units of time.
+    psp_peak : float
+        Largest value of the kernel, in units of potential.
+
+    Attributes
+    ----------
+    beta : float
+        ``1/fast - 1/slow``, zero for the alpha kernel.
+    t_peak : float
+        Time of the largest value after the spike.
+    rise : float
+        Slope just after the spike, K'(0+), called kappa in the formulas.
+    """
+
+    slow: float
+    fast: float
+    psp_peak: float
+    beta: float = field(init=False)
+    t_peak: float = field(init=False)
+    rise: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        beta = (self.slow - self.fast) / (self.slow * self.fast)
+        # log(slow/fast)/beta, written with log1p so that slow ~ fast keeps its digits
+        t_peak = math.log1p(beta * self.slow) / beta if beta > 0.0 else self.slow
+        set_field = object.__setattr__  # the dataclass is frozen
+        set_field(self, "beta", beta)
+        set_field(self, "t_peak", t_peak)
+        # from K(t_peak) = rise * fast * exp(-t_peak/slow) = psp_peak
+        set_field(self, "rise", self.psp_peak * math.exp(t_peak / self.slow) / self.fast)
+
+    def value(self, x: Array, *, xp: Namespace) -> Array:
+        """K(x) for an array ``x >= 0``."""
+        decay = xp.exp(x * (-1.0 / self.slow))
+        if self.beta == 0.0:
+            return decay * (x * self.rise)
+        return decay * (xp.expm1(x * -self.beta) * (-self.rise / self.beta))
+
+    def slope(self, x: Array, value: Array, *, xp: Namespace) -> Array:
+        """K'(x) for ``x >= 0``, given ``value = K(x)``; the right-hand slope at 0."""
+        return xp.exp(x * (-1.0 / self.fast)) * self.rise - value * (1.0 / self.slow)
+
+    def curvature(self, x: Array, slope: Array, *, xp: Namespace) -> Array:
+        """K''(x) for ``x >= 0``, given ``slope = K'(x)``."""
+        return xp.exp(x * (-1.0 / self.fast)) * (-self.rise / self.fast) - slope * (1.0 / self.slow)

@@ -1,0 +1,106 @@
+r"""The membrane after every spike, and where the potential peaks between two spikes.
+
+Between events, at a time u after event k,
+
+.. math:: V(t_k + u) = e^{-u/\tau} V_k + s_k K(u)
+
+which has an interior maximum iff :math:`s_k > 0`, :math:`V'(t_k^+) = \kappa s_k - V_k/\tau > 0`
+and :math:`1 + \beta V_k/(\kappa s_k) > 0`, at
+
+.. math:: u^* = [\log(1 + \beta\tau) - \log(1 + \beta V_k/(\kappa s_k))]/\beta, \qquad
+          V^* = \tau_s (\kappa s_k + \beta V_k)\, e^{-u^*/\tau}
+
+if u* falls before the next event.  See docs/mathematics.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat
+
+from .events import Events
+from .kernel import Kernel
+from .namespace import device_of, zeros
+from .scan import block_length, scan
+
+__all__ = ["Membrane", "integrate", "interior_maximum", "with_nobody"]
+
+Array = Any
+
+@dataclass(frozen=True)
+class Membrane:
+    """State of B patterns and O outputs just after each of K events.
+
+    Attributes
+    ----------
+    times : array, shape (B, K)
+        Event times, in the dtype of the events.
+    gap : array, shape (B, K)
+        Time from each event to the next, for the last one to the end of the pattern; in the
+        dtype of the weights.
+    v, s : array, shape (O, B, K)
+        Membrane potential and synaptic sum.
+    v_end : array, shape (O, B)
+        Potential at the end of the pattern.
+    """
+
+    times: Array
+    gap: Array
+    v: Array
+    s: Array
+    v_end: Array
+
+
+def with_nobody(weight: Array) -> Array:
+    """Append the afferent that padding points at, of weight zero."""
+    xp = array_api_compat.array_namespace(weight)
+    return xp.concat([weight, zeros((weight.shape[0], 1), weight, xp=xp)], axis=1)
+
+
+def integrate(events: Events, weight: Array, kernel: Kernel, *, static: bool) -> Membrane:
+    """Scan all spikes of ``events`` through weights [O, N + 1] made by :func:`with_nobody`."""
+    xp = array_api_compat.array_namespace(weight)
+    times, afferents = events.times, events.afferents
+    n_patterns, n_events = times.shape
+    block = 1 if static else block_length(times, weight.dtype, kernel, xp=xp)
+    if extra := -n_events % block:
+        events = events._widened(n_events + extra, 0)
+        times, afferents = events.times, events.afferents
+    jumps = xp.take(weight, xp.reshape(afferents, (-1,)), axis=1)
+    jumps = xp.reshape(jumps, (weight.shape[0], *afferents.shape))
+    v, s = scan(times, jumps, kernel, block, xp=xp)
+    end = xp.full(
+        (n_patterns, 1), events.duration, dtype=times.dtype, device=device_of(times)
+    )
+    gap = xp.astype(xp.concat([times[:, 1:], end], axis=1) - times, weight.dtype)
+    last = gap[:, -1]
+    v_end = xp.exp(last * (-1.0 / kernel.slow)) * v[..., -1]
+    v_end = v_end + kernel.value(last, xp=xp) * s[..., -1]
+    return Membrane(times, gap, v, s, v_end)
+
+
+def interior_maximum(
+    v: Array, s: Array, gap: Array, kernel: Kernel, *, xp: Any
+) -> tuple[Array, Array, Array]:
+    """Return (is there one, its time after the event, its potential) for each interval.
+
+    Where there is none, the time and the potential returned are finite and meaningless.
+    """
+    drive = s * kernel.rise
+    # The conditions in products, so that no quotient overflows where they fail.
+    exists = (s > 0.0) & (drive > v * (1.0 / kernel.slow)) & (drive + v * kernel.beta > 0.0)
+    if kernel.beta > 0.0:
+        scaled = v * kernel.beta / xp.where(exists, drive, 1.0)
+        exists = exists & (scaled > -1.0)
+        log_ratio = xp.log1p(xp.where(exists, scaled, 0.0))
+        u = (math.log1p(kernel.beta * kernel.slow) - log_ratio) * (1.0 / kernel.beta)
+    else:
+        exists = exists & (v > drive * (kernel.slow - gap))
+        u = kernel.slow - v / xp.where(exists, drive, 1.0)
+    exists = exists & (u < gap)
+    u = xp.where(exists, u, 0.0)
+    peak = (drive + v * kernel.beta) * kernel.fast * xp.exp(u * (-1.0 / kernel.slow))
+    return exists, u, peak

@@ -1,0 +1,96 @@
+"""Which array namespace, device and dtype a call works in, and clear errors when they clash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat
+
+__all__ = [
+    "array_namespace",
+    "as_array",
+    "check_floating",
+    "check_same_device",
+    "device_of",
+    "known_true",
+    "zeros",
+]
+
+Array = Any
+Namespace = Any
+
+
+def array_namespace(**arrays: Array) -> Namespace:
+    """Return the one namespace of the named arrays (``None`` is skipped).
+
+    Raises
+    ------
+    TypeError
+        If an argument is not an array, or two come from different libraries.
+    """
+    xp: Namespace = None
+    first = ""
+    for name, array in arrays.items():
+        if array is None:
+            continue
+        try:
+            found = array_api_compat.array_namespace(array)
+        except TypeError:
+            raise TypeError(
+                f"{name} must be an array of a library that follows the Array API standard, "
+                f"got {type(array).__name__}"
+            ) from None
+        if xp is None:
+            xp, first = found, name
+        elif found is not xp:
+            raise TypeError(
+                f"{first} and {name} must come from one array library, "
+                f"got {xp.__name__} and {found.__name__}"
+            )
+    return xp
+
+
+def device_of(array: Array) -> Any:
+    """Return the array's device, or ``None`` where it has none (a traced JAX array)."""
+    return array_api_compat.device(array)
+
+
+def check_same_device(**arrays: Array) -> None:
+    """Raise ValueError unless the named arrays (``None`` is skipped) share one device."""
+    devices = {name: device_of(a) for name, a in arrays.items() if a is not None}
+    known = [(name, device) for name, device in devices.items() if device is not None]
+    for name, device in known[1:]:
+        if device != known[0][1]:
+            raise ValueError(
+                f"{known[0][0]} and {name} must be on one device, got {known[0][1]} and {device}"
+            )
+
+
+def check_floating(name: str, array: Array, *, xp: Namespace) -> None:
+    """Raise TypeError unless the array is float32 or float64."""
+    if array.dtype != xp.float32 and array.dtype != xp.float64:
+        raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
+
+
+def as_array(name: str, array: Array, like: Array, ndim: int) -> Array:
+    """Check that ``array`` lives where ``like`` does and has ``ndim`` axes; return it."""
+    array_namespace(**{name: array, "the other arrays": like})
+    check_same_device(**{name: array, "the other arrays": like})
+    if array.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} axes, got shape {tuple(array.shape)}")
+    return array
+
+
+def known_true(condition: Array) -> bool:
+    """Whether a 0-d boolean array is true; False where tracing hides its value."""
+    if not array_api_compat.is_lazy_array(condition):
+        return bool(condition)
+    try:
+        return bool(condition)
+    except Exception:  # every tracing library raises an error of its own
+        return False
+
+
+def zeros(shape: tuple[int, ...], like: Array, *, xp: Namespace) -> Array:
+    """Zeros of the dtype and on the device of ``like``."""
+    return xp.zeros(shape, dtype=like.dtype, device=device_of(like))

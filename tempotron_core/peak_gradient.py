@@ -1,0 +1,210 @@
+r"""The exact gradient of the peak: the tempotron's learning rule.
+
+By the envelope theorem only the explicit dependence counts at a maximum,
+
+.. math:: \frac{dV^*}{dw_i} = \sum_f K(t^* - t_f), \qquad
+          \frac{dV^*}{dt_f} = -w_f K'(t^* - t_f)
+
+where the peak is smooth.  At a *kink*, where :math:`t^*` is the time of a group G of simultaneous
+spikes with :math:`W = \sum_{j \in G} w_j < 0`, the peak moves with the group: with
+:math:`L = V'(t^{*-})`
+
+.. math:: \frac{dV^*}{dt_j} = L \frac{w_j}{W}, \qquad \frac{dt^*}{dt_j} = \frac{w_j}{W}.
+
+A smooth peak's time moves by :math:`-V''(t^*)^{-1}` times the change of the slope.  Derivations
+are in docs/mathematics.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .arguments import check_grid, check_output, check_readout, is_static
+from .crossing import crossing_interval
+from .dispatch import constant
+from .events import Events
+from .gradient import Gradient, Pairs, pair_gradient
+from .membrane import integrate, with_nobody
+from .neuron import Neuron
+from .peak import Peak
+from .tiles import map_tiles
+
+__all__ = ["peak_vjp"]
+
+Array = Any
+
+
+@constant
+def peak_vjp(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    peak: Peak,
+    v_cotangent: Array,
+    t_cotangent: Array | None = None,
+    *,
+    times: bool = False,
+    grid: tuple[int, float] | None = None,
+    method: str = "auto",
+) -> Gradient:
+    """Pull cotangents of the peak back to the weights and the spike times.
+
+    Only (pattern, output) pairs with a non-zero cotangent cost anything: the tempotron rule
+    corrects errors alone.
+
+    Parameters
+    ----------
+    events, weight, neuron
+        As given to :func:`peak`.
+    peak : Peak
+        What :func:`peak` returned for them.
+    v_cotangent : array, shape (B, O)
+        Derivative of the loss by ``v_max``.
+    t_cotangent : array, shape (B, O), optional
+        Derivative of the loss by ``t_max``.  Ignored on a grid, where ``t_max`` is piecewise
+        constant.
+    times : bool, default False
+        Also return the gradient towards the spike times.
+    grid : (int, float), optional
+        As given to :func:`peak`.
+    method : {'auto', 'static', 'pruned'}
+        See :func:`peak`.
+
+    Returns
+    -------
+    Gradient
+        ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
+        A silent pair, whose potential never rises above rest, contributes nothing.  At exact ties
+        the result is a subgradient: the one of the earliest peak.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type or dtype, or arrays come from different libraries.
+    ValueError
+        If shapes or devices do not fit.
+
+    References
+    ----------
+    .. [1] R. Gütig and H. Sompolinsky, Nature Neuroscience 9, 420-428 (2006), equation 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempotron_core import Events, Neuron, peak, peak_vjp
+    >>> events = Events.from_latencies(np.asarray([[1.0, 3.0, np.inf]]), duration=50.0)
+    >>> weight, neuron = np.asarray([[0.4, 0.5, 0.6]]), Neuron()
+    >>> found = peak(events, weight, neuron)
+    >>> gradient = peak_vjp(events, weight, neuron, found, v_cotangent=np.ones((1, 1)))
+    >>> print(gradient.weight.round(3))
+    [[0.985 0.994 0.   ]]
+    """
+    xp = check_readout(events, weight, neuron)
+    static = is_static(method, events.times, weight)
+    for name, array in (("peak.v_max", peak.v_max), ("peak.t_max", peak.t_max)):
+        check_output(name, array, events, weight)
+    check_output("v_cotangent", v_cotangent, events, weight)
+    if t_cotangent is not None:
+        check_output("t_cotangent", t_cotangent, events, weight)
+    if grid is not None:
+        check_grid(grid)
+    weight_gradient, time_gradient = peak_adjoint(
+        events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid is not None, static, xp
+    )
+    if time_gradient is not None:
+        time_gradient = events.in_source_layout(time_gradient)
+    return Gradient(weight_gradient, time_gradient)
+
+
+def peak_adjoint(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    peak: Peak,
+    v_cotangent: Array,
+    t_cotangent: Array | None,
+    times: bool,
+    on_grid: bool,
+    static: bool,
+    xp: Any,
+) -> tuple[Array, Array | None]:
+    """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
+    v_bar = xp.astype(xp.permute_dims(v_cotangent, (1, 0)), weight.dtype)
+    t_bar = None
+    active = v_bar != 0.0
+    if t_cotangent is not None and not on_grid:
+        t_bar = xp.astype(xp.permute_dims(t_cotangent, (1, 0)), weight.dtype)
+        active = active | (t_bar != 0.0)
+    t_star = xp.permute_dims(peak.t_max, (1, 0))
+    if not on_grid:
+        fired_up = t_star > 0.0  # a silent pair has its maximum, 0, at t = 0
+        active = active & fired_up
+        v_bar = xp.where(fired_up, v_bar, 0.0)
+        t_bar = None if t_bar is None else xp.where(fired_up, t_bar, 0.0)
+    last_event = None
+    if neuron.shunt and not on_grid:
+
+        def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
+            membrane = integrate(part, rows, neuron.kernel, static=static)
+            return (crossing_interval(membrane, neuron, static, xp=xp),)
+
+        (last_event,) = map_tiles(of_tile, events, with_nobody(weight), static=static)
+
+    def contribution(pairs: Pairs) -> tuple[Array, Array | None]:
+        v_pair = pairs.of_pair(v_bar)
+        to_weight = v_pair * pairs.value
+        if t_bar is None and not times:
+            return to_weight, None
+        if on_grid:
+            counted = pairs.before | pairs.at
+            return to_weight, -v_pair * pairs.weight * xp.where(counted, pairs.right_slope, 0.0)
+        return _exact_contribution(
+            pairs, v_pair, None if t_bar is None else pairs.of_pair(t_bar), events.duration
+        )
+
+    return pair_gradient(
+        events,
+        weight,
+        t_star,
+        active,
+        neuron.kernel,
+        contribution,
+        last_event=last_event,
+        needs_weights=times or t_bar is not None,
+        times=times,
+        static=static,
+        xp=xp,
+    )
+
+
+def _exact_contribution(
+    pairs: Pairs, v_bar: Array, t_bar: Array | None, duration: float
+) -> tuple[Array, Array]:
+    """Gradients of V* and t* by the weight and the time of every spike, for continuous time."""
+    xp, w = pairs.xp, pairs.weight
+    slope = xp.where(pairs.before, pairs.right_slope, 0.0)
+    inside = pairs.t_star < duration
+    group = xp.where(pairs.at & inside, w, 0.0)
+    group_weight = xp.sum(group, axis=1, keepdims=True)
+    left_slope = xp.sum(w * slope, axis=1, keepdims=True)
+    # L/W lies in [-kappa, 0] at a kink; the bounds also give the one-sided derivative where
+    # rounding put a smooth peak on a spike.
+    nonzero = group_weight != 0.0
+    share = left_slope / xp.where(nonzero, group_weight, 1.0)
+    share = xp.where(nonzero, xp.clip(share, -pairs.kernel.rise, 0.0), 0.0)
+    to_weight = v_bar * pairs.value
+    to_time = v_bar * (group * share - w * slope)
+    if t_bar is None:
+        return to_weight, to_time
+
+    kink = (group_weight < 0.0) & (left_slope > 0.0)
+    counted = pairs.before | (pairs.at & ~kink)
+    v_second = xp.sum(
+        xp.where(counted, w * pairs.right_curvature, 0.0), axis=1, keepdims=True
+    )
+    smooth = inside & ~kink & (v_second < 0.0)
+    per_slope = xp.where(smooth, -1.0 / xp.where(smooth, v_second, -1.0), 0.0) * t_bar
+    to_weight = to_weight + per_slope * slope
+    to_time = to_time - per_slope * xp.where(counted, w * pairs.right_curvature, 0.0)
+    with_group = xp.where(kink, t_bar / xp.where(kink, group_weight, 1.0), 0.0)
+    return to_weight, to_time + with_group * group

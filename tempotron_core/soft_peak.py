@@ -1,0 +1,158 @@
+r"""The peak time as SpikingJelly's tempotron passes it between layers.
+
+With the potential sampled at t = 0, 1, ..., T - 1, :math:`k = \mathrm{argmax}_t V_t` and m = +1
+where the maximum reaches the threshold, -1 elsewhere, the value is :math:`m k` and the gradient
+that of :math:`m s`,
+
+.. math:: s = \sum_t t\, p_t, \quad p = \mathrm{softmax}(T V), \qquad
+          \frac{ds}{dV_t} = T p_t (t - s),
+
+a soft argmax whose factor m is not differentiated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .arguments import check_grid, check_output, check_readout, grid_times, is_static
+from .dispatch import constant, differentiable
+from .events import Events
+from .gradient import Gradient
+from .neuron import Neuron
+from .voltage import voltage, voltage_adjoint
+
+__all__ = ["soft_peak_time", "soft_peak_time_vjp"]
+
+Array = Any
+
+
+@differentiable
+def soft_peak_time(
+    events: Events, weight: Array, neuron: Neuron, n_steps: int, *, method: str = "auto"
+) -> Array:
+    """Signed time step of the largest sample: negative where the threshold is not reached.
+
+    Parameters
+    ----------
+    events : Events
+        B patterns on N afferents.
+    weight : array, shape (O, N)
+        Synaptic weights, float32 or float64, in the library and on the device of the events.
+    neuron : Neuron
+        ``shunt`` must be false.
+    n_steps : int
+        Samples are taken at t = 0, 1, ..., n_steps - 1.
+    method : {'auto', 'static', 'pruned'}
+        See :func:`peak`.
+
+    Returns
+    -------
+    array, shape (B, O)
+        In the dtype of the weights.  A silent neuron whose largest sample is at t = 0 gives -1:
+        -0 would read as a spike at 0.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type or dtype, or arrays come from different libraries.
+    ValueError
+        If shapes or devices do not fit, ``n_steps`` is below 1, or the neuron shunts.
+    """
+    xp = _checked(events, weight, neuron)
+    v = voltage.__wrapped__(  # type: ignore[attr-defined]
+        events, weight, neuron, _steps(events, n_steps, xp), method=method
+    )
+    k = xp.astype(xp.argmax(v, axis=2), v.dtype)
+    fires = xp.max(v, axis=2) >= neuron.v_threshold
+    return xp.where(fires, k, xp.where(k > 0.0, -k, -1.0))
+
+
+@constant
+def soft_peak_time_vjp(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    n_steps: int,
+    cotangent: Array,
+    *,
+    times: bool = False,
+    method: str = "auto",
+) -> Gradient:
+    """Pull a cotangent of :func:`soft_peak_time` back through the soft argmax.
+
+    Parameters
+    ----------
+    events, weight, neuron, n_steps
+        As given to :func:`soft_peak_time`.
+    cotangent : array, shape (B, O)
+    times : bool, default False
+        Also return the gradient towards the spike times.
+    method : {'auto', 'static', 'pruned'}
+        See :func:`peak`.
+
+    Returns
+    -------
+    Gradient
+        ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`soft_peak_time`, and if ``cotangent`` does not fit.
+    """
+    xp = _checked(events, weight, neuron)
+    check_output("cotangent", cotangent, events, weight)
+    static = is_static(method, events.times, weight)
+    weight_gradient, time_gradient = soft_peak_time_adjoint(
+        events, weight, neuron, n_steps, cotangent, times, static, xp
+    )
+    if time_gradient is not None:
+        time_gradient = events.in_source_layout(time_gradient)
+    return Gradient(weight_gradient, time_gradient)
+
+
+def soft_peak_time_adjoint(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    n_steps: int,
+    cotangent: Array,
+    times: bool,
+    static: bool,
+    xp: Any,
+) -> tuple[Array, Array | None]:
+    """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
+    steps = _steps(events, n_steps, xp)
+    method = "static" if static else "pruned"
+    v = voltage.__wrapped__(  # type: ignore[attr-defined]
+        events, weight, neuron, steps, method=method
+    )
+    largest = xp.max(v, axis=2, keepdims=True)
+    sign = xp.where(largest >= neuron.v_threshold, 1.0, -1.0)
+    # the largest potential is subtracted first, so the exponentials cannot overflow
+    p = xp.exp((v - largest) * float(n_steps))
+    p = p / xp.sum(p, axis=2, keepdims=True)
+    t = xp.astype(steps, v.dtype)
+    soft = xp.sum(p * t, axis=2, keepdims=True)
+    g = xp.astype(cotangent, v.dtype)[..., None] * xp.astype(sign, v.dtype)
+    return voltage_adjoint(
+        events,
+        weight,
+        neuron,
+        steps,
+        g * float(n_steps) * p * (t - soft),
+        times,
+        static,
+        xp,
+    )
+
+
+def _checked(events: Events, weight: Array, neuron: Neuron) -> Any:
+    xp = check_readout(events, weight, neuron)
+    if neuron.shunt:
+        raise ValueError("neuron must have shunt=False for a soft peak time, got shunt=True")
+    return xp
+
+
+def _steps(events: Events, n_steps: int, xp: Any) -> Array:
+    return grid_times(check_grid((n_steps, 1.0)), events.times, xp)

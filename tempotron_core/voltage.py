@@ -1,0 +1,254 @@
+"""The membrane potential at given times, and its gradient by the adjoint scan.
+
+The adjoint of the potential is a potential in reversed time: with cotangents g(t) at the sample
+times,
+
+    dL/dw_f = U(t_f) = sum over t >= t_f of g(t) K(t - t_f)
+
+is the membrane potential at -t_f of a neuron that gets a spike of weight g(t) at every -t.  So
+the gradient runs the same scan over the samples, and reads it at the spikes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .arguments import check_output, check_readout, is_static
+from .crossing import crossing_interval
+from .dispatch import constant, differentiable
+from .events import Events
+from .gradient import Gradient, sum_over_afferents
+from .membrane import Membrane, integrate, with_nobody
+from .namespace import array_namespace, check_floating, check_same_device, device_of, known_true
+from .neuron import Neuron
+from .sampling import sample
+from .scan import block_length, scan
+from .tiles import map_tiles, tile_bounds
+
+__all__ = ["voltage", "voltage_vjp"]
+
+Array = Any
+
+
+@differentiable
+def voltage(
+    events: Events, weight: Array, neuron: Neuron, times: Array, *, method: str = "auto"
+) -> Array:
+    """Membrane potential at given times.
+
+    Parameters
+    ----------
+    events : Events
+        B patterns on N afferents.
+    weight : array, shape (O, N)
+        Synaptic weights, float32 or float64, in the library and on the device of the events.
+    neuron : Neuron
+        With ``shunt=True`` input after the first threshold crossing is ignored.
+    times : array, shape (T,)
+        In any order; converted to the dtype of the events.  The potential is 0 before the first
+        spike.
+    method : {'auto', 'static', 'pruned'}
+        See :func:`peak`.
+
+    Returns
+    -------
+    array, shape (B, O, T)
+        In the unit of ``v_threshold`` and the dtype of the weights.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type or dtype, or arrays come from different libraries.
+    ValueError
+        If shapes or devices do not fit, or a time is NaN.
+
+    References
+    ----------
+    .. [1] R. Gütig and H. Sompolinsky, Nature Neuroscience 9, 420-428 (2006), equation 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempotron_core import Events, Neuron, voltage
+    >>> events = Events.from_latencies(np.asarray([[1.0, 3.0]]), duration=50.0)
+    >>> times = np.asarray([0.0, 5.0, 10.0])
+    >>> print(voltage(events, np.asarray([[1.0, -0.5]]), Neuron(), times).round(3))
+    [[[0.    0.637 0.449]]]
+    """
+    xp = check_readout(events, weight, neuron)
+    times = _checked_times(events, times, xp)
+    static = is_static(method, events.times, weight)
+
+    def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
+        v, _ = _sampled(part, rows, neuron, times, static, xp)
+        return (v,)
+
+    (v,) = map_tiles(
+        of_tile, events, with_nobody(weight), n_samples=times.shape[0], static=static
+    )
+    return xp.permute_dims(v, (1, 0, 2))
+
+
+@constant
+def voltage_vjp(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    sample_times: Array,
+    cotangent: Array,
+    *,
+    times: bool = False,
+    method: str = "auto",
+) -> Gradient:
+    """Pull a cotangent of :func:`voltage` back to the weights and the spike times.
+
+    Parameters
+    ----------
+    events, weight, neuron
+        As given to :func:`voltage`.
+    sample_times : array, shape (T,)
+        The times of :func:`voltage`.
+    cotangent : array, shape (B, O, T)
+        Derivative of the loss by the potential.
+    times : bool, default False
+        Also return the gradient towards the spike times.
+    method : {'auto', 'static', 'pruned'}
+        See :func:`peak`.
+
+    Returns
+    -------
+    Gradient
+        ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
+        A sample at exactly a spike's time counts with the slope K'(0+) to its right.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`voltage`, and if ``cotangent`` does not fit.
+    """
+    xp = check_readout(events, weight, neuron)
+    sample_times = _checked_times(events, sample_times, xp)
+    check_output("cotangent", cotangent, events, weight, sample_times.shape[0])
+    static = is_static(method, events.times, weight)
+    weight_sum, time_sum = voltage_adjoint(
+        events, weight, neuron, sample_times, cotangent, times, static, xp
+    )
+    return Gradient(weight_sum, None if time_sum is None else events.in_source_layout(time_sum))
+
+
+def voltage_adjoint(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    sample_times: Array,
+    cotangent: Array,
+    times: bool,
+    static: bool,
+    xp: Any,
+) -> tuple[Array, Array | None]:
+    """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
+    kernel = neuron.kernel
+    padded = with_nobody(weight)
+    if sample_times.shape[0] == 0:
+        zero_times = xp.zeros_like(events.times) if times else None
+        return xp.zeros_like(weight), zero_times
+    order = xp.flip(xp.argsort(sample_times, stable=True))
+    reversed_times = -xp.take(sample_times, order)
+    block = 1
+    if not static:
+        block = block_length(reversed_times[None, :], weight.dtype, kernel, xp=xp)
+    cotangent = xp.permute_dims(xp.astype(cotangent, weight.dtype), (1, 0, 2))
+    cotangent = xp.take(cotangent, order, axis=2)
+    if extra := -sample_times.shape[0] % block:
+        last = xp.broadcast_to(reversed_times[-1:], (extra,))
+        reversed_times = xp.concat([reversed_times, last])
+        fill = xp.zeros(
+            (*cotangent.shape[:2], extra), dtype=weight.dtype, device=device_of(weight)
+        )
+        cotangent = xp.concat([cotangent, fill], axis=2)
+
+    n_samples = reversed_times.shape[0]
+    patterns, outputs = tile_bounds(events, padded, n_samples=n_samples, static=static)
+    weight_rows: list[Array] = []
+    time_rows: list[Array] = []
+    for b in patterns:
+        part = events[b]
+        samples = xp.tile(reversed_times[None, :], (len(part), 1))
+        for j, o in enumerate(outputs):
+            u, s = scan(samples, cotangent[o, b, :], kernel, block, xp=xp)
+            adjoint = Membrane(samples, samples, u, s, u[..., -1])
+            u, s = sample(adjoint, -part.times, kernel, xp=xp)
+            if neuron.shunt:
+                used = _before_shunt(part, padded[o, :], neuron, static, xp)
+                u, s = xp.where(used, u, 0.0), xp.where(used, s, 0.0)
+            row = sum_over_afferents(u, part, xp=xp)
+            if b.start == 0:
+                weight_rows.append(row)
+            else:
+                weight_rows[j] = weight_rows[j] + row
+            if times:
+                w = xp.take(padded[o, :], xp.reshape(part.afferents, (-1,)), axis=1)
+                slope = s * kernel.rise - u * (1.0 / kernel.slow)
+                towards_times = -xp.sum(xp.reshape(w, u.shape) * slope, axis=0)
+                if j == 0:
+                    time_rows.append(towards_times)
+                else:
+                    time_rows[-1] = time_rows[-1] + towards_times
+    weight_gradient = xp.concat(weight_rows, axis=0)
+    if not times:
+        return weight_gradient, None
+    return weight_gradient, xp.astype(xp.concat(time_rows, axis=0), events.times.dtype)
+
+
+def sample_time_gradient(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    sample_times: Array,
+    cotangent: Array,
+    static: bool,
+    xp: Any,
+) -> Array:
+    """Gradient towards the sample times, shape (T,): their cotangents times V'(t)."""
+    kernel = neuron.kernel
+
+    def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
+        v, s = _sampled(part, rows, neuron, sample_times, static, xp)
+        return (s * kernel.rise - v * (1.0 / kernel.slow),)
+
+    (slope,) = map_tiles(
+        of_tile, events, with_nobody(weight), n_samples=sample_times.shape[0], static=static
+    )
+    by_output = xp.astype(xp.permute_dims(cotangent, (1, 0, 2)), weight.dtype)
+    return xp.astype(xp.sum(by_output * slope, axis=(0, 1)), sample_times.dtype)
+
+
+def _sampled(
+    events: Events, rows: Array, neuron: Neuron, sample_times: Array, static: bool, xp: Any
+) -> tuple[Array, Array]:
+    """Potential and synaptic sum [o, b, T] of a tile at the sample times."""
+    membrane = integrate(events, rows, neuron.kernel, static=static)
+    last_event = crossing_interval(membrane, neuron, static, xp=xp) if neuron.shunt else None
+    query = xp.tile(sample_times[None, :], (len(events), 1))
+    return sample(membrane, query, neuron.kernel, last_event=last_event, xp=xp)
+
+
+def _before_shunt(
+    events: Events, rows: Array, neuron: Neuron, static: bool, xp: Any
+) -> Array:
+    """Spikes [o, b, K] that come before the output spike."""
+    membrane = integrate(events, rows, neuron.kernel, static=static)
+    last = crossing_interval(membrane, neuron, static, xp=xp)
+    return xp.arange(events.times.shape[1], device=device_of(rows)) <= last[..., None]
+
+
+def _checked_times(events: Events, times: Array, xp: Any) -> Array:
+    array_namespace(**{"events.times": events.times, "times": times})
+    check_same_device(**{"events.times": events.times, "times": times})
+    if times.ndim != 1:
+        raise ValueError(f"times must have shape (T,), got {tuple(times.shape)}")
+    if not xp.isdtype(times.dtype, "integral"):
+        check_floating("times", times, xp=xp)
+        if known_true(xp.any(xp.isnan(times))):
+            raise ValueError("times must not be NaN")
+    return xp.astype(times, events.times.dtype)

@@ -1,0 +1,154 @@
+"""Fixtures that run a test on every backend.
+
+They are `backend`, `xp`, `device`, `dtype`, `asarray` and `to_numpy`. `device` is deliberately not
+the default one for array-api-strict, so that any array made without ``device=`` is an error. A
+test that a framework cannot pass says so with ``@pytest.mark.skip_backend("jax", reason="...")``.
+A framework is imported by the first test that runs on it. With TEMPOTRON_TEST_CUDA=1 in the
+environment, torch and JAX are also tested on the first CUDA device.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from enum import Enum
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tempotron_backends import Backend, select
+
+# Read by XLA when JAX starts: one thread, errors only, and no grabbing of all GPU memory.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+)
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
+class Backends(Enum):
+    """Every backend that tests run on, as the name that `select` takes."""
+
+    NUMPY = "numpy:cpu"
+    TORCH = "torch:cpu"
+    JAX = "jax:cpu"
+    STRICT = "strict:device1"
+    CUPY = "cupy:cuda:0"
+    TORCH_CUDA = "torch:cuda:0"
+    JAX_CUDA = "jax:cuda:0"
+
+    @property
+    def framework(self) -> str:
+        """Name of the framework, which `skip_backend` refers to."""
+        return self.value.partition(":")[0]
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether it runs on an accelerator only."""
+        return "cuda" in self.value
+
+    @property
+    def listed(self) -> bool:
+        """Whether tests are made for it: one framework is enough to say that there is no GPU."""
+        return not self.needs_gpu or self is Backends.CUPY or "TEMPOTRON_TEST_CUDA" in os.environ
+
+    def pytest_param(self) -> Any:
+        """This backend as a parameter of the `backend` fixture."""
+        marks = [pytest.mark.gpu] if self.needs_gpu else []
+        return pytest.param(self, id=self.name.lower().replace("_", "-"), marks=marks)
+
+
+def prepare_jax(jax: ModuleType) -> None:
+    """Switch on the 64-bit types, which the library leaves to its user."""
+    jax.config.update("jax_enable_x64", True)
+
+
+def prepare_torch(torch: ModuleType) -> None:
+    """Keep torch from spreading small operations over every processor core."""
+    torch.set_num_threads(1)
+
+
+PREPARE: dict[str, Callable[[ModuleType], None]] = {"jax": prepare_jax, "torch": prepare_torch}
+MODULES = {"strict": "array_api_strict"}
+
+
+@cache
+def obtain(wanted: Backends) -> Backend | str:
+    """The backend, ready for tests, or why there is none."""
+    name = wanted.framework
+    module = MODULES.get(name, name)
+    try:
+        framework = pytest.importorskip(module)
+    except pytest.skip.Exception:
+        return f"{module} is not installed"
+    PREPARE.get(name, lambda _: None)(framework)
+    try:
+        return select(wanted.value)
+    except ValueError:
+        if wanted.needs_gpu:
+            return f"{wanted.value} cannot be used on this machine"
+        raise
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker that this file gives meaning to."""
+    config.addinivalue_line(
+        "markers", "skip_backend(name, *, reason): the test does not apply to a framework"
+    )
+
+
+@pytest.fixture(params=[each.pytest_param() for each in Backends if each.listed])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each backend in turn, skipped where its framework or its device is missing."""
+    wanted: Backends = request.param
+    for marker in request.node.iter_markers("skip_backend"):
+        if marker.args[0] == wanted.framework:
+            pytest.skip(f"{wanted.framework}: {marker.kwargs['reason']}")
+    obtained = obtain(wanted)
+    if isinstance(obtained, str):
+        pytest.skip(obtained)
+    return obtained
+
+
+@pytest.fixture
+def xp(backend: Backend) -> ModuleType:
+    """The backend's Array API namespace."""
+    return backend.xp
+
+
+@pytest.fixture
+def device(backend: Backend) -> Any:
+    """The backend's device, to be passed as ``device=``; not the default one where that can be."""
+    return backend.native_device
+
+
+@pytest.fixture(params=["float64", "float32"])
+def dtype(request: pytest.FixtureRequest, backend: Backend) -> Any:
+    """Each floating-point dtype in turn, as an object of the backend's namespace."""
+    if request.param not in backend.dtypes:
+        pytest.skip(f"{backend} has no {request.param}")
+    return backend.dtype(request.param)
+
+
+@pytest.fixture
+def asarray(backend: Backend, dtype: Any) -> Callable[..., Any]:
+    """``asarray(values, dtype=None)``: an array on the backend's device.
+
+    Floating-point values take the test's `dtype` unless told otherwise; integers and booleans keep
+    their own.
+    """
+
+    def asarray(values: Any, dtype: Any = dtype) -> Any:
+        host = np.asarray(values)
+        return backend.from_numpy(host, dtype if host.dtype.kind == "f" else None)
+
+    return asarray
+
+
+@pytest.fixture
+def to_numpy(backend: Backend) -> Callable[[Any], np.ndarray]:
+    """``to_numpy(array)``: the values of an array of the backend, on the host."""
+    return backend.to_numpy
