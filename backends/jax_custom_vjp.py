@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+
 from tempotron_core import Events, Neuron, Peak
 from tempotron_core.arguments import check_readout
 from tempotron_core.crossing import first_crossing as first_crossing_function

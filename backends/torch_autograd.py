@@ -11,6 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
+
 from tempotron_core import Events, Neuron, Peak
 from tempotron_core.arguments import is_static
 from tempotron_core.crossing import first_crossing as first_crossing_function
@@ -21,7 +23,6 @@ from tempotron_core.soft_peak import soft_peak_time as soft_peak_time_function
 from tempotron_core.soft_peak import soft_peak_time_adjoint
 from tempotron_core.voltage import sample_time_gradient, voltage_adjoint
 from tempotron_core.voltage import voltage as voltage_function
-from torch.autograd.function import once_differentiable
 
 Tensors = tuple[torch.Tensor, ...]
 Gradients = tuple[torch.Tensor | None, ...]

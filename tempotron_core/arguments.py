@@ -53,7 +53,9 @@ def check_grid(grid: tuple[int, float]) -> tuple[int, float]:
         n_steps, dt = grid
         n_steps = n_steps.__index__()
     except (TypeError, ValueError, AttributeError):
-        raise TypeError(f"grid must be (n_steps, dt) with n_steps an integer, got {grid!r}") from None
+        raise TypeError(
+            f"grid must be (n_steps, dt) with n_steps an integer, got {grid!r}"
+        ) from None
     if n_steps < 1:
         raise ValueError(f"grid must have at least one step, got n_steps = {n_steps}")
     return n_steps, positive_float("grid dt", dt)

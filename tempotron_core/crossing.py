@@ -9,7 +9,6 @@ from .arguments import check_readout, is_static
 from .candidates import pick, rows_by_pair, take_like
 from .dispatch import differentiable
 from .events import Events
-from .kernel import Kernel
 from .membrane import Membrane, integrate, interior_maximum, with_nobody
 from .namespace import device_of, known_true
 from .neuron import Neuron
@@ -25,9 +24,7 @@ _STEPS = 24
 
 
 @differentiable
-def first_crossing(
-    events: Events, weight: Array, neuron: Neuron, *, method: str = "auto"
-) -> Array:
+def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str = "auto") -> Array:
     """Time at which the membrane potential first exceeds the threshold.
 
     Parameters
@@ -79,9 +76,7 @@ def first_crossing(
 
 
 def crossing_interval(membrane: Membrane, neuron: Neuron, static: bool, *, xp: Any) -> Array:
-    """Return, shape (O, B), the event that starts the first interval whose maximum exceeds the
-    threshold; the number of events K where there is none.
-    """
+    """Event [O, B] that starts the first interval to exceed the threshold; K if there is none."""
     kernel, threshold = neuron.kernel, neuron.v_threshold
     v, gap = membrane.v, membrane.gap
     n_events = v.shape[-1]
@@ -119,9 +114,7 @@ def crossing_interval(membrane: Membrane, neuron: Neuron, static: bool, *, xp: A
     return xp.minimum(xp.reshape(xp.min(event, axis=1), ends.shape), ends)
 
 
-def _crossing_time(
-    membrane: Membrane, k: Array, neuron: Neuron, static: bool, xp: Any
-) -> Array:
+def _crossing_time(membrane: Membrane, k: Array, neuron: Neuron, static: bool, xp: Any) -> Array:
     """Solve for the crossing inside interval ``k``, shape (O, B)."""
     fires = k < membrane.times.shape[1]
     pairs = xp.reshape(k, (-1,))
@@ -145,9 +138,7 @@ def _crossing_time(
     return xp.where(fires, xp.reshape(t, k.shape), float("inf"))
 
 
-def _rising_root(
-    v: Array, s: Array, top: Array, neuron: Neuron, static: bool, xp: Any
-) -> Array:
+def _rising_root(v: Array, s: Array, top: Array, neuron: Neuron, static: bool, xp: Any) -> Array:
     """Root of V(u) = v_threshold on [0, top], where V rises and is concave; shape (P,).
 
     V(0) <= v_threshold < V(top).  Each step solves the parabola that has the value, slope and

@@ -113,7 +113,6 @@ def first_crossing_adjoint(
         neuron.kernel,
         contribution,
         last_event=None,
-        needs_weights=True,
         times=times,
         static=static,
         xp=xp,

@@ -63,8 +63,8 @@ def differentiable(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def routed(*args: P.args, **kwargs: P.kwargs) -> R:
-        events, weight, *_ = (*args, None, None)
-        arrays = [getattr(events, "times", None), weight]
+        given = (*args, *kwargs.values())
+        arrays = [a.times if isinstance(a, Events) else a for a in given]
         followed = [a for a in arrays if _in_autodiff(a)]
         lazy = [a for a in arrays if array_api_compat.is_lazy_array(a)]
         for array in followed or lazy:

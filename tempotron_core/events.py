@@ -9,12 +9,14 @@ from typing import Any
 
 import array_api_compat
 import array_api_extra as xpx
+import numpy as np
 
 from .namespace import (
     array_namespace,
     check_floating,
     check_same_device,
     device_of,
+    known_int,
     known_true,
     zeros,
 )
@@ -117,9 +119,7 @@ class Events:
         times, duration = _checked(times, duration, "(B, N, S)", 3, xp)
         n_patterns, n_afferents, n_slots = times.shape
         afferents = xp.arange(n_afferents, device=device_of(times))
-        afferents = xp.reshape(
-            xp.broadcast_to(afferents[:, None], (n_afferents, n_slots)), (1, -1)
-        )
+        afferents = xp.reshape(xp.broadcast_to(afferents[:, None], (n_afferents, n_slots)), (1, -1))
         flat = xp.reshape(times, (n_patterns, n_afferents * n_slots))
         afferents = xp.broadcast_to(afferents, flat.shape)
         return _sorted(flat, afferents, n_afferents, duration, (n_afferents, n_slots), None, xp)
@@ -213,18 +213,19 @@ class Events:
         width = max(part.times.shape[1] for part in parts)
         source_width = max(part.order.shape[1] for part in parts)
         padded = [part._widened(width, source_width) for part in parts]
-        lengths = None
-        if first.source_lengths is not None:
-            lengths = xp.concat([part.source_lengths for part in parts])
+
+        def joined(name: str) -> Array:
+            return xp.concat([getattr(part, name) for part in padded])
+
         return cls(
-            *(
-                xp.concat([getattr(part, name) for part in padded])
-                for name in ("times", "afferents", "counts", "order")
-            ),
+            joined("times"),
+            joined("afferents"),
+            joined("counts"),
+            joined("order"),
             first.n_afferents,
             first.duration,
             first.source_shape,
-            lengths,
+            None if first.source_lengths is None else joined("source_lengths"),
         )
 
     @property
@@ -246,10 +247,8 @@ class Events:
         return int(self.times.shape[0])
 
     def __repr__(self) -> str:
-        try:
-            spikes = f"{self.n_spikes} spikes"
-        except Exception:  # traced: the number is not known
-            spikes = "traced"
+        n_spikes = known_int(self.xp.sum(self.counts))
+        spikes = "traced" if n_spikes is None else f"{n_spikes} spikes"
         return (
             f"Events({len(self)} patterns, {self.n_afferents} afferents, {spikes}, "
             f"duration={self.duration}, {self.times.dtype} on {self.device})"
@@ -258,8 +257,8 @@ class Events:
     def __iter__(self) -> Iterator[Events]:
         return (self[b] for b in range(len(self)))
 
-    def __getitem__(self, patterns: int | slice | Sequence[int] | Array) -> Events:
-        """Select patterns by number, slice, or integer or boolean array; always a batch."""
+    def __getitem__(self, patterns: Any) -> Events:
+        """Select patterns by number, slice, list, or integer or boolean array; always a batch."""
         xp = self.xp
         if isinstance(patterns, int):
             if not -len(self) <= patterns < len(self):
@@ -270,29 +269,7 @@ class Events:
             if step > 0:
                 return self._mapped(lambda a: a[start:stop:step, ...])
             patterns = list(range(start, stop, step))  # not every library slices backwards
-        if not array_api_compat.is_array_api_obj(patterns):
-            dtype = None if len(patterns) else xp.int64
-            patterns = xp.asarray(patterns, dtype=dtype, device=self.device)
-        elif array_api_compat.array_namespace(patterns) is not xp:
-            patterns = xp.asarray(patterns.tolist(), device=self.device)
-        if patterns.ndim != 1:
-            raise IndexError(
-                f"patterns must be selected by a number, a slice or an array of one axis, "
-                f"got shape {tuple(patterns.shape)}"
-            )
-        if xp.isdtype(patterns.dtype, "bool"):
-            if patterns.shape[0] != len(self):
-                raise IndexError(
-                    f"a boolean selection must have length {len(self)}, got {patterns.shape[0]}"
-                )
-            (patterns,) = xp.nonzero(patterns)
-        elif not xp.isdtype(patterns.dtype, "integral"):
-            raise IndexError(
-                f"patterns must be selected by integers or booleans, got {patterns.dtype}"
-            )
-        elif known_true(xp.any((patterns < -len(self)) | (patterns >= len(self)))):
-            raise IndexError(f"a selected pattern is out of range for {len(self)} patterns")
-        index = xp.where(patterns < 0, patterns + len(self), patterns)
+        index = self._index(patterns)
         return self._mapped(lambda a: xp.take(a, index, axis=0))
 
     def to_device(self, device: Any) -> Events:
@@ -336,9 +313,38 @@ class Events:
         if self.source_shape is not None:
             values = values[:, : math.prod(self.source_shape)]  # one column stands for no afferent
             return xp.reshape(values, (len(self), *self.source_shape))
+        lengths: Array = self.source_lengths
         column = xp.arange(values.shape[1], device=self.device)
-        (kept,) = xp.nonzero(xp.reshape(column[None, :] < self.source_lengths[:, None], (-1,)))
+        (kept,) = xp.nonzero(xp.reshape(column[None, :] < lengths[:, None], (-1,)))
         return xp.take(xp.reshape(values, (-1,)), kept, axis=0)
+
+    def _index(self, patterns: Any) -> Array:
+        """Pattern numbers as a non-negative integer array beside the events."""
+        xp = self.xp
+        if isinstance(patterns, Sequence):
+            dtype = xp.int64 if len(patterns) == 0 else None
+            patterns = xp.asarray(patterns, dtype=dtype, device=self.device)
+        elif isinstance(patterns, np.ndarray) and not isinstance(self.times, np.ndarray):
+            patterns = xp.asarray(patterns, device=self.device)
+        array_namespace(patterns=patterns, **{"events.times": self.times})
+        if patterns.ndim != 1:
+            raise IndexError(
+                f"patterns must be selected by a number, a slice or an array of one axis, "
+                f"got shape {tuple(patterns.shape)}"
+            )
+        if xp.isdtype(patterns.dtype, "bool"):
+            if patterns.shape[0] != len(self):
+                raise IndexError(
+                    f"a boolean selection must have length {len(self)}, got {patterns.shape[0]}"
+                )
+            return xp.nonzero(patterns)[0]
+        if not xp.isdtype(patterns.dtype, "integral"):
+            raise IndexError(
+                f"patterns must be selected by integers or booleans, got {patterns.dtype}"
+            )
+        if known_true(xp.any((patterns < -len(self)) | (patterns >= len(self)))):
+            raise IndexError(f"a selected pattern is out of range for {len(self)} patterns")
+        return xp.where(patterns < 0, patterns + len(self), patterns)
 
     def _mapped(self, f: Any) -> Events:
         """Apply ``f`` to every array (all have the patterns on their first axis)."""
@@ -365,9 +371,7 @@ class Events:
             )
             afferents = xp.concat([afferents, nobody], axis=1)
         if source_width > order.shape[1]:
-            more = xp.arange(
-                order.shape[1], source_width, dtype=order.dtype, device=self.device
-            )
+            more = xp.arange(order.shape[1], source_width, dtype=order.dtype, device=self.device)
             more = xp.broadcast_to(more[None, :], (len(self), more.shape[0]))
             order = xp.concat([order, more], axis=1)
         return Events(
@@ -382,9 +386,7 @@ class Events:
         )
 
 
-def _checked(
-    times: Array, duration: float, axes: str, ndim: int, xp: Any
-) -> tuple[Array, float]:
+def _checked(times: Array, duration: float, axes: str, ndim: int, xp: Any) -> tuple[Array, float]:
     """Times as floats and the duration as a Python float; errors name what is wrong."""
     duration = positive_float("duration", duration)
     if times.ndim != ndim:
@@ -413,9 +415,7 @@ def _checked_count(n_afferents: int) -> int:
     return count
 
 
-def _check_csr(
-    times: Array, afferents: Array, offsets: Array, n_afferents: int, xp: Any
-) -> None:
+def _check_csr(times: Array, afferents: Array, offsets: Array, n_afferents: int, xp: Any) -> None:
     for name, array in (("afferents", afferents), ("offsets", offsets)):
         if array.ndim != 1 or not xp.isdtype(array.dtype, "integral"):
             raise TypeError(
@@ -431,8 +431,7 @@ def _check_csr(
         raise ValueError("offsets must have B + 1 entries, got none")
     if int(offsets[0]) != 0 or int(offsets[-1]) != n_entries:
         raise ValueError(
-            f"offsets must run from 0 to {n_entries}, "
-            f"got {int(offsets[0])} to {int(offsets[-1])}"
+            f"offsets must run from 0 to {n_entries}, got {int(offsets[0])} to {int(offsets[-1])}"
         )
     if bool(xp.any(offsets[1:] < offsets[:-1])):
         raise ValueError("offsets must ascend, got a descending pair")
@@ -461,10 +460,9 @@ def _sorted(
     # A finite key past the duration sends all else to the end of its row.
     key = xp.where(is_spike, times, 2.0 * duration)
     order = xp.argsort(key, axis=1, stable=True)
-    try:
-        width = max(1, int(xp.max(counts))) if counts.shape[0] else 1
-    except Exception:  # traced: the number of spikes is not known, keep every column
-        width = times.shape[1]
+    longest = known_int(xp.max(counts)) if counts.shape[0] else 0
+    # traced: the number of spikes is not known, so every column stays
+    width = times.shape[1] if longest is None else max(1, longest)
     kept = order[:, :width]
     present = xp.arange(width, dtype=counts.dtype, device=device_of(times))[None, :]
     present = present < counts[:, None]

@@ -42,26 +42,45 @@ class Pairs:
     ----------
     flat : integer array, shape (P,)
         Position of each pair in an array of shape (O, B), flattened.
-    t_star : array, shape (P,)
+    t_star : array, shape (P, 1)
+    spike_times : array, shape (P, K)
+    counts : integer array, shape (P, 1)
+        Spikes of each pattern; what comes after them is padding.
     x : array, shape (P, K)
-        Time from each spike to t*, 0 for spikes that come later.
-    before : bool array, shape (P, K)
-        Spikes that t* comes after.
-    at : bool array, shape (P, K)
-        Spikes at exactly t*, padding left out.
-    weight : array, shape (P, K)
-        Weight of each spike.
+        Time from each spike to t*, 0 for spikes that do not come before it.
+    weights : array, shape (O * (N + 1),)
+        All weights, flattened.
+    bins : integer array, shape (P, K)
+        Position of each spike's weight in ``weights``.
     kernel : Kernel
     """
 
     flat: Array
     t_star: Array
+    spike_times: Array
+    counts: Array
     x: Array
-    before: Array
-    at: Array
-    weight: Array
+    weights: Array
+    bins: Array
     kernel: Kernel
     xp: Any
+
+    @cached_property
+    def before(self) -> Array:
+        """Spikes that t* comes after, shape (P, K)."""
+        return self.x > 0.0
+
+    @cached_property
+    def at(self) -> Array:
+        """Spikes at exactly t*, shape (P, K)."""
+        position = self.xp.arange(self.x.shape[1], device=device_of(self.x))
+        return (self.spike_times == self.t_star) & (position[None, :] < self.counts)
+
+    @cached_property
+    def weight(self) -> Array:
+        """Weight of each spike, shape (P, K)."""
+        flat = self.xp.reshape(self.bins, (-1,))
+        return self.xp.reshape(self.xp.take(self.weights, flat), self.x.shape)
 
     @cached_property
     def value(self) -> Array:
@@ -92,7 +111,6 @@ def pair_gradient(
     contribution: Callable[[Pairs], tuple[Array, Array | None]],
     *,
     last_event: Array | None,
-    needs_weights: bool,
     times: bool,
     static: bool,
     xp: Any,
@@ -112,8 +130,6 @@ def pair_gradient(
         its own time's gradient (None unless ``times``).
     last_event : integer array, shape (O, B), or None
         Spikes after this one are ignored (shunting).
-    needs_weights : bool
-        Whether ``contribution`` reads ``Pairs.weight``.
 
     Returns
     -------
@@ -124,6 +140,7 @@ def pair_gradient(
     n_patterns, n_events = events.times.shape
     device = device_of(weight)
     padded = with_nobody(weight)
+    flat_weights = xp.reshape(padded, (-1,))
     n_bins = n_outputs * padded.shape[1]
     weight_sum = zeros((n_bins,), weight, xp=xp)
     time_sum = zeros((n_patterns * n_events,), weight, xp=xp) if times else None
@@ -136,32 +153,29 @@ def pair_gradient(
     for first in range(0, flat.shape[0], max(1, step)):
         part = flat[first : first + step]
         pattern = part % n_patterns
-        t = xp.take(events.times, pattern, axis=0)
-        t_star_part = xp.take(xp.reshape(t_star, (-1,)), part)
-        x = xp.astype(t_star_part[:, None] - t, weight.dtype)
-        before = x > 0.0
+        spike_times = xp.take(events.times, pattern, axis=0)
+        read_at = xp.take(xp.reshape(t_star, (-1,)), part)[:, None]
+        x = xp.astype(xp.clip(read_at - spike_times, 0.0, None), weight.dtype)
         if last_event is not None:
-            last = xp.take(xp.reshape(last_event, (-1,)), part)
-            before = before & (position[None, :] <= last[:, None])
-        at = (t == t_star_part[:, None]) & (
-            position[None, :] < xp.take(events.counts, pattern)[:, None]
-        )
-        afferents = xp.take(events.afferents, pattern, axis=0)
-        bins = afferents + (part // n_patterns)[:, None] * padded.shape[1]
-        bins = xp.reshape(bins, (-1,))
-        w = xp.take(xp.reshape(padded, (-1,)), bins) if needs_weights else bins
+            last = xp.take(xp.reshape(last_event, (-1,)), part)[:, None]
+            x = xp.where(position[None, :] <= last, x, 0.0)
+        bins = xp.take(events.afferents, pattern, axis=0)
+        bins = bins + (part // n_patterns)[:, None] * padded.shape[1]
         pairs = Pairs(
             flat=part,
-            t_star=t_star_part[:, None],
-            x=xp.where(before, x, 0.0),
-            before=before,
-            at=at,
-            weight=xp.reshape(w, x.shape),
+            t_star=read_at,
+            spike_times=spike_times,
+            counts=xp.take(events.counts, pattern)[:, None],
+            x=x,
+            weights=flat_weights,
+            bins=bins,
             kernel=kernel,
             xp=xp,
         )
         to_weight, to_time = contribution(pairs)
-        weight_sum = weight_sum + index_sum(xp.reshape(to_weight, (-1,)), bins, n_bins)
+        weight_sum = weight_sum + index_sum(
+            xp.reshape(to_weight, (-1,)), xp.reshape(bins, (-1,)), n_bins
+        )
         if time_sum is not None:
             spike = xp.reshape(pattern[:, None] * n_events + position[None, :], (-1,))
             time_sum = time_sum + index_sum(
@@ -179,7 +193,5 @@ def sum_over_afferents(values: Array, events: Events, *, xp: Any) -> Array:
     n_bins = events.n_afferents + 1  # the last one collects padding
     output = xp.arange(values.shape[0], device=device_of(values))
     bins = output[:, None, None] * n_bins + events.afferents[None, ...]
-    total = index_sum(
-        xp.reshape(values, (-1,)), xp.reshape(bins, (-1,)), values.shape[0] * n_bins
-    )
+    total = index_sum(xp.reshape(values, (-1,)), xp.reshape(bins, (-1,)), values.shape[0] * n_bins)
     return xp.reshape(total, (values.shape[0], n_bins))[:, :-1]

@@ -30,6 +30,7 @@ __all__ = ["Membrane", "integrate", "interior_maximum", "with_nobody"]
 
 Array = Any
 
+
 @dataclass(frozen=True)
 class Membrane:
     """State of B patterns and O outputs just after each of K events.
@@ -72,9 +73,7 @@ def integrate(events: Events, weight: Array, kernel: Kernel, *, static: bool) ->
     jumps = xp.take(weight, xp.reshape(afferents, (-1,)), axis=1)
     jumps = xp.reshape(jumps, (weight.shape[0], *afferents.shape))
     v, s = scan(times, jumps, kernel, block, xp=xp)
-    end = xp.full(
-        (n_patterns, 1), events.duration, dtype=times.dtype, device=device_of(times)
-    )
+    end = xp.full((n_patterns, 1), events.duration, dtype=times.dtype, device=device_of(times))
     gap = xp.astype(xp.concat([times[:, 1:], end], axis=1) - times, weight.dtype)
     last = gap[:, -1]
     v_end = xp.exp(last * (-1.0 / kernel.slow)) * v[..., -1]

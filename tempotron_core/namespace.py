@@ -12,6 +12,7 @@ __all__ = [
     "check_floating",
     "check_same_device",
     "device_of",
+    "known_int",
     "known_true",
     "zeros",
 ]
@@ -81,13 +82,23 @@ def as_array(name: str, array: Array, like: Array, ndim: int) -> Array:
     return array
 
 
+def known_int(number: Array) -> int | None:
+    """Return a 0-d integer array as an int, or None where tracing hides its value."""
+    if not array_api_compat.is_lazy_array(number):
+        return int(number)
+    try:
+        return int(number)
+    except Exception:  # noqa: BLE001  every tracing library raises an error of its own
+        return None
+
+
 def known_true(condition: Array) -> bool:
     """Whether a 0-d boolean array is true; False where tracing hides its value."""
     if not array_api_compat.is_lazy_array(condition):
         return bool(condition)
     try:
         return bool(condition)
-    except Exception:  # every tracing library raises an error of its own
+    except Exception:  # noqa: BLE001  every tracing library raises an error of its own
         return False
 
 

@@ -170,7 +170,6 @@ def peak_adjoint(
         neuron.kernel,
         contribution,
         last_event=last_event,
-        needs_weights=times or t_bar is not None,
         times=times,
         static=static,
         xp=xp,
@@ -199,9 +198,7 @@ def _exact_contribution(
 
     kink = (group_weight < 0.0) & (left_slope > 0.0)
     counted = pairs.before | (pairs.at & ~kink)
-    v_second = xp.sum(
-        xp.where(counted, w * pairs.right_curvature, 0.0), axis=1, keepdims=True
-    )
+    v_second = xp.sum(xp.where(counted, w * pairs.right_curvature, 0.0), axis=1, keepdims=True)
     smooth = inside & ~kink & (v_second < 0.0)
     per_slope = xp.where(smooth, -1.0 / xp.where(smooth, v_second, -1.0), 0.0) * t_bar
     to_weight = to_weight + per_slope * slope

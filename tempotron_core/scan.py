@@ -36,8 +36,7 @@ _SPAN_FLOAT64 = 200.0
 def block_length(times: Array, dtype: Any, kernel: Kernel, *, xp: Any) -> int:
     """Return the largest usable block, in events, for spike times [B, K]; 1 means doubling."""
     limit = kernel.fast * (_SPAN_FLOAT64 if dtype == xp.float64 else _SPAN_FLOAT32)
-    n_events = times.shape[1]
-    length = n_events
+    length = int(times.shape[1])
     while length > 1:
         first = times[:, ::length]
         last = times[:, length - 1 :: length]
@@ -49,9 +48,7 @@ def block_length(times: Array, dtype: Any, kernel: Kernel, *, xp: Any) -> int:
     return 1
 
 
-def scan(
-    times: Array, jumps: Array, kernel: Kernel, block: int, *, xp: Any
-) -> tuple[Array, Array]:
+def scan(times: Array, jumps: Array, kernel: Kernel, block: int, *, xp: Any) -> tuple[Array, Array]:
     """State just after each event.
 
     Parameters
@@ -76,13 +73,14 @@ def scan(
     n_blocks = n_events // block
     t = xp.reshape(times, (n_patterns, n_blocks, block))
     from_centre = xp.astype(t - (t[..., :1] + t[..., -1:]) * 0.5, dtype)
-    decay_fast = xp.exp(from_centre * (-1.0 / kernel.fast))
+    growth_fast = xp.exp(from_centre * (1.0 / kernel.fast))
+    decay_fast = 1.0 / growth_fast
     decay_slow = xp.exp(from_centre * (-1.0 / kernel.slow))
     step = kernel.value(xp.astype(t[..., 1:] - t[..., :-1], dtype), xp=xp)
     feed = step / decay_slow[..., 1:]
 
     w = xp.reshape(jumps, (n_outputs, n_patterns, n_blocks, block))
-    s = xp.cumulative_sum(w / decay_fast, axis=-1) * decay_fast
+    s = xp.cumulative_sum(w * growth_fast, axis=-1) * decay_fast
     v = xp.cumulative_sum(s[..., :-1] * feed, axis=-1, include_initial=True) * decay_slow
     if n_blocks > 1:
         v_end, s_end = _doubling(t[..., -1], v[..., -1], s[..., -1], kernel, xp=xp)

@@ -311,7 +311,7 @@ def _floating_name(dtype: Any) -> str:
     if dtype is None:
         return "float32"
     try:
-        name = np.dtype(dtype).name
+        name = str(np.dtype(dtype).name)
     except TypeError:  # a dtype of another library, such as torch.float32
         name = str(dtype).rpartition(".")[2]
     if name not in ("float32", "float64"):

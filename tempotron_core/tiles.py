@@ -22,7 +22,7 @@ def tile_size(dtype: Any, device: Any, *, xp: Any) -> int:
     """Return how many numbers one array of a tile holds."""
     # "cpu" is how NumPy, PyTorch, JAX and array-api-strict all call it
     budget = _BYTES_ON_CPU if "cpu" in str(device).lower() else _BYTES_ELSEWHERE
-    return budget // (xp.finfo(dtype).bits // 8)
+    return budget // (int(xp.finfo(dtype).bits) // 8)
 
 
 def tile_bounds(

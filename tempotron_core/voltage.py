@@ -83,9 +83,7 @@ def voltage(
         v, _ = _sampled(part, rows, neuron, times, static, xp)
         return (v,)
 
-    (v,) = map_tiles(
-        of_tile, events, with_nobody(weight), n_samples=times.shape[0], static=static
-    )
+    (v,) = map_tiles(of_tile, events, with_nobody(weight), n_samples=times.shape[0], static=static)
     return xp.permute_dims(v, (1, 0, 2))
 
 
@@ -162,9 +160,7 @@ def voltage_adjoint(
     if extra := -sample_times.shape[0] % block:
         last = xp.broadcast_to(reversed_times[-1:], (extra,))
         reversed_times = xp.concat([reversed_times, last])
-        fill = xp.zeros(
-            (*cotangent.shape[:2], extra), dtype=weight.dtype, device=device_of(weight)
-        )
+        fill = xp.zeros((*cotangent.shape[:2], extra), dtype=weight.dtype, device=device_of(weight))
         cotangent = xp.concat([cotangent, fill], axis=2)
 
     n_samples = reversed_times.shape[0]
@@ -233,9 +229,7 @@ def _sampled(
     return sample(membrane, query, neuron.kernel, last_event=last_event, xp=xp)
 
 
-def _before_shunt(
-    events: Events, rows: Array, neuron: Neuron, static: bool, xp: Any
-) -> Array:
+def _before_shunt(events: Events, rows: Array, neuron: Neuron, static: bool, xp: Any) -> Array:
     """Spikes [o, b, K] that come before the output spike."""
     membrane = integrate(events, rows, neuron.kernel, static=static)
     last = crossing_interval(membrane, neuron, static, xp=xp)

@@ -262,6 +262,8 @@ class Trajectory:
         best = next(m for m in maxima if m.value >= top - self.tolerance * self.scale)
         others = [maximum.value for maximum in maxima if maximum is not best]
         gap = float(best.value - max(others)) if others else math.inf
+        if best.kind == "rest" and self.group_times and self.group_weights[0] == 0:
+            gap = 0.0  # V stays at rest for a while after a spike: a tie of all those times
         return ReferencePeak(best.value, best.time, gap, best)
 
     def first_crossing(self) -> Crossing:

@@ -57,8 +57,18 @@ def gradient_batches() -> tuple[Batch, ...]:
             duration=4.0 * max(time_constants),
             layout=layouts[index % 3],
         )
+        # Two patterns on a coarse raster, for groups of simultaneous spikes; one late volley, for
+        # potentials that still rise at the end.
+        raster, times = batch.duration / 8.0, batch.times.copy()
+        counts = (times >= 0) & (times < batch.duration)
+        counts[2:] = False
+        times[counts] = np.rint(times[counts] / raster) * raster
+        late = times[2]
+        counts = (late >= 0) & (late < batch.duration)
+        late[counts] = batch.duration - min(time_constants) * (0.1 + 0.5 * rng.random(counts.sum()))
         # Enough drive that about half of the pairs fire.
-        found.append(replace(batch, weight=batch.weight * (1.5 * rng.uniform(1, 2))))
+        weight = batch.weight * (1.5 * rng.uniform(1, 2))
+        found.append(replace(batch, times=times, weight=weight))
     return tuple(found)
 
 
@@ -68,7 +78,8 @@ def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
     assert np.isfinite(found).all()
     largest = np.abs(expected).max(initial=0.0)
     difference = np.abs(found - expected).max(initial=0.0)
-    return float(difference / largest) if largest else float(difference)
+    # A gradient that is zero but for the quotients' rounding has no size to compare with.
+    return float(difference / largest) if largest > 1e-15 else float(difference)
 
 
 def contract(batch: Batch, derivatives: dict, cotangents: list[np.ndarray]):
@@ -111,8 +122,11 @@ def peak_derivatives(batch: Batch, shunt: bool) -> tuple[dict, Counter]:
             kind = top.maximum.kind
             if not well_conditioned_peak(top, trajectory, "float64"):
                 continue
-            if kind == "end" and batch.duration in trajectory.group_times:
-                continue
+            if kind in ("end", "rest") and batch.duration in trajectory.group_times:
+                continue  # one-sided: a spike at the duration counts only if moved ahead
+            first = [w for t, w in trajectory.spikes if t == trajectory.group_times[0]]
+            if kind == "rest" and max(first, default=0) > 0:
+                continue  # one-sided: excitation that leaves its group ahead of time raises V
 
             def readout(moved):
                 p = (moved.shunted() if shunt else moved).peak()
@@ -633,7 +647,7 @@ def test_silence(backend, name):
 
 def test_peak_at_the_duration(backend):
     """V still rises at the end: the height has a gradient, the time has none."""
-    batch = one_pattern([70.0, 76.0, 78.5], [1.0, 0.4, -0.1])
+    batch = one_pattern([76.0, 77.5, 79.0], [1.0, 0.4, -0.1])
     trajectory = batch.trajectory(0, 0)
     assert trajectory.peak().maximum.kind == "end"
     weight_grad, time_grad = gradients_of(backend, batch)
@@ -651,14 +665,14 @@ def test_peak_at_the_duration(backend):
 
 def test_spikes_at_the_duration_with_the_peak_there(backend):
     """A one-sided point: the late spike's derivative lies between those from its two sides."""
-    batch = one_pattern([70.0, 76.0, 80.0], [1.0, 0.4, -2.0])
+    batch = one_pattern([76.0, 77.5, 80.0], [1.0, 0.4, -2.0])
     _, time_grad = gradients_of(backend, batch)
     weight_grad, _ = gradients_of(backend, batch)
     slope = float(batch.trajectory(0, 0).evaluate(80.0, 2)[1])
     assert weight_grad[2] == 0.0
     # Later it is ignored: 0. Earlier it cuts the rise short, at the slope before it.
     assert -1e-12 <= time_grad[2] <= slope * (1 + 1e-12)
-    without = one_pattern([70.0, 76.0], [1.0, 0.4])
+    without = one_pattern([76.0, 77.5], [1.0, 0.4])
     expected_weight, expected_time = gradients_of(backend, without)
     np.testing.assert_allclose(weight_grad[:2], expected_weight, rtol=1e-12)
     np.testing.assert_allclose(time_grad[:2], expected_time, rtol=1e-12)
