@@ -29,6 +29,9 @@ from tempotron_core.voltage import voltage as voltage_function
 Layout = tuple[int, float, tuple[int, ...] | None]
 """The part of Events that is no array: afferents, duration and source shape."""
 
+Gradients = tuple[jax.Array | None, ...]
+"""Towards the sorted spike times, the weights and further inputs."""
+
 
 def _flatten(events: Events) -> tuple[tuple[Any, ...], Layout]:
     arrays = (
@@ -42,7 +45,8 @@ def _flatten(events: Events) -> tuple[tuple[Any, ...], Layout]:
 
 
 def _unflatten(layout: Layout, arrays: tuple[Any, ...]) -> Events:
-    return Events(*arrays[:4], *layout, arrays[4])
+    times, afferents, counts, order, source_lengths = arrays
+    return Events(times, afferents, counts, order, *layout, source_lengths)
 
 
 jax.tree_util.register_pytree_node(Events, _flatten, _unflatten)
@@ -51,7 +55,7 @@ jax.tree_util.register_pytree_node(Events, _flatten, _unflatten)
 def _with_gradient(
     layout: Layout,
     compute: Callable[..., Any],
-    adjoint: Callable[..., tuple[jax.Array, ...]],
+    adjoint: Callable[..., Gradients],
 ) -> Callable[..., Any]:
     """Compile ``compute(events, weight, *more)`` with ``adjoint`` as its gradient.
 
@@ -96,9 +100,7 @@ def _compiled_peak(layout: Layout, neuron: Neuron, grid: Any) -> Callable[..., A
             events, weight, neuron, grid=grid, method="static"
         )
 
-    def adjoint(
-        events: Events, weight: jax.Array, *, outputs: Peak, cotangents: Any
-    ) -> tuple[jax.Array, ...]:
+    def adjoint(events: Events, weight: jax.Array, *, outputs: Peak, cotangents: Any) -> Gradients:
         v_bar, t_bar = cotangents
         to_weight, to_times = peak_adjoint(
             events, weight, neuron, outputs, v_bar, t_bar, True, grid is not None, True, jnp
@@ -133,7 +135,7 @@ def _compiled_first_crossing(layout: Layout, neuron: Neuron) -> Callable[..., An
 
     def adjoint(
         events: Events, weight: jax.Array, *, outputs: jax.Array, cotangents: jax.Array
-    ) -> tuple[jax.Array, ...]:
+    ) -> Gradients:
         to_weight, to_times = first_crossing_adjoint(
             events, weight, neuron, outputs, cotangents, True, 0.0, True, jnp
         )
@@ -166,7 +168,7 @@ def _compiled_voltage(layout: Layout, neuron: Neuron) -> Callable[..., Any]:
         *,
         outputs: jax.Array,
         cotangents: jax.Array,
-    ) -> tuple[jax.Array, ...]:
+    ) -> Gradients:
         del outputs
         given = (events, weight, neuron, times, cotangents)
         to_weight, to_times = voltage_adjoint(*given, True, True, jnp)
@@ -199,7 +201,7 @@ def _compiled_soft_peak_time(layout: Layout, neuron: Neuron, n_steps: int) -> Ca
 
     def adjoint(
         events: Events, weight: jax.Array, *, outputs: jax.Array, cotangents: jax.Array
-    ) -> tuple[jax.Array, ...]:
+    ) -> Gradients:
         del outputs
         to_weight, to_times = soft_peak_time_adjoint(
             events, weight, neuron, n_steps, cotangents, True, True, jnp

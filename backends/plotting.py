@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["learning_curve", "spike_raster", "training_figure", "voltage_traces"]
+__all__ = [
+    "learning_curve",
+    "require_matplotlib",
+    "spike_raster",
+    "training_figure",
+    "voltage_traces",
+]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -45,6 +51,16 @@ STYLE = {
     "ytick.labelcolor": INK,
     "legend.frameon": False,
 }
+
+
+def require_matplotlib() -> None:
+    """Raise ImportError, with what to install, unless matplotlib can be imported."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "figures need matplotlib, which is not installed: pip install 'tempotron-core[train]'"
+        ) from error
 
 
 def spike_raster(
@@ -227,14 +243,11 @@ def training_figure(
     ImportError
         If matplotlib is not installed.
     """
-    try:
-        import matplotlib
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "figures need matplotlib, which is not installed: pip install 'tempotron-core[train]'"
-        ) from error
+    require_matplotlib()
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(12.0, 4.2), dpi=150, layout="constrained")
         FigureCanvasAgg(figure)

@@ -15,6 +15,7 @@ __all__ = ["ENCODERS", "LOSSES", "Recipe"]
 
 ENCODERS = ("gaussian", "latency")
 LOSSES = ("tempotron", "mse")
+ENCODED_AT_ONCE = 1024  # patterns; bounds the memory of double-precision intermediates
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,19 @@ class Recipe:
         same times whatever its precision.
         """
         low, high = value_range
-        if self.encoder == "latency":
-            times = encode_latency(features, self.duration, x_min=low, x_max=high)
-        else:
-            times = GaussianReceptiveFields(self.n_fields, low, high).encode(
-                features, self.duration
-            )
-        rounded: NDArray[np.float32] = times.astype(np.float32)
-        return rounded
+        gaussian = self.encoder == "gaussian"
+        fields = GaussianReceptiveFields(self.n_fields, low, high)
+        n_afferents = features.shape[1] * (self.n_fields if gaussian else 1)
+        times = np.empty((features.shape[0], n_afferents), dtype=np.float32)
+        for start in range(0, features.shape[0], ENCODED_AT_ONCE):
+            part = slice(start, start + ENCODED_AT_ONCE)
+            if gaussian:
+                times[part] = fields.encode(features[part], self.duration)
+            else:
+                times[part] = encode_latency(
+                    features[part], self.duration, x_min=low, x_max=high
+                )
+        return times
 
     def step_size(self, progress: float, mean_spikes: float) -> float:
         """Return the learning rate after that part of the run, from 0 to 1."""

@@ -50,7 +50,7 @@ class _Readout(torch.autograd.Function):
         return outputs
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *cotangents: torch.Tensor | None) -> Gradients:
         inputs = ctx.saved_tensors[: ctx.n_inputs]
         outputs = ctx.saved_tensors[ctx.n_inputs :]
@@ -60,6 +60,10 @@ class _Readout(torch.autograd.Function):
         found = ctx.adjoint(inputs, outputs, cotangents, needs)
         kept = (g if need else None for g, need in zip(found, needs, strict=True))
         return (None, None, *kept)
+
+
+def _apply(compute: Callable[..., Tensors], adjoint: Callable[..., Gradients], *inputs: Any) -> Any:
+    return _Readout.apply(compute, adjoint, *inputs)  # type: ignore[no-untyped-call]
 
 
 def _constant(events: Events) -> Events:
@@ -101,7 +105,7 @@ def peak(
         )
         return to_times, to_weight
 
-    return Peak(*_Readout.apply(compute, adjoint, events.times, weight))
+    return Peak(*_apply(compute, adjoint, events.times, weight))
 
 
 def first_crossing(
@@ -132,7 +136,7 @@ def first_crossing(
         )
         return to_times, to_weight
 
-    (t_spike,) = _Readout.apply(compute, adjoint, events.times, weight)
+    (t_spike,) = _apply(compute, adjoint, events.times, weight)
     return t_spike  # type: ignore[no-any-return]
 
 
@@ -162,7 +166,7 @@ def voltage(
         to_samples = sample_time_gradient(*given, static, events.xp) if needs[2] else None
         return to_times, to_weight, to_samples
 
-    (v,) = _Readout.apply(compute, adjoint, events.times, weight, sample_times)
+    (v,) = _apply(compute, adjoint, events.times, weight, sample_times)
     return v  # type: ignore[no-any-return]
 
 
@@ -193,7 +197,7 @@ def soft_peak_time(
         )
         return to_times, to_weight
 
-    (t,) = _Readout.apply(compute, adjoint, events.times, weight)
+    (t,) = _apply(compute, adjoint, events.times, weight)
     return t  # type: ignore[no-any-return]
 
 

@@ -27,7 +27,7 @@ from tempotron_core import (
 from ._backend import Backend
 from .recipe import Recipe
 
-__all__ = ["Progress", "Training", "classify", "initial_weight", "train"]
+__all__ = ["Progress", "Training", "classify", "train"]
 
 Array = Any
 Integers = NDArray[np.int64]
@@ -62,14 +62,6 @@ class Training:
     weight: Array
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": [], "accuracy": []})
     interrupted: bool = False
-
-
-def initial_weight(
-    n_classes: int, n_afferents: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Return random weights, uniform within 1/sqrt(n_afferents) of zero, as `Tempotron`'s are."""
-    bound = n_afferents**-0.5
-    return rng.uniform(-bound, bound, (n_classes, n_afferents))
 
 
 def train(
@@ -122,9 +114,8 @@ def train(
             order = np.resize(rng.permutation(len(labels)), (n_batches, batch))
             losses, hits = [], []
             for i, chosen in enumerate(order):
-                index = backend.from_numpy(chosen)
                 loss, hit, gradient = step(
-                    events[index], backend.xp.take(on_device, index), state.weight
+                    events, on_device, backend.from_numpy(chosen), state.weight
                 )
                 part_done = (epoch + i / n_batches) / recipe.epochs
                 rule.learning_rate = recipe.step_size(part_done, mean_spikes)
@@ -132,8 +123,8 @@ def train(
                 losses.append(loss)
                 hits.append(hit)
                 progress.on_batch(i + 1, n_batches)
-            mean_loss = float(backend.xp.mean(backend.xp.stack(losses)))
-            accuracy = float(backend.xp.sum(backend.xp.stack(hits))) / order.size
+            mean_loss = float(np.mean(backend.to_numpy(backend.xp.stack(losses))))
+            accuracy = float(np.sum(backend.to_numpy(backend.xp.stack(hits)))) / order.size
             if not np.isfinite(mean_loss):
                 raise ValueError(
                     f"training diverged in epoch {epoch + 1}: the loss is {mean_loss}; "
@@ -167,26 +158,29 @@ def classify(
         On the host.
     """
 
-    def winner(chosen: Events, weight: Array) -> Array:
-        return backend.xp.argmax(peak(chosen, weight, neuron).v_max, axis=1)
+    def winner(events: Events, index: Array, weight: Array) -> Array:
+        return backend.xp.argmax(peak(events[index], weight, neuron).v_max, axis=1)
 
     step = _compiled(backend, winner)
     batch = max(1, min(batch_size, len(events)))
     order = np.resize(np.arange(len(events)), (-(-len(events) // batch), batch))
     found = [
-        backend.to_numpy(step(events[backend.from_numpy(chosen)], weight)) for chosen in order
+        backend.to_numpy(step(events, backend.from_numpy(chosen), weight)) for chosen in order
     ]
     return np.concatenate([*found, np.empty(0)])[: len(events)].astype(np.int64)
 
 
 def _gradient_step(
     backend: Backend, recipe: Recipe
-) -> Callable[[Events, Array, Array], tuple[Array, Array, Array]]:
-    """Return a function from a batch to its loss, its hits and the weight gradient."""
+) -> Callable[[Events, Array, Array, Array], tuple[Array, Array, Array]]:
+    """Return a function from some patterns to their loss, hits and weight gradient."""
     xp, neuron, loss_of = backend.xp, recipe.neuron, LOSSES[recipe.loss]
     margin = recipe.margin * recipe.v_threshold
 
-    def step(batch: Events, labels: Array, weight: Array) -> tuple[Array, Array, Array]:
+    def step(
+        events: Events, labels: Array, index: Array, weight: Array
+    ) -> tuple[Array, Array, Array]:
+        batch, labels = events[index], xp.take(labels, index)
         found = peak(batch, weight, neuron)
         loss, cotangent = loss_of(found.v_max, labels, neuron.v_threshold, margin=margin)
         gradient, _ = peak_vjp(batch, weight, neuron, found, cotangent)

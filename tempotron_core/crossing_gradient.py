@@ -17,6 +17,7 @@ from .arguments import check_output, check_readout, is_static
 from .dispatch import constant
 from .events import Events
 from .gradient import Gradient, Pairs, pair_gradient
+from .namespace import clip
 from .neuron import Neuron
 
 __all__ = ["first_crossing_vjp"]
@@ -100,7 +101,7 @@ def first_crossing_adjoint(
 
     def contribution(pairs: Pairs) -> tuple[Array, Array | None]:
         slope = xp.where(pairs.before, pairs.right_slope, 0.0) * pairs.weight
-        total = xp.clip(xp.sum(slope, axis=1, keepdims=True), min_slope, None)
+        total = clip(xp.sum(slope, axis=1, keepdims=True), min_slope, None, xp=xp)
         rising = total > 0.0
         per_potential = xp.where(rising, pairs.of_pair(t_bar) / xp.where(rising, total, 1.0), 0.0)
         return -per_potential * pairs.value, per_potential * slope if times else None

@@ -11,6 +11,8 @@ import operator
 from dataclasses import dataclass
 from typing import Any
 
+import array_api_extra as xpx
+
 from .namespace import array_namespace, check_floating, check_same_device, device_of, known_true
 from .neuron import positive_float
 
@@ -209,7 +211,7 @@ def _features(x: Array) -> tuple[Namespace, Array]:
     """Return the namespace of ``x`` and ``x`` as finite floating-point values."""
     xp = array_namespace(x=x)
     if xp.isdtype(x.dtype, "integral"):
-        x = xp.astype(x, xp.asarray(0.0).dtype)
+        x = xp.astype(x, xpx.default_dtype(xp, device=device_of(x)))
     check_floating("x", x, xp=xp)
     if known_true(xp.any(~xp.isfinite(x))):
         raise ValueError("x must be finite, got NaN or infinite values")

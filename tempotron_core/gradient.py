@@ -11,7 +11,7 @@ from .events import Events
 from .index_sum import index_sum
 from .kernel import Kernel
 from .membrane import with_nobody
-from .namespace import device_of, zeros
+from .namespace import clip, device_of, zeros
 from .tiles import tile_size
 
 __all__ = ["Gradient", "Pairs", "pair_gradient", "sum_over_afferents"]
@@ -149,13 +149,15 @@ def pair_gradient(
     else:
         (flat,) = xp.nonzero(xp.reshape(active, (-1,)))
     position = xp.arange(n_events, device=device)
-    step = flat.shape[0] if static else max(1, tile_size(weight.dtype, device, xp=xp) // n_events)
-    for first in range(0, flat.shape[0], max(1, step)):
-        part = flat[first : first + step]
+    n_pairs = flat.shape[0]
+    step = n_pairs if static else tile_size(weight.dtype, device, xp=xp) // n_events
+    step = max(1, step)
+    for first in range(0, n_pairs, step):
+        part = flat[first : min(first + step, n_pairs)]
         pattern = part % n_patterns
         spike_times = xp.take(events.times, pattern, axis=0)
         read_at = xp.take(xp.reshape(t_star, (-1,)), part)[:, None]
-        x = xp.astype(xp.clip(read_at - spike_times, 0.0, None), weight.dtype)
+        x = xp.astype(clip(read_at - spike_times, 0.0, None, xp=xp), weight.dtype)
         if last_event is not None:
             last = xp.take(xp.reshape(last_event, (-1,)), part)[:, None]
             x = xp.where(position[None, :] <= last, x, 0.0)

@@ -7,7 +7,7 @@ from typing import Any
 import array_api_compat
 
 from .dispatch import implementation
-from .namespace import zeros
+from .namespace import known_int, zeros
 
 __all__ = ["index_sum"]
 
@@ -40,7 +40,9 @@ def index_sum(values: Array, index: Array, length: int) -> Array:
     bins = xp.arange(length + 1, dtype=index.dtype, device=array_api_compat.device(index))
     bounds = xp.searchsorted(index, bins)
     start, stop = bounds[:-1], bounds[1:]
-    longest = int(xp.max(stop - start)) if length else 0
+    longest = known_int(xp.max(stop - start)) if length else 0
+    if longest is None:
+        longest = values.shape[0]
     # A segmented scan by doubling: pairwise sums, so no digits are lost to a running total.
     reach = 1
     while reach < longest:

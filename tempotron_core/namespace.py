@@ -11,6 +11,7 @@ __all__ = [
     "as_array",
     "check_floating",
     "check_same_device",
+    "clip",
     "device_of",
     "known_int",
     "known_true",
@@ -83,23 +84,41 @@ def as_array(name: str, array: Array, like: Array, ndim: int) -> Array:
 
 
 def known_int(number: Array) -> int | None:
-    """Return a 0-d integer array as an int, or None where tracing hides its value."""
-    if not array_api_compat.is_lazy_array(number):
-        return int(number)
+    """Return a 0-d integer array as an int, or None where it holds no value yet."""
     try:
         return int(number)
-    except Exception:  # noqa: BLE001  every tracing library raises an error of its own
+    except Exception:  # noqa: BLE001  every library raises an error of its own
+        if _holds_value(number):
+            raise
         return None
 
 
 def known_true(condition: Array) -> bool:
-    """Whether a 0-d boolean array is true; False where tracing hides its value."""
-    if not array_api_compat.is_lazy_array(condition):
-        return bool(condition)
+    """Whether a 0-d boolean array is true; False where it holds no value yet."""
     try:
         return bool(condition)
-    except Exception:  # noqa: BLE001  every tracing library raises an error of its own
+    except Exception:  # noqa: BLE001  every library raises an error of its own
+        if _holds_value(condition):
+            raise
         return False
+
+
+def _holds_value(array: Array) -> bool:
+    """Whether it does: traced arrays do not, nor do torch's fake and meta tensors."""
+    return not (
+        array_api_compat.is_lazy_array(array)
+        or type(array).__name__ == "FakeTensor"
+        or str(device_of(array)) == "meta"
+    )
+
+
+def clip(x: Array, low: Array | float | None, high: Array | float | None, *, xp: Namespace) -> Array:
+    """Bring ``x`` into [low, high]; unlike ``xp.clip`` of CuPy this does not wait for the device."""
+    for bound, chosen in ((low, xp.maximum), (high, xp.minimum)):
+        if isinstance(bound, float):
+            bound = xp.full((), bound, dtype=x.dtype, device=device_of(x))
+        x = x if bound is None else chosen(x, bound)
+    return x
 
 
 def zeros(shape: tuple[int, ...], like: Array, *, xp: Namespace) -> Array:

@@ -25,6 +25,7 @@ from .dispatch import constant
 from .events import Events
 from .gradient import Gradient, Pairs, pair_gradient
 from .membrane import integrate, with_nobody
+from .namespace import clip
 from .neuron import Neuron
 from .peak import Peak
 from .tiles import map_tiles
@@ -190,7 +191,7 @@ def _exact_contribution(
     # rounding put a smooth peak on a spike.
     nonzero = group_weight != 0.0
     share = left_slope / xp.where(nonzero, group_weight, 1.0)
-    share = xp.where(nonzero, xp.clip(share, -pairs.kernel.rise, 0.0), 0.0)
+    share = xp.where(nonzero, clip(share, -pairs.kernel.rise, 0.0, xp=xp), 0.0)
     to_weight = v_bar * pairs.value
     to_time = v_bar * (group * share - w * slope)
     if t_bar is None:

@@ -128,13 +128,13 @@ def soft_peak_time_adjoint(
         events, weight, neuron, steps, method=method
     )
     largest = xp.max(v, axis=2, keepdims=True)
-    sign = xp.where(largest >= neuron.v_threshold, 1.0, -1.0)
+    sign = 2.0 * xp.astype(largest >= neuron.v_threshold, v.dtype) - 1.0
     # the largest potential is subtracted first, so the exponentials cannot overflow
     p = xp.exp((v - largest) * float(n_steps))
     p = p / xp.sum(p, axis=2, keepdims=True)
     t = xp.astype(steps, v.dtype)
     soft = xp.sum(p * t, axis=2, keepdims=True)
-    g = xp.astype(cotangent, v.dtype)[..., None] * xp.astype(sign, v.dtype)
+    g = xp.astype(cotangent, v.dtype)[..., None] * sign
     return voltage_adjoint(
         events,
         weight,

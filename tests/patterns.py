@@ -103,7 +103,11 @@ def random_batch(
     duration: float | None = None,
     layout: str | None = None,
 ) -> Batch:
-    """Draw a batch of patterns of 0 to `max_spikes` spikes; everything not given is drawn too."""
+    """Draw a batch of patterns of 0 to `max_spikes` spikes; everything not given is drawn too.
+
+    The first pattern has all `max_spikes`, so that batches drawn alike have events of one shape
+    (JAX compiles anew for each).
+    """
     if constants is None:
         tau, tau_s = TIME_CONSTANTS[rng.integers(len(TIME_CONSTANTS))]
         v_threshold, psp_peak = HEIGHTS[rng.integers(len(HEIGHTS))]
@@ -113,14 +117,19 @@ def random_batch(
         duration = float(np.rint(longest * rng.choice([2.0, 6.0, 20.0])))
     if layout is None:
         layout = str(rng.choice(["latencies", "trains", "csr"]))
-    if n_afferents is None:
-        n_afferents = max_spikes if layout == "latencies" else int(rng.integers(2, 10))
+    if layout == "latencies":
+        n_afferents = max_spikes
+    elif n_afferents is None:
+        n_afferents = int(rng.integers(2, 10))
     n_slots = 1 if layout == "latencies" else -(-max_spikes // n_afferents)
     times = np.full((n_patterns, n_afferents * n_slots), np.inf)
-    for row in times:
-        n_spikes = int(rng.integers(0, min(max_spikes, row.size) + 1))
+    for index, row in enumerate(times):
+        n_spikes = max_spikes if index == 0 else int(rng.integers(0, max_spikes + 1))
         places = rng.permutation(row.size)
-        row[places[:n_spikes]] = _random_times(rng, n_spikes, duration, constants)
+        drawn = _random_times(rng, n_spikes, duration, constants)
+        if index == 0:
+            drawn[drawn > duration] *= 0.5
+        row[places[:n_spikes]] = drawn
         # What is no spike is spelled in every allowed way: +inf, -1 or any other negative number.
         silent = places[n_spikes:]
         spelling = rng.integers(3, size=silent.size)
@@ -179,6 +188,7 @@ def batches(
     n_outputs: int = 1,
     dtype: str = "float64",
     max_spikes: int = 30,
+    n_afferents: int | None = None,
 ) -> tuple[Batch, ...]:
     """Batches that go through all time constants in turn."""
     rng = np.random.default_rng(seed)
@@ -192,6 +202,7 @@ def batches(
             n_patterns,
             n_outputs,
             max_spikes=max_spikes,
+            n_afferents=n_afferents,
             dtype=dtype,
             constants=constants,
         )

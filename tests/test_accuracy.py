@@ -199,8 +199,9 @@ def test_reference_agrees_with_a_fine_raster():
 def test_peak_and_crossing(backend, precision):
     """The bars of potentials and times: every backend, 600 patterns on NumPy."""
     worst = Worst()
-    size = (16, 38) if backend.name == "numpy" else (8, 8)
-    for batch in batches(SEED, *size, 1, precision):
+    host = backend.name == "numpy"
+    drawn = (16, 38, 1, precision) if host else (8, 8, 1, precision, 30, 10)
+    for batch in batches(SEED, *drawn):
         check_batch(worst, batch, backend, precision, kept_pairs(batch))
     worst.check()
     if backend.name == "numpy":
@@ -270,7 +271,7 @@ def test_grid_peak(backend, precision, dt):
 
 def test_exact_peak_bounds_grid_peak(backend, precision):
     """No sample of V lies above the exact peak."""
-    for batch in batches(SEED + 1, 8, 8, 2, precision):
+    for batch in batches(SEED + 1, 8, 8, 2, precision, n_afferents=10):
         events, weight = batch.events(backend), place(backend, batch.weight)
         found = backend.to_numpy(peak(events, weight, batch.neuron()).v_max)
         samples = np.linspace(0.0, batch.duration, 201).astype(precision)

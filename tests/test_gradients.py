@@ -52,7 +52,7 @@ def gradient_batches() -> tuple[Batch, ...]:
             5,
             2,
             max_spikes=8,
-            n_afferents=8 if index % 3 == 0 else 4,
+            n_afferents=4,
             constants=constants,
             duration=4.0 * max(time_constants),
             layout=layouts[index % 3],
@@ -501,9 +501,7 @@ def test_backends_agree(backend):
                 *peak_vjp(events, rows, neuron, top, put[0], put[1], times=True),
                 *first_crossing_vjp(events, rows, neuron, spike, put[2], times=True),
                 *voltage_vjp(events, rows, neuron, put[3], put[4], times=True),
-                *soft_peak_time_vjp(
-                    events, rows, neuron, int(batch.duration), put[0], times=True
-                ),
+                *soft_peak_time_vjp(events, rows, neuron, 20, put[0], times=True),
             ]
             results.append([where.to_numpy(array) for array in gradients])
         for place_in_list, (ours, theirs) in enumerate(zip(*results, strict=True)):
