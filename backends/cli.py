@@ -8,12 +8,13 @@ import secrets
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
-from tempotron_core import __version__
+import numpy as np
 
 from ._backend import Backend
-from ._selection import EXTRAS, select, status
+from ._selection import select, status
+from .options import FAILURE, LATENCY_FROM, RECIPE_OPTIONS, make_parser
 
 if TYPE_CHECKING:
     from .datasets import Dataset
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-FAILURE = 2
 INTERRUPTED = 130
-LATENCY_FROM = 256  # features; Gaussian fields multiply the spikes of larger images
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, or 2 for a user's error (one message on stderr), or 130 after Ctrl-C.
     """
     try:
-        args = _parser().parse_args(argv)
-        code: int = args.run(args)
+        args = make_parser().parse_args(argv)
+        code = COMMANDS[args.command](args)
         sys.stdout.flush()
     except SystemExit as stop:  # argparse has printed its message
         return stop.code if isinstance(stop.code, int) else FAILURE
@@ -96,9 +95,7 @@ def _finish(experiment: Experiment, training: Training, out: Path) -> int:
     return INTERRUPTED if training.interrupted else 0
 
 
-def _save_figure(
-    experiment: Experiment, training: Training, accuracy: float, path: Path
-) -> None:
+def _save_figure(experiment: Experiment, training: Training, accuracy: float, path: Path) -> None:
     from .plotting import training_figure
 
     figure = training_figure(
@@ -118,6 +115,7 @@ def _eval(args: argparse.Namespace) -> int:
     model = _trained(args)
     dataset = _dataset(args.data)
     index = model.held_out_part(dataset)
+    kind = "accuracy" if index is None else "held-out accuracy"
     if index is None:
         if args.data is None:
             raise ValueError(
@@ -125,10 +123,7 @@ def _eval(args: argparse.Namespace) -> int:
                 f"not on {dataset.name}: name its folder with --data"
             )
         print(f"these are not the data it was trained on: scoring all {len(dataset)} patterns")
-        index = slice(None)
-        kind = "accuracy"
-    else:
-        kind = "held-out accuracy"
+        index = np.arange(len(dataset))
     labels = dataset.labels[index]
     hits = int((model.classify(dataset.features[index]) == labels).sum())
     print(f"{kind} {hits / len(labels):.2%} ({hits} of {len(labels)})")
@@ -185,7 +180,13 @@ def _backends(args: argparse.Namespace) -> int:
 
 def _backend(args: argparse.Namespace) -> Backend:
     """Return the backend that ``--backend`` and ``--device`` name together."""
-    return select(":".join(part for part in (args.backend, args.device) if part) or "numpy")
+    backend = select(":".join(part for part in (args.backend, args.device) if part) or "numpy")
+    if str(backend) == "torch:cpu" and "OMP_NUM_THREADS" not in os.environ:
+        import torch
+
+        # a batch is too small to share out: more threads spend their time waiting for each other
+        torch.set_num_threads(1)
+    return backend
 
 
 def _dataset(folder: str | None) -> Dataset:
@@ -197,29 +198,10 @@ def _dataset(folder: str | None) -> Dataset:
 def _recipe(args: argparse.Namespace, dataset: Dataset) -> Recipe:
     from .recipe import Recipe
 
-    given = {
-        name: value
-        for name in RECIPE_OPTIONS
-        if (value := getattr(args, name)) is not None
-    }
+    given = {name: value for name in RECIPE_OPTIONS if (value := getattr(args, name)) is not None}
     if dataset.features.shape[1] > LATENCY_FROM:
         given = {"encoder": "latency"} | given
     return Recipe(**given)
-
-
-RECIPE_OPTIONS = (
-    "encoder",
-    "n_fields",
-    "loss",
-    "margin",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "momentum",
-    "hold_out",
-    "seed",
-)
-"""Options of ``tempotron train`` that are fields of the recipe, which knows their defaults."""
 
 
 def _output_folder(out: str) -> Path:
@@ -254,108 +236,7 @@ def _message(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(FAILURE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="tempotron",
-        description="Train and use tempotrons: neurons that classify spike patterns.",
-    )
-    parser.add_argument("--version", action="version", version=f"tempotron-core {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    where = argparse.ArgumentParser(add_help=False)
-    group = where.add_argument_group("where to compute")
-    group.add_argument("--backend", choices=sorted(EXTRAS), help="array library (default: numpy)")
-    group.add_argument("--device", help="such as cpu, cuda or cuda:1 (default: the backend's first)")
-
-    train = commands.add_parser(
-        "train",
-        parents=[where],
-        help="train on scikit-learn's digits, or on images in MNIST's format",
-        description="Train one tempotron per class and write a checkpoint and a figure.",
-    )
-    _add_training_options(train)
-    train.set_defaults(run=_train)
-
-    evaluate = commands.add_parser(
-        "eval",
-        parents=[where],
-        help="score a checkpoint on the held-out patterns",
-        description="Score a checkpoint on the patterns held out from its training, or, given "
-        "other data, on all of them.",
-    )
-    evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="written by tempotron train")
-    evaluate.add_argument("--data", metavar="DIR", help="folder of images in MNIST's IDX format")
-    evaluate.set_defaults(run=_eval)
-
-    predict = commands.add_parser(
-        "predict",
-        parents=[where],
-        help="print the class of each pattern in a file",
-        description="Print one class per line for the patterns in a file.",
-    )
-    predict.add_argument("checkpoint", metavar="CHECKPOINT", help="written by tempotron train")
-    predict.add_argument(
-        "input", metavar="INPUT", help="a .npy or .csv file of feature rows, or IDX images"
-    )
-    predict.set_defaults(run=_predict)
-
-    backends = commands.add_parser(
-        "backends",
-        help="show what can be used on this machine",
-        description="Show every array library and device, and why one cannot be used.",
-    )
-    backends.set_defaults(run=_backends)
-    return parser
-
-
-def _add_training_options(parser: argparse.ArgumentParser) -> None:
-    from .recipe import ENCODERS, LOSSES, Recipe
-
-    def option(group: Any, flag: str, name: str, text: str, **more: Any) -> None:
-        default = getattr(Recipe, name)
-        group.add_argument(flag, dest=name, help=f"{text} (default: {default})", **more)
-
-    data = parser.add_argument_group("data and output")
-    data.add_argument(
-        "--data",
-        metavar="DIR",
-        help="folder of images in MNIST's IDX format, gzipped or not (default: digits)",
-    )
-    data.add_argument(
-        "--out", metavar="DIR", default="tempotron-run", help="output folder (default: %(default)s)"
-    )
-    option(data, "--hold-out", "hold_out", "part of the patterns to hold out", type=float)
-    option(data, "--seed", "seed", "seed of split, weights and shuffles", type=int)
-    coding = parser.add_argument_group("encoding")
-    coding.add_argument(
-        "--encoder",
-        choices=ENCODERS,
-        help=f"how values become spikes (default: gaussian; latency above {LATENCY_FROM} features)",
-    )
-    option(coding, "--fields", "n_fields", "Gaussian fields per feature", metavar="M", type=int)
-    learning = parser.add_argument_group("learning")
-    learning.add_argument(
-        "--dtype", choices=("float32", "float64"), default="float32", help="(default: %(default)s)"
-    )
-    option(learning, "--loss", "loss", "what to minimise", choices=LOSSES)
-    option(learning, "--margin", "margin", "distance from threshold to train for", type=float)
-    option(learning, "--epochs", "epochs", "passes through the data", type=int)
-    option(learning, "--batch-size", "batch_size", "patterns per step", type=int)
-    option(
-        learning,
-        "--learning-rate",
-        "learning_rate",
-        "step size, divided by the mean number of spikes in a pattern",
-        type=float,
-    )
-    option(learning, "--momentum", "momentum", "part of the last step repeated", type=float)
+COMMANDS = {"train": _train, "eval": _eval, "predict": _predict, "backends": _backends}
 
 
 if __name__ == "__main__":

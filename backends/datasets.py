@@ -53,7 +53,7 @@ class Dataset:
     test_from: int | None = None
 
     def __len__(self) -> int:
-        return self.labels.shape[0]
+        return len(self.labels)
 
     @property
     def n_classes(self) -> int:
@@ -125,8 +125,8 @@ def load_idx_folder(folder: PathLike) -> Dataset:
         test_images, test_labels = _read_pair(folder, "t10k")
         if test_images.shape[1:] != images.shape[1:]:
             raise ValueError(
-                f"the images of {str(folder)!r} must have one size, got "
-                f"{_size(images.shape[1:])} for training and {_size(test_images.shape[1:])} for test"
+                f"the images of {str(folder)!r} must have one size, got {_size(images.shape[1:])} "
+                f"for training and {_size(test_images.shape[1:])} for test"
             )
         images = np.concatenate([images, test_images])
         labels = np.concatenate([labels, test_labels])

@@ -156,6 +156,7 @@ class Experiment:
         found = peak(*given)
         to_numpy = self.backend.to_numpy
         shape = self.dataset.image_shape
+        target = int(self.dataset.labels[chosen[0]])
         return {
             "spike_times": self.times[chosen[0]],
             "duration": self.recipe.duration,
@@ -164,7 +165,8 @@ class Experiment:
             "v_threshold": self.recipe.v_threshold,
             "t_max": to_numpy(found.t_max)[0],
             "v_max": to_numpy(found.v_max)[0],
-            "target": int(self.dataset.labels[chosen[0]]),
+            "target": target,
+            "weight": to_numpy(self.model.weight)[target],
             "image": None if shape is None else self.dataset.features[chosen[0]].reshape(shape),
         }
 

@@ -64,7 +64,13 @@ def require_matplotlib() -> None:
 
 
 def spike_raster(
-    axes: Axes, times: Floats, duration: float, *, title: str = "Input spikes", unit: str = "ms"
+    axes: Axes,
+    times: Floats,
+    duration: float,
+    *,
+    weight: Floats | None = None,
+    title: str = "Input spikes",
+    unit: str = "ms",
 ) -> None:
     """Draw one tick per spike, afferents upwards.
 
@@ -75,15 +81,31 @@ def spike_raster(
         Spike times of each afferent; negative or infinite ones are no spikes.
     duration : float
         Length of the pattern.
+    weight : array, shape (N,), optional
+        Weights of one neuron: its excitatory and inhibitory spikes get two colours, stronger
+        for larger weights.
     title, unit : str, optional
     """
     trains = np.asarray(times, dtype=np.float64).reshape(len(times), -1)
     spikes = np.isfinite(trains) & (trains >= 0) & (trains <= duration)
     afferents = np.nonzero(spikes)[0]
-    # an EventCollection per afferent is slow for thousands of them: one line collection
-    half = max(0.4, len(trains) / 260.0)
-    axes.vlines(trains[spikes], afferents - half, afferents + half, color=INK, linewidth=0.9)
-    axes.set(xlim=(-0.01 * duration, 1.01 * duration), ylim=(-1.5, len(trains) + 0.5))
+    colours: Any = INK
+    if weight is not None and len(afferents):
+        from matplotlib.colors import to_rgba_array
+
+        drive = np.asarray(weight)[afferents]
+        colours = to_rgba_array([TARGET if w > 0 else RIVAL for w in drive])
+        scale = float(np.quantile(np.abs(drive), 0.9)) or 1.0
+        colours[:, 3] = np.clip(np.abs(drive) / scale, 0.12, 1.0)
+        for colour, text in ((TARGET, "excite"), (RIVAL, "inhibit")):
+            axes.plot([], [], "|", color=colour, markersize=9, markeredgewidth=1.8, label=text)
+        _legend(axes)
+    # a tick is never thinner than the eye can see, however many afferents there are
+    half = max(0.4, len(trains) / 110.0)
+    axes.vlines(trains[spikes], afferents - half, afferents + half, colors=colours, linewidth=1.8)
+    axes.set(xlim=(-0.01 * duration, 1.01 * duration))
+    axes.set_ylim(-0.02 * len(trains) - 1.0, (1.12 if weight is not None else 1.02) * len(trains))
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= len(trains)])
     axes.set(xlabel=f"time ({unit})", ylabel="afferent", title=title)
 
 
@@ -123,12 +145,14 @@ def voltage_traces(
     names = [str(o) for o in range(len(v))] if names is None else names
     heights = np.asarray(v).max(axis=1) if v_max is None else np.asarray(v_max)
     others = [o for o in np.argsort(heights)[::-1] if o != target]
-    shown = {int(o): RIVAL for o in others[:1]} | ({} if target is None else {target: TARGET})
+    shown = ({} if target is None else {target: TARGET}) | {int(o): RIVAL for o in others[:1]}
     for o in reversed(others[1:]):
         axes.plot(t, v[o], color=FAINT, linewidth=1.0)
     axes.axhline(v_threshold, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    for o, colour in shown.items():
-        axes.plot(t, v[o], color=colour, linewidth=1.9, label=f"neuron {names[o]}")
+    for o, colour in shown.items():  # the target first in the legend, and on top
+        role = "should fire" if o == target else "strongest other"
+        label = f"neuron {names[o]} ({role})" if target is not None else f"neuron {names[o]}"
+        axes.plot(t, v[o], color=colour, linewidth=1.9, label=label, zorder=3 if o == target else 2)
     if t_max is not None:
         for o in range(len(v)):
             axes.plot(
@@ -140,7 +164,7 @@ def voltage_traces(
                 markeredgecolor="white",
                 markeredgewidth=0.8 if o in shown else 0.3,
                 clip_on=False,
-                zorder=3,
+                zorder=4,
             )
     low = min(0.0, float(np.quantile(v, 0.02)), float(np.min(v[list(shown)])))
     high = max(v_threshold, float(heights.max()))
@@ -156,7 +180,7 @@ def voltage_traces(
         color=INK,
         fontsize=8,
     )
-    axes.legend(loc="upper left", ncols=2, fontsize=8, borderaxespad=0.2, handlelength=1.4)
+    _legend(axes)
     axes.set(xlabel=f"time ({unit})", ylabel="V", title=title)
 
 
@@ -176,9 +200,15 @@ def learning_curve(
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     epochs = np.arange(1, len(history["accuracy"]) + 1)
+    if not len(epochs):
+        axes.set(xticks=(), yticks=(), title=title)
+        axes.text(0.5, 0.5, "no complete epoch", transform=axes.transAxes, ha="center", va="center")
+        return
     marker = "o" if len(epochs) < 3 else None
     axes.plot(epochs, history["accuracy"], color=TARGET, linewidth=1.9, marker=marker)
     axes.set(xlabel="epoch", title=title)
+    axes.grid(axis="y", color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
     axes.set_ylabel("training accuracy", color=TARGET)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -201,7 +231,7 @@ def learning_curve(
     twin.spines["right"].set_visible(True)
     twin.plot(epochs, history["loss"], color=RIVAL, linewidth=1.4, marker=marker)
     twin.set_ylabel("training loss", color=RIVAL)
-    twin.set_ylim(bottom=0.0)
+    twin.set_ylim(0.0, 1.04 * max([*history["loss"], 1e-9]))
 
 
 def training_figure(
@@ -215,6 +245,7 @@ def training_figure(
     t_max: Floats,
     v_max: Floats,
     target: int,
+    weight: Floats | None = None,
     image: Floats | None = None,
     heading: str = "",
 ) -> Figure:
@@ -228,6 +259,8 @@ def training_figure(
         As in `spike_raster` and `voltage_traces`.
     history : mapping
         As in `learning_curve`.
+    weight : array, shape (N,), optional
+        Weights of the target neuron, for the raster's colours.
     image : array, two axes, optional
         The pattern as an image, shown in the raster's corner.
     heading : str, optional
@@ -249,16 +282,26 @@ def training_figure(
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
-        figure = Figure(figsize=(12.0, 4.2), dpi=150, layout="constrained")
+        figure = Figure(figsize=(12.6, 4.0), dpi=150, layout="constrained")
         FigureCanvasAgg(figure)
-        raster, traces, curve = figure.subplots(1, 3, width_ratios=(1.0, 1.25, 1.0))
-        spike_raster(raster, spike_times, duration, title=f"Input spikes: class {target}")
-        if image is not None:
-            corner = raster.inset_axes((0.76, 0.76, 0.22, 0.22))
-            corner.imshow(image, cmap="gray_r", interpolation="nearest")
-            corner.set(xticks=(), yticks=())
+        figure.get_layout_engine().set(wspace=0.04)  # type: ignore[union-attr,call-arg]
+        raster, traces, curve = figure.subplots(1, 3, width_ratios=(1.1, 1.2, 1.0))
+        spike_raster(
+            raster, spike_times, duration, weight=weight, title=f"Input spikes, by effect on neuron {target}"
+        )
         voltage_traces(traces, t, v, v_threshold, t_max=t_max, v_max=v_max, target=target)
         learning_curve(curve, history)
+        if image is not None:
+            corner = raster.inset_axes((0.83, 0.83, 0.17, 0.17))
+            corner.set_anchor("NE")
+            corner.imshow(image, cmap="gray_r", interpolation="nearest")
+            corner.set(xticks=(), yticks=())
+            for spine in corner.spines.values():
+                spine.set(visible=True, color=QUIET, linewidth=0.6)
         if heading:
             figure.suptitle(heading, x=0.008, ha="left", fontsize=12, fontweight="bold")
     return figure
+
+
+def _legend(axes: Axes) -> None:
+    axes.legend(loc="upper left", ncols=2, fontsize=8, borderaxespad=0.1, handlelength=1.2)

@@ -164,9 +164,7 @@ def classify(
     step = _compiled(backend, winner)
     batch = max(1, min(batch_size, len(events)))
     order = np.resize(np.arange(len(events)), (-(-len(events) // batch), batch))
-    found = [
-        backend.to_numpy(step(events, backend.from_numpy(chosen), weight)) for chosen in order
-    ]
+    found = [backend.to_numpy(step(events, backend.from_numpy(chosen), weight)) for chosen in order]
     return np.concatenate([*found, np.empty(0)])[: len(events)].astype(np.int64)
 
 

@@ -8,7 +8,7 @@ import array_api_compat
 
 from .events import Events
 from .namespace import array_namespace, check_floating, check_same_device, device_of
-from .neuron import Neuron, positive_float
+from .neuron import Neuron, positive_float, whole_number
 
 __all__ = ["check_grid", "check_output", "check_readout", "grid_times", "is_static"]
 
@@ -40,30 +40,28 @@ def check_readout(events: Events, weight: Array, neuron: Neuron) -> Any:
 
 def check_output(name: str, array: Array, events: Events, weight: Array, *more: int) -> None:
     """Raise unless ``array`` lives beside ``weight`` and has shape (B, O, ...)."""
-    array_namespace(weight=weight, **{name: array})
-    check_same_device(weight=weight, **{name: array})
     expected = (len(events), weight.shape[0], *more)
+    if array is None:
+        raise TypeError(f"{name} must be an array of shape {expected}, got None")
+    xp = array_namespace(weight=weight, **{name: array})
+    check_same_device(weight=weight, **{name: array})
     if tuple(array.shape) != expected:
         raise ValueError(f"{name} must have shape {expected}, got {tuple(array.shape)}")
+    check_floating(name, array, xp=xp)
 
 
 def check_grid(grid: tuple[int, float]) -> tuple[int, float]:
     """Return the grid (n_steps, dt) as Python numbers, or raise."""
     try:
         n_steps, dt = grid
-        n_steps = n_steps.__index__()
-    except (TypeError, ValueError, AttributeError):
-        raise TypeError(
-            f"grid must be (n_steps, dt) with n_steps an integer, got {grid!r}"
-        ) from None
-    if n_steps < 1:
-        raise ValueError(f"grid must have at least one step, got n_steps = {n_steps}")
-    return n_steps, positive_float("grid dt", dt)
+    except (TypeError, ValueError):
+        raise TypeError(f"grid must be (n_steps, dt), got {grid!r}") from None
+    return whole_number("grid n_steps", n_steps), positive_float("grid dt", dt)
 
 
 def is_static(method: str, *arrays: Array) -> bool:
     """Whether ``method`` asks for the form whose shapes do not depend on values."""
-    if method not in _METHODS:
+    if not (isinstance(method, str) and method in _METHODS):
         raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
     if method == "auto":
         return any(array_api_compat.is_lazy_array(a) for a in arrays)

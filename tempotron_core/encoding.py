@@ -222,25 +222,25 @@ def _ranges(
     xp: Namespace, x: Array, x_min: Array | float, x_max: Array | float
 ) -> tuple[Array, Array]:
     """Return the range in the dtype of ``x``, checked: it fits ``x`` and is not empty."""
-    limits = []
-    for name, limit in (("x_min", x_min), ("x_max", x_max)):
-        if hasattr(limit, "shape"):
-            array_namespace(x=x, **{name: limit})
-            check_same_device(x=x, **{name: limit})
-            limit = xp.astype(limit, x.dtype)
-        else:
-            limit = xp.asarray(_number(name, limit), dtype=x.dtype, device=device_of(x))
-        if limit.ndim > x.ndim or any(
-            n not in (1, of_x)
-            for n, of_x in zip(reversed(limit.shape), reversed(x.shape), strict=False)
-        ):
-            raise ValueError(
-                f"{name} must fit the shape of x, {tuple(x.shape)}, got {tuple(limit.shape)}"
-            )
-        limits.append(limit)
-    low, high = limits
+    low, high = _limit(xp, x, "x_min", x_min), _limit(xp, x, "x_max", x_max)
     _check_order(low, high)
     return low, high
+
+
+def _limit(xp: Namespace, x: Array, name: str, limit: Array | float) -> Array:
+    """Return one end of the range as an array that broadcasts against ``x``."""
+    if hasattr(limit, "shape"):
+        array_namespace(x=x, **{name: limit})
+        check_same_device(x=x, **{name: limit})
+        array = xp.astype(limit, x.dtype)
+    else:
+        array = xp.asarray(_number(name, limit), dtype=x.dtype, device=device_of(x))
+    axes = zip(reversed(array.shape), reversed(x.shape), strict=False)
+    if array.ndim > x.ndim or any(n not in (1, of_x) for n, of_x in axes):
+        raise ValueError(
+            f"{name} must fit the shape of x, {tuple(x.shape)}, got {tuple(array.shape)}"
+        )
+    return array
 
 
 def _check_order(low: Array | float, high: Array | float) -> None:

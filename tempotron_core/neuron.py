@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
@@ -74,6 +75,16 @@ class Neuron:
             object.__setattr__(self, name, positive_float(name, given))
         if not isinstance(self.shunt, bool):
             raise TypeError(f"shunt must be True or False, got {self.shunt!r}")
+        try:
+            usable = math.isfinite(self.kernel.t_peak) and 0.0 < self.kernel.rise < math.inf
+        except ZeroDivisionError:  # the product of the time constants underflows
+            usable = False
+        if not usable:
+            raise ValueError(
+                f"tau, tau_s and the psp's peak must give a kernel that floats can hold, got "
+                f"tau={self.tau}, tau_s={self.tau_s}, v_threshold={self.v_threshold}, "
+                f"psp_peak={self.psp_peak}"
+            )
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -85,9 +96,27 @@ class Neuron:
 def positive_float(name: str, value: object) -> float:
     """Return ``value`` as a Python float; an error naming ``name`` unless positive and finite."""
     try:
+        if isinstance(value, str | bytes | bool):  # float() would take them
+            raise TypeError
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a real number, got {value!r}") from None
+    except OverflowError:
+        number = math.inf
     if not (math.isfinite(number) and number > 0.0):
         raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return number
+
+
+def whole_number(name: str, value: object, *, least: int = 1) -> int:
+    """Return ``value`` as a Python int; an error naming ``name`` unless it counts something."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    # counts index arrays, and the index type of some libraries has 32 bits
+    if not least <= number < 2**31:
+        raise ValueError(f"{name} must be from {least} to {2**31 - 1}, got {number}")
     return number

@@ -1,0 +1,229 @@
+"""Encoders against their formulas, written out with plain loops."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tempotron_core import GaussianReceptiveFields, encode_latency
+from tempotron_core.encoding import feature_range
+
+INF = math.inf
+RNG = np.random.default_rng(3)
+
+
+def response(x: float, j: int, m: int, x_min: float, x_max: float) -> float:
+    """Answer of field j = 1..m."""
+    mu = x_min + (2 * j - 3) / 2 * (x_max - x_min) / (m - 2)
+    sigma = (x_max - x_min) / (1.5 * (m - 2))
+    return math.exp(-((x - mu) ** 2) / (2 * sigma**2))
+
+
+def gaussian_times(x: Any, m: int, x_min: Any, x_max: Any, duration: float) -> np.ndarray:
+    """Spike times, field index fastest, before silence and rounding."""
+    return np.asarray(
+        [
+            [
+                duration * (1 - response(row[f], j, m, x_min[f], x_max[f]))
+                for f in range(len(row))
+                for j in range(1, m + 1)
+            ]
+            for row in x
+        ]
+    )
+
+
+def tolerance(dtype: Any) -> float:
+    return 1e-4 if "float32" in str(dtype) else 1e-11
+
+
+def test_latency_falls_linearly_with_the_value(asarray: Any, to_numpy: Any) -> None:
+    x = asarray([[0.0, 0.25, 0.5], [1.0, 0.75, 0.125]])
+    times = to_numpy(encode_latency(x, 80.0))
+    np.testing.assert_array_equal(times, [[INF, 60.0, 40.0], [0.0, 20.0, 70.0]])
+
+
+def test_latency_keeps_library_device_and_dtype(asarray: Any, xp: ModuleType, dtype: Any) -> None:
+    x = asarray([0.5, 1.0])
+    times = encode_latency(x, 10.0)
+    assert times.dtype == dtype
+    assert times.device == x.device
+
+
+def test_values_outside_the_range_are_silent_below_and_earliest_above(
+    asarray: Any, to_numpy: Any
+) -> None:
+    x = asarray([-1.0, 2.0, 2.5, 6.0, 7.5])
+    times = to_numpy(encode_latency(x, 100.0, x_min=2.0, x_max=6.0))
+    np.testing.assert_array_equal(times, [INF, INF, 87.5, 0.0, 0.0])
+
+
+def test_latency_ranges_may_differ_per_feature(asarray: Any, to_numpy: Any) -> None:
+    x = asarray([[1.0, 10.0], [2.0, 40.0]])
+    times = encode_latency(x, 8.0, x_min=asarray([0.0, 0.0]), x_max=asarray([2.0, 80.0]))
+    np.testing.assert_allclose(to_numpy(times), [[4.0, 7.0], [0.0, 4.0]])
+
+
+def test_integers_are_converted(asarray: Any, to_numpy: Any) -> None:
+    times = encode_latency(asarray([[0, 4, 16]]), 16.0, x_max=16.0)
+    np.testing.assert_array_equal(to_numpy(times), [[INF, 12.0, 0.0]])
+
+
+@pytest.mark.parametrize("m", [3, 4, 9])
+def test_gaussian_fields_follow_the_formula(m: int, asarray: Any, to_numpy: Any, dtype: Any) -> None:
+    x = RNG.uniform(-0.5, 4.5, (7, 3))
+    x_min, x_max = [0.0, -1.0, 2.0], [4.0, 5.0, 3.0]
+    duration = 40.0
+    fields = GaussianReceptiveFields(m, asarray(x_min), asarray(x_max))
+    times = to_numpy(fields.encode(asarray(x), duration))
+    expected = gaussian_times(x, m, x_min, x_max, duration)
+    clear = np.abs(expected - (duration - 0.5)) > 1e-3  # rounding decides the others
+    expected = np.where(expected >= duration - 0.5, INF, expected)
+    assert times.shape == (7, 3 * m)
+    assert np.isinf(expected).any()
+    np.testing.assert_allclose(times[clear], expected[clear], atol=tolerance(dtype), rtol=0)
+
+
+@pytest.mark.parametrize("duration", [50, 20.75])
+def test_rounded_times_follow_the_formula(duration: float, asarray: Any, to_numpy: Any) -> None:
+    x = RNG.uniform(0.0, 1.0, (40, 2))
+    fields = GaussianReceptiveFields(6, 0.0, 1.0)
+    times = to_numpy(fields.encode(asarray(x), duration, round_times=True))
+    exact = gaussian_times(x, 6, [0.0, 0.0], [1.0, 1.0], duration)
+    clear = np.abs(exact - np.floor(exact) - 0.5) > 1e-3
+    expected = np.asarray([round(value) for value in exact.ravel()]).reshape(exact.shape)
+    expected = np.where(expected >= duration, -1, expected)
+    assert (expected == -1).any()
+    np.testing.assert_array_equal(times[clear], expected[clear])
+
+
+def test_rounded_times_equal_gaussian_tuning_bit_for_bit() -> None:
+    """Against the source of SpikingJelly 0.0.0.0.14's GaussianTuning, in its operations."""
+    torch = pytest.importorskip("torch")
+    n, m, duration = 5, 15, 50
+    torch.manual_seed(0)
+    x = torch.rand(200, n) * 7.9 + 0.1
+    x_min, x_max = x.min(0).values, x.max(0).values
+    i = torch.arange(1, m + 1).float()[None, :]
+    mu = x_min[:, None] + (2 * i - 3) / 2 * (x_max - x_min)[:, None] / (m - 2)
+    sigma2 = (1 / 1.5 * (x_max - x_min) / (m - 2))[:, None].square()
+    y = torch.exp(-(x[:, :, None] - mu).square() / 2 / sigma2)
+    expected = (duration * (1 - y)).round()
+    expected[expected >= duration] = -1
+    times = GaussianReceptiveFields(m, x_min, x_max).encode(x, duration, round_times=True)
+    assert torch.equal(times, expected.reshape(200, n * m))
+
+
+def test_halves_are_rounded_to_even(asarray: Any, to_numpy: Any, dtype: Any) -> None:
+    """A value whose response is 1/2 to the last bit spikes at half the duration."""
+    numpy_dtype = np.dtype("float32" if "float32" in str(dtype) else "float64")
+    x_max = np.linspace(1.0, 3.0, 21, dtype=numpy_dtype)  # rounding may skip 1/2 on one scale
+    start = x_max * (0.5 + 2.0 / 3.0 * math.sqrt(2.0 * math.log(2.0)))
+    steps = np.arange(-40, 41)[:, None] * numpy_dtype.type(np.finfo(numpy_dtype).eps)
+    x = asarray((start[None, :] * (1.0 + steps)).astype(numpy_dtype))
+    fields = GaussianReceptiveFields(3, asarray(np.zeros(21)), asarray(x_max))
+    half = to_numpy(fields.encode(x, 5.0))[:, 1::3] == 2.5
+    assert half.any()
+    for duration, expected in ((1.0, 0.0), (3.0, 2.0), (5.0, 2.0), (7.0, 4.0)):
+        times = to_numpy(fields.encode(x, duration, round_times=True))[:, 1::3]
+        np.testing.assert_array_equal(times[half], expected)
+
+
+def test_fields_keep_library_device_and_dtype(asarray: Any, dtype: Any) -> None:
+    x = asarray([[0.5, 1.0]])
+    for rounded in (False, True):
+        times = GaussianReceptiveFields(4, 0.0, 1.0).encode(x, 10.0, round_times=rounded)
+        assert times.dtype == dtype
+        assert times.device == x.device
+        assert times.shape == (1, 8)
+
+
+def test_empty_batches_are_allowed(asarray: Any) -> None:
+    empty = asarray(np.empty((0, 3)))
+    assert encode_latency(empty, 10.0).shape == (0, 3)
+    assert GaussianReceptiveFields(4, 0.0, 1.0).encode(empty, 10.0).shape == (0, 12)
+
+
+def test_fit_spans_the_data_and_gives_constants_a_unit_range(asarray: Any, to_numpy: Any) -> None:
+    x = asarray([[1.0, 5.0], [3.0, 5.0], [2.0, 5.0]])
+    low, high = feature_range(x)
+    np.testing.assert_array_equal(to_numpy(low), [1.0, 5.0])
+    np.testing.assert_array_equal(to_numpy(high), [3.0, 6.0])
+    fields = GaussianReceptiveFields.fit(4, x)
+    np.testing.assert_array_equal(to_numpy(fields.x_max), [3.0, 6.0])
+    assert np.isfinite(to_numpy(fields.encode(x, 20.0))).any(axis=1).all()
+
+
+def test_encoders_compile() -> None:
+    jax = pytest.importorskip("jax")
+    x = jax.numpy.asarray(RNG.uniform(0.0, 1.0, (4, 3)))
+    fields = GaussianReceptiveFields(5, 0.0, 1.0)
+
+    def both(x: Any) -> tuple[Any, Any]:
+        return fields.encode(x, 20.0), encode_latency(x, 20.0)
+
+    for compiled, eager in zip(jax.jit(both)(x), both(x), strict=True):
+        np.testing.assert_allclose(compiled, eager, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("m", "x_min", "x_max", "error", "message"),
+    [
+        (2, 0.0, 1.0, ValueError, "m must be at least 3, got 2"),
+        (4.5, 0.0, 1.0, TypeError, r"m must be an integer, got 4\.5"),
+        (4, 1.0, 1.0, ValueError, r"x_max must be greater than x_min, got x_min=1\.0 and x_max=1\."),
+        (4, 0.0, math.nan, ValueError, "x_max must be greater than x_min"),
+        (4, 0.0, math.inf, ValueError, "x_max must be greater than x_min"),
+        (4, "low", 1.0, TypeError, "x_min must be a number or an array, got 'low'"),
+        (4, np.zeros((2, 2)), 1.0, ValueError, r"x_min must be a number or one per feature"),
+        (4, np.zeros(2), np.asarray([1.0, 0.0]), ValueError, "x_max must be greater than x_min"),
+    ],
+)
+def test_bad_fields(m: Any, x_min: Any, x_max: Any, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        GaussianReceptiveFields(m, x_min, x_max)
+
+
+@pytest.mark.parametrize(
+    ("x", "duration", "error", "message"),
+    [
+        ([[0.5]], 10.0, TypeError, "x must be an array .* got list"),
+        (np.asarray([[True]]), 10.0, TypeError, "x must be float32 or float64, got bool"),
+        (np.asarray([[1j]]), 10.0, TypeError, "x must be float32 or float64, got complex"),
+        (np.asarray([[math.nan]]), 10.0, ValueError, "x must be finite, got NaN"),
+        (np.asarray([[math.inf]]), 10.0, ValueError, "x must be finite, got NaN or infinite"),
+        (np.asarray([[0.5]]), 0.0, ValueError, r"duration must be positive and finite, got 0\.0"),
+        (np.asarray([[0.5]]), -1, ValueError, "duration must be positive and finite, got -1"),
+        (np.asarray([[0.5]]), "ten", TypeError, "duration must be a real number, got 'ten'"),
+    ],
+)
+def test_bad_values(x: Any, duration: Any, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        encode_latency(x, duration)
+    with pytest.raises(error, match=message):
+        GaussianReceptiveFields(3, 0.0, 1.0).encode(x, duration)
+
+
+def test_bad_shapes() -> None:
+    fields = GaussianReceptiveFields(3, np.zeros(2), np.ones(2))
+    with pytest.raises(ValueError, match=r"x must have shape \(patterns, features\), got \(3,\)"):
+        fields.encode(np.zeros(3), 10.0)
+    with pytest.raises(ValueError, match=r"x_min must fit the shape of x, \(1, 3\), got \(2,\)"):
+        fields.encode(np.zeros((1, 3)), 10.0)
+    with pytest.raises(ValueError, match=r"x_max must fit the shape of x"):
+        encode_latency(np.zeros((4, 3)), 10.0, x_max=np.ones(4))
+    with pytest.raises(ValueError, match=r"x must have shape \(patterns >= 1, features\)"):
+        feature_range(np.empty((0, 2)))
+
+
+def test_mixed_libraries() -> None:
+    torch = pytest.importorskip("torch")
+    fields = GaussianReceptiveFields(3, np.zeros(1), np.ones(1))
+    with pytest.raises(TypeError, match="x and x_min must come from one array library"):
+        fields.encode(torch.zeros(1, 1), 10.0)
+    with pytest.raises(TypeError, match="x and x_max must come from one array library"):
+        encode_latency(np.zeros((1, 1)), 10.0, x_max=torch.ones(1))
