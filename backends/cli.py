@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("tempotron: interrupted, nothing written", file=sys.stderr)
+        print("tempotron: interrupted", file=sys.stderr)
         return INTERRUPTED
     except (ImportError, MemoryError, OSError, ValueError) as error:
         print(f"tempotron: error: {_message(error)}", file=sys.stderr)

@@ -21,6 +21,7 @@ LATENCY_FROM = 256
 RECIPE_OPTIONS = (
     "encoder",
     "n_fields",
+    "duration",
     "loss",
     "margin",
     "epochs",
@@ -109,8 +110,15 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--out", metavar="DIR", default="tempotron-run", help="output folder (default: %(default)s)"
     )
-    option(data, "--hold-out", "hold_out", "part of the patterns to hold out", type=float)
-    option(data, "--seed", "seed", "seed of split, weights and shuffles", type=int)
+    option(
+        data,
+        "--hold-out",
+        "hold_out",
+        "part of the patterns to hold out",
+        metavar="PART",
+        type=float,
+    )
+    option(data, "--seed", "seed", "seed of split, weights and shuffles", metavar="N", type=int)
     coding = parser.add_argument_group("encoding")
     coding.add_argument(
         "--encoder",
@@ -118,19 +126,35 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         help=f"how values become spikes (default: gaussian; latency above {LATENCY_FROM} features)",
     )
     option(coding, "--fields", "n_fields", "Gaussian fields per feature", metavar="M", type=int)
+    option(coding, "--duration", "duration", "length of a pattern in ms", metavar="T", type=float)
     learning = parser.add_argument_group("learning")
     learning.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help="(default: %(default)s)"
     )
     option(learning, "--loss", "loss", "what to minimise", choices=LOSSES)
-    option(learning, "--margin", "margin", "distance from threshold to train for", type=float)
-    option(learning, "--epochs", "epochs", "passes through the data", type=int)
-    option(learning, "--batch-size", "batch_size", "patterns per step", type=int)
+    option(
+        learning,
+        "--margin",
+        "margin",
+        "distance from threshold to train for",
+        metavar="V",
+        type=float,
+    )
+    option(learning, "--epochs", "epochs", "passes through the data", metavar="N", type=int)
+    option(learning, "--batch-size", "batch_size", "patterns per step", metavar="N", type=int)
     option(
         learning,
         "--learning-rate",
         "learning_rate",
         "step size, divided by the mean number of spikes in a pattern",
+        metavar="X",
         type=float,
     )
-    option(learning, "--momentum", "momentum", "part of the last step repeated", type=float)
+    option(
+        learning,
+        "--momentum",
+        "momentum",
+        "part of the last step repeated",
+        metavar="X",
+        type=float,
+    )

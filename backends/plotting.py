@@ -287,7 +287,11 @@ def training_figure(
         figure.get_layout_engine().set(wspace=0.04)  # type: ignore[union-attr,call-arg]
         raster, traces, curve = figure.subplots(1, 3, width_ratios=(1.1, 1.2, 1.0))
         spike_raster(
-            raster, spike_times, duration, weight=weight, title=f"Input spikes, by effect on neuron {target}"
+            raster,
+            spike_times,
+            duration,
+            weight=weight,
+            title=f"Input spikes, by effect on neuron {target}",
         )
         voltage_traces(traces, t, v, v_threshold, t_max=t_max, v_max=v_max, target=target)
         learning_curve(curve, history)

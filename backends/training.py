@@ -135,6 +135,8 @@ def train(
             progress.on_epoch(epoch + 1, mean_loss, accuracy)
     except KeyboardInterrupt:
         state.interrupted = True
+        for values in state.history.values():  # it may have come between the two
+            del values[len(state.history["accuracy"]) :]
     return state
 
 

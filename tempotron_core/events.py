@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from .namespace import (
     known_true,
     zeros,
 )
-from .neuron import positive_float
+from .neuron import positive_float, whole_number
 
 __all__ = ["Events"]
 
@@ -89,8 +90,13 @@ class Events:
             If the shape is not (B, N), a time is NaN, an integer is too large to be exact, or
             ``duration`` is not positive and finite.
         """
-        xp = array_namespace(times=times)
-        times, duration = _checked(times, duration, "(B, N)", 2, xp)
+        return cls._from_latencies("times", times, duration)
+
+    @classmethod
+    def _from_latencies(cls, name: str, times: Array, duration: float) -> Events:
+        """Make events from an argument that errors call ``name``."""
+        xp = array_namespace(**{name: times})
+        times, duration = _checked(name, times, duration, "(B, N)", 2, xp)
         afferents = xp.arange(times.shape[1], device=device_of(times))
         afferents = xp.broadcast_to(afferents[None, :], times.shape)
         return _sorted(times, afferents, times.shape[1], duration, (times.shape[1],), None, xp)
@@ -116,7 +122,7 @@ class Events:
             As :meth:`from_latencies`.
         """
         xp = array_namespace(times=times)
-        times, duration = _checked(times, duration, "(B, N, S)", 3, xp)
+        times, duration = _checked("times", times, duration, "(B, N, S)", 3, xp)
         n_patterns, n_afferents, n_slots = times.shape
         afferents = xp.arange(n_afferents, device=device_of(times))
         afferents = xp.reshape(xp.broadcast_to(afferents[:, None], (n_afferents, n_slots)), (1, -1))
@@ -159,23 +165,25 @@ class Events:
         """
         xp = array_namespace(times=times, afferents=afferents, offsets=offsets)
         check_same_device(times=times, afferents=afferents, offsets=offsets)
-        times, duration = _checked(times, duration, "(E,)", 1, xp)
-        n_afferents = _checked_count(n_afferents)
+        times, duration = _checked("times", times, duration, "(E,)", 1, xp)
+        n_afferents = whole_number("n_afferents", n_afferents, least=0)
         _check_csr(times, afferents, offsets, n_afferents, xp)
         device = device_of(times)
-        offsets = xp.astype(offsets, xp.int64)
+        # not always int64: JAX has 32 bits unless told
+        integer = xpx.default_dtype(xp, "indexing", device=device)
+        offsets = xp.astype(offsets, integer)
         lengths = offsets[1:] - offsets[:-1]
         n_entries = times.shape[0]
         width = max(1, int(xp.max(lengths))) if lengths.shape[0] > 0 else 1
-        column = xp.arange(width, dtype=xp.int64, device=device)[None, :]
+        column = xp.arange(width, dtype=integer, device=device)[None, :]
         # Entries past a pattern's length point at one extra, silent entry.
         entry = xp.where(column < lengths[:, None], offsets[:-1, None] + column, n_entries)
         entry = xp.reshape(entry, (-1,))
         silent = xp.full((1,), -1.0, dtype=times.dtype, device=device)
-        nobody = xp.zeros((1,), dtype=xp.int64, device=device)
+        nobody = xp.zeros((1,), dtype=integer, device=device)
         padded_times = xp.take(xp.concat([times, silent]), entry, axis=0)
         padded_afferents = xp.take(
-            xp.concat([xp.astype(afferents, xp.int64), nobody]), entry, axis=0
+            xp.concat([xp.astype(afferents, integer), nobody]), entry, axis=0
         )
         shape = (lengths.shape[0], width)
         return _sorted(
@@ -194,12 +202,17 @@ class Events:
 
         Raises
         ------
+        TypeError
+            If a part is no Events, or the parts come from different libraries.
         ValueError
-            If there is nothing to join, or afferents, duration or the form differ.
+            If there is nothing to join, or afferents, duration, form or device differ.
         """
         parts = list(parts)
         if not parts:
             raise ValueError("parts must hold at least one Events, got none")
+        for i, part in enumerate(parts):
+            if not isinstance(part, Events):
+                raise TypeError(f"parts[{i}] must be an Events, got {type(part).__name__}")
         first = parts[0]
         for part in parts[1:]:
             for name in ("n_afferents", "duration", "source_shape"):
@@ -260,10 +273,11 @@ class Events:
     def __getitem__(self, patterns: Any) -> Events:
         """Select patterns by number, slice, list, or integer or boolean array; always a batch."""
         xp = self.xp
-        if isinstance(patterns, int):
-            if not -len(self) <= patterns < len(self):
-                raise IndexError(f"pattern {patterns} is out of range for {len(self)} patterns")
-            patterns = slice(patterns % len(self), patterns % len(self) + 1)
+        number = _as_number(patterns)
+        if number is not None:
+            if not -len(self) <= number < len(self):
+                raise IndexError(f"pattern {number} is out of range for {len(self)} patterns")
+            patterns = slice(number % len(self), number % len(self) + 1)
         if isinstance(patterns, slice):
             start, stop, step = patterns.indices(len(self))
             if step > 0:
@@ -321,17 +335,20 @@ class Events:
     def _index(self, patterns: Any) -> Array:
         """Pattern numbers as a non-negative integer array beside the events."""
         xp = self.xp
-        if isinstance(patterns, Sequence):
-            dtype = xp.int64 if len(patterns) == 0 else None
-            patterns = xp.asarray(patterns, dtype=dtype, device=self.device)
+        if isinstance(patterns, Sequence) and not isinstance(patterns, str | bytes | tuple):
+            # an empty list would make floats
+            patterns = xp.asarray(
+                patterns, dtype=None if patterns else self.order.dtype, device=self.device
+            )
         elif isinstance(patterns, np.ndarray) and not isinstance(self.times, np.ndarray):
             patterns = xp.asarray(patterns, device=self.device)
-        array_namespace(patterns=patterns, **{"events.times": self.times})
-        if patterns.ndim != 1:
+        if not array_api_compat.is_array_api_obj(patterns) or patterns.ndim != 1:
             raise IndexError(
-                f"patterns must be selected by a number, a slice or an array of one axis, "
-                f"got shape {tuple(patterns.shape)}"
+                f"patterns must be selected by a number, a slice, a list or an array of one axis, "
+                f"got {patterns!r}"
             )
+        array_namespace(patterns=patterns, **{"events.times": self.times})
+        check_same_device(patterns=patterns, **{"events.times": self.times})
         if xp.isdtype(patterns.dtype, "bool"):
             if patterns.shape[0] != len(self):
                 raise IndexError(
@@ -343,7 +360,10 @@ class Events:
                 f"patterns must be selected by integers or booleans, got {patterns.dtype}"
             )
         if known_true(xp.any((patterns < -len(self)) | (patterns >= len(self)))):
-            raise IndexError(f"a selected pattern is out of range for {len(self)} patterns")
+            raise IndexError(
+                f"patterns must be from {-len(self)} to {len(self) - 1}, "
+                f"got {int(xp.min(patterns))} to {int(xp.max(patterns))}"
+            )
         return xp.where(patterns < 0, patterns + len(self), patterns)
 
     def _mapped(self, f: Any) -> Events:
@@ -386,42 +406,46 @@ class Events:
         )
 
 
-def _checked(times: Array, duration: float, axes: str, ndim: int, xp: Any) -> tuple[Array, float]:
+def _as_number(patterns: Any) -> int | None:
+    """Return one pattern's number, or None if ``patterns`` is something else."""
+    if isinstance(patterns, bool | list | slice) or getattr(patterns, "ndim", 0) > 0:
+        return None
+    try:
+        return operator.index(patterns)
+    except TypeError:
+        return None
+
+
+def _checked(
+    name: str, times: Array, duration: float, axes: str, ndim: int, xp: Any
+) -> tuple[Array, float]:
     """Times as floats and the duration as a Python float; errors name what is wrong."""
     duration = positive_float("duration", duration)
     if times.ndim != ndim:
-        raise ValueError(f"times must have shape {axes}, got {tuple(times.shape)}")
+        raise ValueError(f"{name} must have shape {axes}, got {tuple(times.shape)}")
     if xp.isdtype(times.dtype, "integral"):
         dtype = xpx.default_dtype(xp, device=device_of(times))
         exact = int(2.0 / xp.finfo(dtype).eps)
         if math.prod(times.shape) and known_true(xp.max(times) > exact):
             raise ValueError(
-                f"times must be below {exact} to be exact as {dtype}, got {int(xp.max(times))}"
+                f"{name} must be at most {exact} to be exact as {dtype}, got {int(xp.max(times))}"
             )
         times = xp.astype(times, dtype)
-    check_floating("times", times, xp=xp)
+    check_floating(name, times, xp=xp)
+    longest = float(xp.finfo(times.dtype).max) / 2.0
+    if duration > longest:
+        raise ValueError(f"duration must be at most {longest} in {times.dtype}, got {duration}")
     if known_true(xp.any(xp.isnan(times))):
-        raise ValueError("times must not be NaN; a negative time or inf means no spike")
+        raise ValueError(f"{name} must not hold NaN (a negative time or inf means no spike)")
     return times, duration
-
-
-def _checked_count(n_afferents: int) -> int:
-    try:
-        count = int(n_afferents.__index__())
-    except AttributeError:
-        raise TypeError(f"n_afferents must be an integer, got {n_afferents!r}") from None
-    if count < 0:
-        raise ValueError(f"n_afferents must not be negative, got {count}")
-    return count
 
 
 def _check_csr(times: Array, afferents: Array, offsets: Array, n_afferents: int, xp: Any) -> None:
     for name, array in (("afferents", afferents), ("offsets", offsets)):
-        if array.ndim != 1 or not xp.isdtype(array.dtype, "integral"):
-            raise TypeError(
-                f"{name} must be an integer array of one axis, "
-                f"got {array.dtype} of shape {tuple(array.shape)}"
-            )
+        if not xp.isdtype(array.dtype, "integral"):
+            raise TypeError(f"{name} must be an integer array, got {array.dtype}")
+        if array.ndim != 1:
+            raise ValueError(f"{name} must have one axis, got shape {tuple(array.shape)}")
     n_entries = times.shape[0]
     if afferents.shape[0] != n_entries:
         raise ValueError(
@@ -433,8 +457,10 @@ def _check_csr(times: Array, afferents: Array, offsets: Array, n_afferents: int,
         raise ValueError(
             f"offsets must run from 0 to {n_entries}, got {int(offsets[0])} to {int(offsets[-1])}"
         )
-    if bool(xp.any(offsets[1:] < offsets[:-1])):
-        raise ValueError("offsets must ascend, got a descending pair")
+    descends = offsets[1:] < offsets[:-1]
+    if bool(xp.any(descends)):
+        b = int(xp.argmax(xp.astype(descends, xp.int8)))
+        raise ValueError(f"offsets must ascend, got {int(offsets[b])} before {int(offsets[b + 1])}")
     if n_entries and not (int(xp.min(afferents)) >= 0 and int(xp.max(afferents)) < n_afferents):
         raise ValueError(
             f"afferents must be from 0 to {n_afferents - 1}, "

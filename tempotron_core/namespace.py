@@ -87,7 +87,7 @@ def known_int(number: Array) -> int | None:
     """Return a 0-d integer array as an int, or None where it holds no value yet."""
     try:
         return int(number)
-    except Exception:  # noqa: BLE001  every library raises an error of its own
+    except Exception:  # every library raises an error of its own
         if _holds_value(number):
             raise
         return None
@@ -97,7 +97,7 @@ def known_true(condition: Array) -> bool:
     """Whether a 0-d boolean array is true; False where it holds no value yet."""
     try:
         return bool(condition)
-    except Exception:  # noqa: BLE001  every library raises an error of its own
+    except Exception:  # every library raises an error of its own
         if _holds_value(condition):
             raise
         return False
@@ -112,12 +112,15 @@ def _holds_value(array: Array) -> bool:
     )
 
 
-def clip(x: Array, low: Array | float | None, high: Array | float | None, *, xp: Namespace) -> Array:
-    """Bring ``x`` into [low, high]; unlike ``xp.clip`` of CuPy this does not wait for the device."""
+def clip(
+    x: Array, low: Array | float | None, high: Array | float | None, *, xp: Namespace
+) -> Array:
+    """Bring ``x`` into [low, high] without waiting for the device, as CuPy's ``xp.clip`` does."""
     for bound, chosen in ((low, xp.maximum), (high, xp.minimum)):
         if isinstance(bound, float):
-            bound = xp.full((), bound, dtype=x.dtype, device=device_of(x))
-        x = x if bound is None else chosen(x, bound)
+            x = chosen(x, xp.full((), bound, dtype=x.dtype, device=device_of(x)))
+        elif bound is not None:
+            x = chosen(x, bound)
     return x
 
 

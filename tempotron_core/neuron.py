@@ -45,7 +45,7 @@ class Neuron:
     TypeError
         If a constant is not a real number, or ``shunt`` is not a bool.
     ValueError
-        If a constant is not positive and finite.
+        If a constant is not positive and finite, or they are too extreme to compute with.
 
     References
     ----------
@@ -81,7 +81,7 @@ class Neuron:
             usable = False
         if not usable:
             raise ValueError(
-                f"tau, tau_s and the psp's peak must give a kernel that floats can hold, got "
+                f"tau, tau_s and psp_peak must give a kernel that floats can hold, got "
                 f"tau={self.tau}, tau_s={self.tau_s}, v_threshold={self.v_threshold}, "
                 f"psp_peak={self.psp_peak}"
             )

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import array_api_extra as xpx
 import numpy as np
 
 from .arguments import grid_times
 from .events import Events
-from .namespace import array_namespace, check_same_device, device_of
-from .neuron import Neuron, positive_float
+from .namespace import (
+    array_namespace,
+    check_floating,
+    check_same_device,
+    device_of,
+    known_true,
+)
+from .neuron import Neuron, positive_float, whole_number
 from .peak import peak
 from .peak_gradient import peak_vjp
 from .soft_peak import soft_peak_time, soft_peak_time_vjp
@@ -91,21 +98,23 @@ class Tempotron:
         dtype: Any = None,
         device: Any = None,
     ) -> None:
-        self.in_features = _positive_int("in_features", in_features)
-        self.out_features = _positive_int("out_features", out_features)
-        self.T = _positive_int("T", T)
+        self.in_features = whole_number("in_features", in_features)
+        self.out_features = whole_number("out_features", out_features)
+        self.T = whole_number("T", T)
         self.neuron = Neuron(tau, tau_s, v_threshold)
         self.device = device
         shape = (self.out_features, self.in_features)
         if weight is None:
             bound = 1.0 / self.in_features**0.5
-            drawn = np.random.default_rng(rng).uniform(-bound, bound, shape)
+            drawn = _generator(rng).uniform(-bound, bound, shape)
             weight = drawn.astype(_floating_name(dtype))
-        elif tuple(weight.shape) != shape:
+        xp = array_namespace(weight=weight)
+        if tuple(weight.shape) != shape:
             raise ValueError(
                 f"weight must have shape (out_features, in_features) = {shape}, "
                 f"got {tuple(weight.shape)}"
             )
+        check_floating("weight", weight, xp=xp)
         self.weight = weight
 
     @property
@@ -235,6 +244,9 @@ class Tempotron:
             If ``t`` is no array or a constant is not positive.
         """
         xp = array_namespace(t=t)
+        if xp.isdtype(t.dtype, "integral"):
+            t = xp.astype(t, xpx.default_dtype(xp, device=device_of(t)))
+        check_floating("t", t, xp=xp)
         tau, tau_s = positive_float("tau", tau), positive_float("tau_s", tau_s)
         after = xp.where(t >= 0.0, t, 0.0)
         # both exponentials are 1 where t < 0
@@ -266,19 +278,31 @@ class Tempotron:
         """
         xp = array_namespace(v_max=v_max, label=label)
         check_same_device(v_max=v_max, label=label)
+        check_floating("v_max", v_max, xp=xp)
+        v_threshold = positive_float("v_threshold", v_threshold)
+        num_classes = whole_number("num_classes", num_classes)
+        if label.ndim != 1:
+            raise ValueError(f"label must have shape (B,), got {tuple(label.shape)}")
+        if not xp.isdtype(label.dtype, "integral"):
+            raise TypeError(f"label must hold integer class indices, got {label.dtype}")
         if v_max.ndim != 2 or tuple(v_max.shape) != (label.shape[0], num_classes):
             raise ValueError(
                 f"v_max must have shape (B, num_classes) = ({label.shape[0]}, {num_classes}), "
                 f"got {tuple(v_max.shape)}"
             )
+        if known_true(xp.any((label < 0) | (label >= num_classes))):
+            raise ValueError(
+                f"label must be from 0 to {num_classes - 1}, "
+                f"got {int(xp.min(label))} to {int(xp.max(label))}"
+            )
         classes = xp.arange(num_classes, dtype=label.dtype, device=device_of(label))
         wrong = (v_max >= v_threshold) != (label[:, None] == classes[None, :])
         error = xp.where(wrong, v_max - v_threshold, 0.0)
-        return xp.sum(error * error) / label.shape[0]
+        return xp.sum(error * error) / max(1, label.shape[0])
 
     def _events(self, in_spikes: Array, ret_type: str) -> Events:
         """Check a call's arguments, bring the weights to the input, sort the spikes."""
-        if ret_type not in _RET_TYPES:
+        if not (isinstance(ret_type, str) and ret_type in _RET_TYPES):
             raise ValueError(f"ret_type must be one of {', '.join(_RET_TYPES)}, got {ret_type!r}")
         xp = array_namespace(in_spikes=in_spikes)
         if in_spikes.ndim != 2 or in_spikes.shape[1] != self.in_features:
@@ -286,24 +310,38 @@ class Tempotron:
                 f"in_spikes must have shape (B, in_features) with in_features = "
                 f"{self.in_features}, got {tuple(in_spikes.shape)}"
             )
-        if isinstance(self.weight, np.ndarray) and not isinstance(in_spikes, np.ndarray):
+        events = Events._from_latencies("in_spikes", in_spikes, float(self.T))
+        weight = self.weight  # read once: another thread may be in its first call
+        if isinstance(weight, np.ndarray) and not isinstance(in_spikes, np.ndarray):
             device = device_of(in_spikes) if self.device is None else self.device
-            dtype = getattr(xp, self.weight.dtype.name)
-            self.weight = xp.asarray(self.weight, dtype=dtype, device=device)
-        return Events.from_latencies(in_spikes, float(self.T))
+            held = xp.__array_namespace_info__().dtypes(kind="real floating")
+            if weight.dtype.name not in held:
+                raise ValueError(
+                    f"weight must have a dtype that {xp.__name__} can hold, got {weight.dtype} "
+                    f"(JAX needs jax_enable_x64 for float64)"
+                )
+            try:
+                weight = xp.asarray(weight, dtype=held[weight.dtype.name], device=device)
+            except Exception as error:  # every library raises an error of its own
+                raise ValueError(
+                    f"device must be one that {xp.__name__} can hold the weights on, "
+                    f"got {device!r}: {error}"
+                ) from error
+            check_same_device(in_spikes=in_spikes, weight=weight)
+            self.weight = weight
+        return events
 
     def _steps(self, events: Events) -> Array:
         return grid_times((self.T, 1.0), events.times, events.xp)
 
 
-def _positive_int(name: str, value: int) -> int:
+def _generator(rng: np.random.Generator | int | None) -> np.random.Generator:
     try:
-        number = value.__index__()
-    except AttributeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
-    if number < 1:
-        raise ValueError(f"{name} must be at least 1, got {number}")
-    return number
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"rng must be a numpy.random.Generator or an integer from 0, got {rng!r}"
+        ) from None
 
 
 def _floating_name(dtype: Any) -> str:

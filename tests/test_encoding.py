@@ -74,7 +74,9 @@ def test_integers_are_converted(asarray: Any, to_numpy: Any) -> None:
 
 
 @pytest.mark.parametrize("m", [3, 4, 9])
-def test_gaussian_fields_follow_the_formula(m: int, asarray: Any, to_numpy: Any, dtype: Any) -> None:
+def test_gaussian_fields_follow_the_formula(
+    m: int, asarray: Any, to_numpy: Any, dtype: Any
+) -> None:
     x = RNG.uniform(-0.5, 4.5, (7, 3))
     x_min, x_max = [0.0, -1.0, 2.0], [4.0, 5.0, 3.0]
     duration = 40.0
@@ -175,7 +177,13 @@ def test_encoders_compile() -> None:
     [
         (2, 0.0, 1.0, ValueError, "m must be at least 3, got 2"),
         (4.5, 0.0, 1.0, TypeError, r"m must be an integer, got 4\.5"),
-        (4, 1.0, 1.0, ValueError, r"x_max must be greater than x_min, got x_min=1\.0 and x_max=1\."),
+        (
+            4,
+            1.0,
+            1.0,
+            ValueError,
+            r"x_max must be greater than x_min, got x_min=1\.0 and x_max=1\.",
+        ),
         (4, 0.0, math.nan, ValueError, "x_max must be greater than x_min"),
         (4, 0.0, math.inf, ValueError, "x_max must be greater than x_min"),
         (4, "low", 1.0, TypeError, "x_min must be a number or an array, got 'low'"),
