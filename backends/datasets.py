@@ -6,6 +6,7 @@ Everything here runs on the host in NumPy, so that every backend sees the same n
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import os
 import warnings
@@ -179,7 +180,7 @@ def read_idx(path: PathLike) -> NDArray[Any]:
             shape = tuple(int(size) for size in np.frombuffer(header, ">u4"))
             dtype = np.dtype(IDX_TYPES[magic[2]])
             expected = math.prod(shape) * dtype.itemsize
-            content = file.read(expected + 1)
+            content = _read_at_most(file, expected + 1)
     except FileNotFoundError:
         raise FileNotFoundError(f"no file {str(path)!r}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -323,6 +324,15 @@ def _read_pair(folder: Path, part: str) -> tuple[NDArray[Any], NDArray[Any]]:
             f"per image and at least one, got {_size(images.shape)} images and {len(labels)} labels"
         )
     return images, labels
+
+
+def _read_at_most(file: io.BufferedIOBase, n_bytes: int) -> bytes:
+    """Read that many bytes, or to the end; a false size in a header costs no memory."""
+    parts, left = [], n_bytes
+    while left > 0 and (part := file.read(min(left, 1 << 24))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def _find(folder: Path, stem: str) -> Path | None:

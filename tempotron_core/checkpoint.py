@@ -145,7 +145,9 @@ def _read(path: PathLike) -> tuple[dict[str, Any], dict[str, Any], np.ndarray[An
     if not os.path.exists(path):
         raise FileNotFoundError(f"path must name a checkpoint, got {os.fspath(path)!r}: no file")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here, because NumPy leaves a file open whose content it cannot make out
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 _reject(path, "it is one array, not an archive")
             missing = {"header", "metadata", "weight"} - set(archive.files)

@@ -8,7 +8,6 @@ import array_api_compat
 
 __all__ = [
     "array_namespace",
-    "as_array",
     "check_floating",
     "check_same_device",
     "clip",
@@ -74,42 +73,24 @@ def check_floating(name: str, array: Array, *, xp: Namespace) -> None:
         raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
 
 
-def as_array(name: str, array: Array, like: Array, ndim: int) -> Array:
-    """Check that ``array`` lives where ``like`` does and has ``ndim`` axes; return it."""
-    array_namespace(**{name: array, "the other arrays": like})
-    check_same_device(**{name: array, "the other arrays": like})
-    if array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} axes, got shape {tuple(array.shape)}")
-    return array
-
-
 def known_int(number: Array) -> int | None:
-    """Return a 0-d integer array as an int, or None where it holds no value yet."""
+    """Return a 0-d integer array as an int, or None where it holds no value yet.
+
+    Traced arrays hold none, nor do torch's fake and meta tensors, and every library has an error
+    of its own to say so.  A device that has failed says it again at the next operation.
+    """
     try:
         return int(number)
-    except Exception:  # every library raises an error of its own
-        if _holds_value(number):
-            raise
+    except Exception:  # noqa: BLE001  see above
         return None
 
 
 def known_true(condition: Array) -> bool:
-    """Whether a 0-d boolean array is true; False where it holds no value yet."""
+    """Whether a 0-d boolean array is true; False where it holds no value yet (`known_int`)."""
     try:
         return bool(condition)
-    except Exception:  # every library raises an error of its own
-        if _holds_value(condition):
-            raise
+    except Exception:  # noqa: BLE001  see known_int
         return False
-
-
-def _holds_value(array: Array) -> bool:
-    """Whether it does: traced arrays do not, nor do torch's fake and meta tensors."""
-    return not (
-        array_api_compat.is_lazy_array(array)
-        or type(array).__name__ == "FakeTensor"
-        or str(device_of(array)) == "meta"
-    )
 
 
 def clip(

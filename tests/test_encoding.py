@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -47,7 +46,7 @@ def test_latency_falls_linearly_with_the_value(asarray: Any, to_numpy: Any) -> N
     np.testing.assert_array_equal(times, [[INF, 60.0, 40.0], [0.0, 20.0, 70.0]])
 
 
-def test_latency_keeps_library_device_and_dtype(asarray: Any, xp: ModuleType, dtype: Any) -> None:
+def test_latency_keeps_library_device_and_dtype(asarray: Any, dtype: Any) -> None:
     x = asarray([0.5, 1.0])
     times = encode_latency(x, 10.0)
     assert times.dtype == dtype

@@ -207,11 +207,12 @@ def test_empty_batch(backend, layout, precision):
     batch = Batch(Constants(), 40.0, times, np.ones((3, 4), dtype=precision), layout)
     assert len(batch.events(backend)) == 0
     for method in methods(backend):
-        check_empty(everything(backend, batch, method), batch)
+        found = everything(backend, batch, method)
+        check_shapes(found, batch)
+        check_no_weight_gradient(found)
 
 
-def check_empty(found, batch):
-    check_shapes(found, batch)
+def check_no_weight_gradient(found):
     assert all(not v.any() for name, v in found.items() if name.endswith("by weight"))
 
 
@@ -288,6 +289,7 @@ def test_alpha_kernel(backend, precision, time_constants):
         assert np.abs(values[finite] - equal[name][finite]).max(initial=0.0) <= relative * size
 
 
+@pytest.mark.skip_backend("jax", reason="always static, unless asked for pruning op by op")
 def test_methods_agree(backend, precision):
     """'static', 'pruned' and 'auto' are one function."""
     for batch in batches(77, 8, 6, 3, precision, n_afferents=10):

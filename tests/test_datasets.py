@@ -1,0 +1,252 @@
+"""Data sets: digits, IDX files in every state of repair, feature files, and hold-out."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from idx import idx_bytes, small_images, write_folder
+
+from tempotron_backends.datasets import (
+    Dataset,
+    hold_out,
+    load_digits,
+    load_idx_folder,
+    read_features,
+    read_idx,
+)
+
+IMAGES = "train-images-idx3-ubyte"
+LABELS = "train-labels-idx1-ubyte"
+
+
+def make_dataset(labels: Any, **more: Any) -> Dataset:
+    labels = np.asarray(labels)
+    return Dataset("test", np.zeros((len(labels), 2)), labels, (0.0, 1.0), **more)
+
+
+def test_digits() -> None:
+    pytest.importorskip("sklearn")
+    digits = load_digits()
+    assert len(digits) == 1797
+    assert digits.features.shape == (1797, 64)
+    assert digits.features.min() == 0.0
+    assert digits.features.max() == digits.value_range[1] == 16.0
+    assert digits.n_classes == 10
+    assert digits.fingerprint.startswith("1797x64-")
+
+
+def test_digits_need_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match=r"pip install 'tempotron-core\[train\]'"):
+        load_digits()
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_an_idx_folder(tmp_path: Path, zipped: bool) -> None:
+    write_folder(tmp_path, zipped=zipped)
+    dataset = load_idx_folder(tmp_path)
+    images, labels = small_images()
+    np.testing.assert_array_equal(dataset.features, images.reshape(60, 20))
+    np.testing.assert_array_equal(dataset.labels, labels)
+    assert dataset.image_shape == (5, 4)
+    assert dataset.n_classes == 3
+    assert dataset.test_from is None
+
+
+def test_other_spelling_and_misnamed_gzip(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    (tmp_path / LABELS).rename(tmp_path / "train-labels.idx1-ubyte")
+    (tmp_path / IMAGES).write_bytes(gzip.compress((tmp_path / IMAGES).read_bytes()))
+    assert len(load_idx_folder(str(tmp_path))) == 60
+
+
+def test_a_test_set_is_what_is_held_out(tmp_path: Path) -> None:
+    write_folder(tmp_path, parts=("train", "t10k"), n=30)
+    dataset = load_idx_folder(tmp_path)
+    train, held_out = hold_out(dataset, 0.25, np.random.default_rng(0))
+    assert len(dataset) == 60
+    np.testing.assert_array_equal(train, np.arange(30))
+    np.testing.assert_array_equal(held_out, np.arange(30, 60))
+    np.testing.assert_array_equal(dataset.features[30:], small_images(30, seed=1)[0].reshape(30, 20))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "float32", "float64"])
+def test_every_element_type_is_read(tmp_path: Path, dtype: str) -> None:
+    array = np.arange(24).reshape(2, 3, 4).astype(dtype)
+    (tmp_path / "array").write_bytes(idx_bytes(array))
+    read = read_idx(tmp_path / "array")
+    assert read.dtype == dtype
+    assert read.dtype.isnative
+    np.testing.assert_array_equal(read, array)
+
+
+WHOLE = idx_bytes(np.ones((2, 3, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "magic number of an IDX file.* got an empty file"),
+        (b"\0\0", "magic number of an IDX file.* got 0000"),
+        (b"\x89PNG more", "magic number of an IDX file.* got 89504e47"),
+        (b"\0\0\x07\x03" + WHOLE[4:], "got 00000703"),
+        (b"\0\0\x08\0", "got 00000800"),
+        (WHOLE[:9], r"must state 3 sizes \(magic number 00000803\), got only 5 bytes"),
+        (WHOLE[:-1], "must hold 18 bytes .* for 2 x 3 x 3 elements of 1, got 17"),
+        (WHOLE[:16], "must hold 18 bytes .* got 0"),
+        (WHOLE + b"!", "must hold 18 bytes .* got more"),
+        (gzip.compress(WHOLE)[:-9], "must be a whole gzip file"),
+        (gzip.compress(WHOLE)[:12], "must be a whole gzip file"),
+        (gzip.compress(WHOLE)[:-6] + b"123456", "must be a whole gzip file"),
+        (b"\x1f\x8b" + b"\xff" * 40, "must be a whole gzip file"),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + b"\xff" * 40, "must be a whole gzip file"),
+        (b"\0\0\x0e\x03" + b"\xff" * 12, "must hold .* got 0"),
+    ],
+)
+def test_damaged_files(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "damaged").write_bytes(content)
+    with pytest.raises(ValueError, match=f"damaged' .*{message}"):
+        read_idx(tmp_path / "damaged")
+
+
+def test_every_truncated_gzip_is_an_error(tmp_path: Path) -> None:
+    whole = gzip.compress(WHOLE)
+    for length in range(len(whole)):
+        (tmp_path / "short").write_bytes(whole[:length])
+        with pytest.raises(ValueError, match="short"):
+            read_idx(tmp_path / "short")
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "message"),
+    [
+        (LABELS, np.zeros(59, dtype=np.uint8), "one label per image .* got 60 x 5 x 4 .* 59 labels"),
+        (LABELS, np.zeros((60, 1), dtype=np.uint8), r"bytes in 1 dimension.*00000801.*\(60, 1\)"),
+        (LABELS, np.zeros(60, dtype=np.int32), r"bytes in 1 dimension.* got int32"),
+        (IMAGES, np.zeros((60, 20), dtype=np.uint8), r"bytes in 3 dimension.*00000803.*\(60, 20\)"),
+        (IMAGES, np.zeros((60, 0, 4), dtype=np.uint8), "at least one"),
+    ],
+)
+def test_files_that_do_not_fit(tmp_path: Path, name: str, array: Any, message: str) -> None:
+    write_folder(tmp_path)
+    (tmp_path / name).write_bytes(idx_bytes(array))
+    with pytest.raises(ValueError, match=f"{name}.*{message}"):
+        load_idx_folder(tmp_path)
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="data must be a folder of IDX files, got .*none"):
+        load_idx_folder(tmp_path / "none")
+    with pytest.raises(FileNotFoundError, match=f"data must hold a file {IMAGES}"):
+        load_idx_folder(tmp_path)
+    write_folder(tmp_path, parts=("train", "t10k"))
+    os.remove(tmp_path / "t10k-labels-idx1-ubyte")
+    with pytest.raises(FileNotFoundError, match="data must hold a file t10k-labels-idx1-ubyte"):
+        load_idx_folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no file .*none"):
+        read_idx(tmp_path / "none")
+
+
+def test_sizes_of_training_and_test_images_must_agree(tmp_path: Path) -> None:
+    write_folder(tmp_path, parts=("train", "t10k"))
+    other = idx_bytes(np.zeros((60, 4, 4), dtype=np.uint8))
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(other)
+    with pytest.raises(ValueError, match="must have one size, got 5 x 4 for training and 4 x 4"):
+        load_idx_folder(tmp_path)
+
+
+def test_hold_out_is_stratified_complete_and_repeatable() -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [40, 25, 12]))
+    dataset = make_dataset(labels)
+    train, held_out = hold_out(dataset, 0.25, np.random.default_rng(5))
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, held_out])), np.arange(77))
+    assert len(held_out) == 20  # 19.25, rounded up
+    np.testing.assert_allclose(np.bincount(labels[held_out]), [10.4, 6.5, 3.1], atol=0.6)
+    again = hold_out(dataset, 0.25, np.random.default_rng(5))
+    np.testing.assert_array_equal(again[1], held_out)
+    other = hold_out(dataset, 0.25, np.random.default_rng(6))
+    assert not np.array_equal(other[1], held_out)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("fraction", [0.05, 0.3, 0.5, 0.77])
+def test_hold_out_takes_the_share_asked_for(seed: int, fraction: float) -> None:
+    labels = np.random.default_rng(seed).integers(0, 7, 400)
+    train, held_out = hold_out(make_dataset(labels), fraction, np.random.default_rng(0))
+    assert len(held_out) == np.ceil(fraction * 400)
+    assert len(train) + len(held_out) == 400
+    share = np.bincount(labels[held_out]) / np.bincount(labels)
+    assert np.all(np.abs(share - fraction) <= 1.0 / np.bincount(labels))
+
+
+def test_bad_hold_out() -> None:
+    rng = np.random.default_rng(0)
+    for fraction in (0.0, 1.0, -0.5):
+        with pytest.raises(ValueError, match=f"fraction must be between 0 and 1, got {fraction}"):
+            hold_out(make_dataset([0, 0, 1, 1]), fraction, rng)
+    with pytest.raises(ValueError, match=r"fraction must leave patterns of every class .* class 1"):
+        hold_out(make_dataset([0, 0, 0, 0, 0, 0, 1]), 0.3, rng)
+
+
+def test_fingerprints_differ_with_the_data() -> None:
+    first, second = make_dataset([0, 1, 0]), make_dataset([0, 1, 1])
+    assert first.fingerprint != second.fingerprint
+    assert first.fingerprint == make_dataset([0, 1, 0]).fingerprint
+
+
+def test_feature_files(tmp_path: Path) -> None:
+    rows = np.asarray([[1.0, 2.0], [3.5, 4.0]])
+    np.save(tmp_path / "rows.npy", rows)
+    np.save(tmp_path / "images.npy", np.arange(12, dtype=np.uint8).reshape(3, 2, 2))
+    (tmp_path / "rows.csv").write_text("# two features\n1, 2\n3.5,4\n")
+    (tmp_path / "row.csv").write_text("1,2\n")
+    (tmp_path / "images").write_bytes(gzip.compress(idx_bytes(small_images(4)[0])))
+    np.testing.assert_array_equal(read_features(tmp_path / "rows.npy"), rows)
+    np.testing.assert_array_equal(read_features(tmp_path / "rows.csv"), rows)
+    np.testing.assert_array_equal(read_features(tmp_path / "row.csv"), rows[:1])
+    assert read_features(tmp_path / "images.npy").shape == (3, 4)
+    assert read_features(tmp_path / "images").shape == (4, 20)
+    np.save(tmp_path / "none.npy", np.empty((0, 2)))
+    assert read_features(tmp_path / "none.npy").shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"1,2\n3\n", "got .*a.csv.*number of columns changed"),
+        ("b.csv", b"x,y\n1,2\n", "got .*b.csv.*could not convert string 'x'"),
+        ("c.csv", b"1,nan\n", "finite numbers, got NaN or infinity in row 0 of .*c.csv"),
+        ("d.csv", b"\xff\xfe\n", "got .*d.csv"),
+        ("e.npy", b"", "got .*e.npy.*No data left"),
+        ("f.npy", b"\x93NUMPY\x01\0v\0", "got .*f.npy"),
+        ("g.npy", b"nothing of the kind", "got .*g.npy"),
+        ("h.txt", b"1 2 3", "got .*h.txt.*magic number"),
+        ("i", idx_bytes(np.zeros(3, dtype=np.uint8)), r"one row .* got .*i'.*uint8 of shape \(3,\)"),
+    ],
+)
+def test_bad_feature_files(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"input must hold|input must be.*{message}"):
+        read_features(tmp_path / name)
+    with pytest.raises(ValueError, match=message):
+        read_features(tmp_path / name)
+
+
+def test_other_feature_arrays_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "text.npy", np.asarray([["a"]]))
+    np.save(tmp_path / "object.npy", np.asarray([[{}]]))
+    with (tmp_path / "archive.npy").open("wb") as file:
+        np.savez(file, a=np.ones((2, 2)))
+    with pytest.raises(ValueError, match=r"one row of numbers per pattern.*text\.npy"):
+        read_features(tmp_path / "text.npy")
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+        read_features(tmp_path / "object.npy")
+    with pytest.raises(ValueError, match=r"archive\.npy.*an archive"):
+        read_features(tmp_path / "archive.npy")
+    with pytest.raises(FileNotFoundError, match="input must be a file, got .*none"):
+        read_features(tmp_path / "none.npy")
