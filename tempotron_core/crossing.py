@@ -62,7 +62,7 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str
     >>> from tempotron_core import Events, Neuron, first_crossing
     >>> events = Events.from_latencies(np.asarray([[1.0, 3.0]]), duration=50.0)
     >>> print(first_crossing(events, np.asarray([[1.0, 1.0], [0.2, 0.3]]), Neuron()).round(3))
-    [[3.883   inf]]
+    [[3.697   inf]]
     """
     xp = check_readout(events, weight, neuron)
     static = is_static(method, events.times, weight)

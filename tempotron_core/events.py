@@ -200,6 +200,15 @@ class Events:
     def concat(cls, parts: Sequence[Events]) -> Events:
         """Join batches made in one way, for the same afferents and duration.
 
+        Parameters
+        ----------
+        parts : sequence of Events
+
+        Returns
+        -------
+        Events
+            The patterns of all parts, in their order.
+
         Raises
         ------
         TypeError
@@ -287,11 +296,26 @@ class Events:
         return self._mapped(lambda a: xp.take(a, index, axis=0))
 
     def to_device(self, device: Any) -> Events:
-        """Copy all arrays to a device of the same library."""
+        """Copy all arrays to a device of the same library.
+
+        Parameters
+        ----------
+        device : device
+            In the form the library takes it.
+
+        Returns
+        -------
+        Events
+        """
         return self._mapped(lambda a: array_api_compat.to_device(a, device))
 
     def to_latencies(self) -> Array:
-        """Return the dense form, shape (B, N): the spike time of each afferent, inf if silent.
+        """Return the dense form that :meth:`from_latencies` reads.
+
+        Returns
+        -------
+        array, shape (B, N)
+            The spike time of each afferent, inf if silent.
 
         Raises
         ------
@@ -306,16 +330,24 @@ class Events:
         if known_true(xp.any(repeated)):
             raise ValueError("to_latencies needs at most one spike per afferent, got several")
         wanted = xp.arange(self.n_afferents, dtype=afferents.dtype, device=self.device)
-        wanted = xp.broadcast_to(wanted[None, :], (len(self), self.n_afferents))
+        wanted = xp.tile(wanted[None, :], (len(self), 1))
         found = xpx.searchsorted(afferents, wanted, xp=xp)
         found = xp.where(found < afferents.shape[1], found, afferents.shape[1] - 1)
         present = xp.take_along_axis(afferents, found, axis=1) == wanted
         return xp.where(present, xp.take_along_axis(times, found, axis=1), float("inf"))
 
     def in_source_layout(self, values: Array) -> Array:
-        """Return per-event values, shape (B, K), in the layout the events were built from.
+        """Return per-event values in the layout the events were built from.
 
-        Entries without a spike get 0.  The result has shape (B, N), (B, N, S) or (E,).
+        Parameters
+        ----------
+        values : array, shape (B, K)
+            One value per event, in the order of ``times``.
+
+        Returns
+        -------
+        array, shape (B, N), (B, N, S) or (E,)
+            The value of every entry's spike; 0 for an entry that is no spike.
         """
         xp = self.xp
         missing = self.order.shape[1] - values.shape[1]

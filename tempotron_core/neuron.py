@@ -93,7 +93,7 @@ class Neuron:
         return Kernel(max(self.tau, self.tau_s), min(self.tau, self.tau_s), peak)
 
 
-def positive_float(name: str, value: object) -> float:
+def positive_float(name: str, value: object, *, or_zero: bool = False) -> float:
     """Return ``value`` as a Python float; an error naming ``name`` unless positive and finite."""
     try:
         if isinstance(value, str | bytes | bool):  # float() would take them
@@ -103,8 +103,9 @@ def positive_float(name: str, value: object) -> float:
         raise TypeError(f"{name} must be a real number, got {value!r}") from None
     except OverflowError:
         number = math.inf
-    if not (math.isfinite(number) and number > 0.0):
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    if not (math.isfinite(number) and (number > 0.0 or (or_zero and number == 0.0))):
+        expected = "finite and not negative" if or_zero else "positive and finite"
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
     return number
 
 

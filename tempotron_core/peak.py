@@ -94,7 +94,7 @@ def peak(
     >>> events = Events.from_latencies(np.asarray([[1.0, 3.0, np.inf]]), duration=50.0)
     >>> v_max, t_max = peak(events, np.asarray([[1.0, 1.0, 1.0]]), Neuron())
     >>> print(v_max.round(3), t_max.round(3))
-    [[1.98]] [[8.971]]
+    [[1.983]] [[9.096]]
     """
     xp = check_readout(events, weight, neuron)
     static = is_static(method, events.times, weight)

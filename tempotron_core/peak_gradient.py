@@ -98,7 +98,7 @@ def peak_vjp(
     >>> found = peak(events, weight, neuron)
     >>> gradient = peak_vjp(events, weight, neuron, found, v_cotangent=np.ones((1, 1)))
     >>> print(gradient.weight.round(3))
-    [[0.985 0.994 0.   ]]
+    [[0.988 0.995 0.   ]]
     """
     xp = check_readout(events, weight, neuron)
     static = is_static(method, events.times, weight)

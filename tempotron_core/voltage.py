@@ -73,7 +73,7 @@ def voltage(
     >>> events = Events.from_latencies(np.asarray([[1.0, 3.0]]), duration=50.0)
     >>> times = np.asarray([0.0, 5.0, 10.0])
     >>> print(voltage(events, np.asarray([[1.0, -0.5]]), Neuron(), times).round(3))
-    [[[0.    0.637 0.449]]]
+    [[[0.    0.587 0.47 ]]]
     """
     xp = check_readout(events, weight, neuron)
     static = is_static(method, events.times, weight)

@@ -28,7 +28,11 @@ def psp(x: torch.Tensor, constants: Constants) -> torch.Tensor:
 
 
 def potential(
-    times: torch.Tensor, weight: torch.Tensor, at: torch.Tensor, constants: Constants, duration: float
+    times: torch.Tensor,
+    weight: torch.Tensor,
+    at: torch.Tensor,
+    constants: Constants,
+    duration: float,
 ) -> torch.Tensor:
     """V of each pattern and output at times of its own.
 
@@ -49,7 +53,9 @@ class DenseTempotron:
     sample is the first reads -1 rather than -0.
     """
 
-    def __init__(self, weight: torch.Tensor, n_steps: int, tau: float, tau_s: float, v_threshold: float):
+    def __init__(
+        self, weight: torch.Tensor, n_steps: int, tau: float, tau_s: float, v_threshold: float
+    ) -> None:
         self.weight, self.n_steps = weight, n_steps
         self.tau, self.tau_s, self.v_threshold = tau, tau_s, v_threshold
         t_peak = tau * tau_s * math.log(tau / tau_s) / (tau - tau_s)

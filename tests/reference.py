@@ -236,11 +236,12 @@ class Trajectory:
         knots: list[Knot] = [(zero, zero, 0, None if rises else rest)]
         for g, start in enumerate(self.group_times):
             value, right, curvature = self.evaluate(start, g + 1)
-            if g and start != self.duration:
+            if g == 0:
+                knots.append((start, zero, 0, None))
+            elif start != self.duration:
                 value, left, _ = self.evaluate(start, g)
-                peaked = left >= 0 >= right and self.group_weights[g] != 0
                 maximum = LocalMaximum(value, start, "kink", left, right, curvature)
-                knots.append((start, value, g, maximum if peaked else None))
+                knots.append((start, value, g, maximum if left >= 0 >= right else None))
             stop = self.group_times[g + 1] if g + 1 < groups else self.duration
             if stop == start:
                 continue
@@ -252,7 +253,7 @@ class Trajectory:
                 knots.append((t, v, g + 1, maximum if right > 0 else None))
             if stop == self.duration:
                 maximum = LocalMaximum(end_value, stop, "end", end_slope, zero, end_curvature)
-                knots.append((stop, end_value, g + 1, maximum if end_slope > 0 else None))
+                knots.append((stop, end_value, g + 1, maximum if end_slope >= 0 else None))
         return knots
 
     def peak(self) -> ReferencePeak:

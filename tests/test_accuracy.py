@@ -1,7 +1,7 @@
 """Potential, peak and crossing against the brute-force reference, at the package's error bars.
 
-The bars, with S = psp_peak max(1, sum of |w| over the pattern's spikes): potentials within 1e-12 S in
-float64 and 2e-6 S in float32; well-conditioned times within 1e-10 and 2e-6 of the duration.
+The bars, with S = psp_peak max(1, sum of |w| over the pattern's spikes): potentials within 1e-12 S
+in float64 and 2e-6 S in float32; well-conditioned times within 1e-10 and 2e-6 of the duration.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 import pytest
 from patterns import (
+    EVERY_TIME_CONSTANTS,
     TIME_CONSTANTS,
     Batch,
     bar,
@@ -85,7 +86,7 @@ def check_peak(worst, batch, dtype, v_max, t_max, references):
         assert 0.0 <= time <= batch.duration, case
         # The time must belong to the value even where two peaks compete for it.
         slack = abs(trajectory.slope(time)) * float(np.spacing(t_max[b, o])) / 2
-        worst.add("V(t_max)", abs(trajectory.voltage(time) - value), 2 * allowed + slack, case)
+        worst.add("V(t_max)", abs(trajectory.voltage(time) - value), allowed + slack, case)
         if well_conditioned_peak(found, trajectory, dtype):
             limit = time_bar(batch.duration, dtype)
             worst.add("t_max", abs(time - found.t_max), limit, case)
@@ -136,20 +137,20 @@ def check_shunted(worst, batch, dtype, v_max, t_max, references):
             worst.add("shunted t_max", error, time_bar(batch.duration, dtype), case)
 
 
-def check_batch(worst, batch, backend, dtype, references, *, shunt=True):
+def check_batch(worst, batch, backend, dtype, references, *, shunt=True, method="auto"):
     events, weight = batch.events(backend), place(backend, batch.weight)
     neuron = batch.neuron()
-    found = peak(events, weight, neuron)
+    found = peak(events, weight, neuron, method=method)
     v_max, t_max = backend.to_numpy(found.v_max), backend.to_numpy(found.t_max)
     assert v_max.shape == t_max.shape == batch.shape
     assert v_max.dtype == batch.weight.dtype
     check_peak(worst, batch, dtype, v_max, t_max, references)
-    t_spike = backend.to_numpy(first_crossing(events, weight, neuron))
+    t_spike = backend.to_numpy(first_crossing(events, weight, neuron, method=method))
     check_crossing(worst, batch, dtype, t_spike, references)
     # One firing rule for every readout, on the numbers the library itself gives.
     np.testing.assert_array_equal(np.isfinite(t_spike), v_max > batch.constants.v_threshold)
     if shunt:
-        found = peak(events, weight, batch.neuron(shunt=True))
+        found = peak(events, weight, batch.neuron(shunt=True), method=method)
         v_max, t_max = backend.to_numpy(found.v_max), backend.to_numpy(found.t_max)
         check_shunted(worst, batch, dtype, v_max, t_max, references)
 
@@ -201,7 +202,8 @@ def test_peak_and_crossing(backend, precision):
     worst = Worst()
     host = backend.name == "numpy"
     drawn = (16, 38, 1, precision) if host else (8, 8, 1, precision, 30, 10)
-    for batch in batches(SEED, *drawn):
+    # JAX compiles for every shape and every length of the membrane scan: half as many there.
+    for batch in batches(SEED, *drawn)[:: 2 if backend.name == "jax" else 1]:
         check_batch(worst, batch, backend, precision, kept_pairs(batch))
     worst.check()
     if backend.name == "numpy":
@@ -212,14 +214,25 @@ def test_peak_and_crossing(backend, precision):
         assert worst.checked["t_spike"] > 0.6 * worst.checked["fired"], worst.checked
 
 
-@pytest.mark.parametrize("time_constants", TIME_CONSTANTS, ids=lambda c: f"{c[0]:g}:{c[1]:g}")
+@pytest.mark.parametrize("number_type", ["float64", "float32"])
+def test_static_path(numpy_backend, number_type):
+    """What tracing libraries run, at the same bars."""
+    worst = Worst()
+    for batch in batches(SEED, 16, 38, 1, number_type):
+        references = kept_pairs(batch)
+        check_batch(worst, batch, numpy_backend, number_type, references, method="static")
+    worst.check()
+
+
+@pytest.mark.parametrize("time_constants", EVERY_TIME_CONSTANTS)
 def test_voltage(backend, precision, time_constants):
     """V at unsorted times: on and between spikes, at 0 and at the duration."""
     rng = np.random.default_rng(3)
     constants = Constants(*time_constants, 1.0, 0.7)
     batch = random_batch(
-        rng, 5, 2, max_spikes=15, n_afferents=5, dtype=precision, constants=constants, layout="trains"
-    )
+        rng, 5, 2, max_spikes=15, n_afferents=5, dtype=precision, constants=constants,
+        layout="trains",
+    )  # fmt: skip
     spike_times = batch.times[(batch.times >= 0) & (batch.times <= batch.duration)]
     samples = np.concatenate([rng.uniform(0.0, batch.duration, 9), [0.0, batch.duration]])
     samples = np.concatenate([samples.astype(precision), spike_times[:6].astype(precision)])
@@ -269,6 +282,7 @@ def test_grid_peak(backend, precision, dt):
     worst.check()
 
 
+@pytest.mark.skip_backend("jax", reason="NumPy runs JAX's static path")
 def test_exact_peak_bounds_grid_peak(backend, precision):
     """No sample of V lies above the exact peak."""
     for batch in batches(SEED + 1, 8, 8, 2, precision, n_afferents=10):
@@ -281,7 +295,7 @@ def test_exact_peak_bounds_grid_peak(backend, precision):
         assert (highest <= found + 2 * bar(scale, precision)).all()
 
 
-@pytest.mark.parametrize("time_constants", TIME_CONSTANTS, ids=lambda c: f"{c[0]:g}:{c[1]:g}")
+@pytest.mark.parametrize("time_constants", EVERY_TIME_CONSTANTS)
 def test_one_firing_rule_on_the_threshold(backend, precision, time_constants):
     """One spike through weight 1 just reaches threshold: peak and crossing decide alike."""
     rng = np.random.default_rng(5)
@@ -302,12 +316,9 @@ def test_quadratic_crossing_in_closed_form(backend, precision):
     """tau = 2 tau_s: exp(-x/tau) solves a quadratic, so one spike's crossing is known."""
     constants = Constants(10.0, 5.0, 1.0, 1.0)
     weights = np.asarray([1.01, 1.5, 3.0, 40.0])
-    batch = Batch(
-        constants, 60.0, np.full((1, 1, 1), 2.0, dtype=precision), weights[:, None].astype(precision)
-    )
-    t_spike = first_crossing(
-        batch.events(backend), place(backend, batch.weight), batch.neuron()
-    )
+    times = np.full((1, 1, 1), 2.0, dtype=precision)
+    batch = Batch(constants, 60.0, times, weights[:, None].astype(precision))
+    t_spike = first_crossing(batch.events(backend), place(backend, batch.weight), batch.neuron())
     # v0 = 4: 4 w (y - y^2) = 1 with y = exp(-x/10), the larger root being the earlier time.
     y = 0.5 + np.sqrt(0.25 - 0.25 / batch.weight[:, 0].astype(np.float64))
     expected = 2.0 - 10.0 * np.log(y)

@@ -237,7 +237,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
     for read in (load, read_metadata):
         with pytest.raises(FileNotFoundError, match=r"path must name a checkpoint.*none\.npz"):
             read(tmp_path / "none.npz")
-        with pytest.raises(ValueError, match="path must name a checkpoint.*IsADirectoryError"):
+        with pytest.raises(ValueError, match=r"path must name a checkpoint.*IsADirectoryError"):
             read(tmp_path)
     with pytest.raises(FileNotFoundError, match="path must lie in an existing folder"):
         save(make_model(), tmp_path / "none" / "model.npz")
@@ -252,7 +252,7 @@ def test_bad_models_and_metadata(tmp_path: Path) -> None:
         save({}, path)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="metadata must be a dict, got list"):
         save(model, path, metadata=[1])  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="metadata must hold only what JSON can: .*Path"):
+    with pytest.raises(TypeError, match=r"metadata must hold only what JSON can: .*Path"):
         save(model, path, metadata={"path": tmp_path})
     with pytest.raises(ValueError, match="metadata must hold only what JSON can"):
         save(model, path, metadata={"loss": float("nan")})

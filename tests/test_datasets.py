@@ -17,8 +17,8 @@ from tempotron_backends.datasets import (
     load_digits,
     load_idx_folder,
     read_features,
-    read_idx,
 )
+from tempotron_backends.idx_format import read_idx
 
 IMAGES = "train-images-idx3-ubyte"
 LABELS = "train-labels-idx1-ubyte"
@@ -72,7 +72,9 @@ def test_a_test_set_is_what_is_held_out(tmp_path: Path) -> None:
     assert len(dataset) == 60
     np.testing.assert_array_equal(train, np.arange(30))
     np.testing.assert_array_equal(held_out, np.arange(30, 60))
-    np.testing.assert_array_equal(dataset.features[30:], small_images(30, seed=1)[0].reshape(30, 20))
+    np.testing.assert_array_equal(
+        dataset.features[30:], small_images(30, seed=1)[0].reshape(30, 20)
+    )
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "float32", "float64"])
@@ -125,7 +127,11 @@ def test_every_truncated_gzip_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "array", "message"),
     [
-        (LABELS, np.zeros(59, dtype=np.uint8), "one label per image .* got 60 x 5 x 4 .* 59 labels"),
+        (
+            LABELS,
+            np.zeros(59, dtype=np.uint8),
+            "one label per image .* got 60 x 5 x 4 .* 59 labels",
+        ),
         (LABELS, np.zeros((60, 1), dtype=np.uint8), r"bytes in 1 dimension.*00000801.*\(60, 1\)"),
         (LABELS, np.zeros(60, dtype=np.int32), r"bytes in 1 dimension.* got int32"),
         (IMAGES, np.zeros((60, 20), dtype=np.uint8), r"bytes in 3 dimension.*00000803.*\(60, 20\)"),
@@ -140,7 +146,7 @@ def test_files_that_do_not_fit(tmp_path: Path, name: str, array: Any, message: s
 
 
 def test_missing_files(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="data must be a folder of IDX files, got .*none"):
+    with pytest.raises(FileNotFoundError, match=r"data must be a folder of IDX files, got .*none"):
         load_idx_folder(tmp_path / "none")
     with pytest.raises(FileNotFoundError, match=f"data must hold a file {IMAGES}"):
         load_idx_folder(tmp_path)
@@ -148,7 +154,7 @@ def test_missing_files(tmp_path: Path) -> None:
     os.remove(tmp_path / "t10k-labels-idx1-ubyte")
     with pytest.raises(FileNotFoundError, match="data must hold a file t10k-labels-idx1-ubyte"):
         load_idx_folder(tmp_path)
-    with pytest.raises(FileNotFoundError, match="no file .*none"):
+    with pytest.raises(FileNotFoundError, match=r"no file .*none"):
         read_idx(tmp_path / "none")
 
 
@@ -226,7 +232,11 @@ def test_feature_files(tmp_path: Path) -> None:
         ("f.npy", b"\x93NUMPY\x01\0v\0", "got .*f.npy"),
         ("g.npy", b"nothing of the kind", "got .*g.npy"),
         ("h.txt", b"1 2 3", "got .*h.txt.*magic number"),
-        ("i", idx_bytes(np.zeros(3, dtype=np.uint8)), r"one row .* got .*i'.*uint8 of shape \(3,\)"),
+        (
+            "i",
+            idx_bytes(np.zeros(3, dtype=np.uint8)),
+            r"one row .* got .*i'.*uint8 of shape \(3,\)",
+        ),
     ],
 )
 def test_bad_feature_files(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -248,5 +258,5 @@ def test_other_feature_arrays_are_refused(tmp_path: Path) -> None:
         read_features(tmp_path / "object.npy")
     with pytest.raises(ValueError, match=r"archive\.npy.*an archive"):
         read_features(tmp_path / "archive.npy")
-    with pytest.raises(FileNotFoundError, match="input must be a file, got .*none"):
+    with pytest.raises(FileNotFoundError, match=r"input must be a file, got .*none"):
         read_features(tmp_path / "none.npy")

@@ -18,58 +18,91 @@ N_AFFERENTS, N_SLOTS = 4, 3
 
 
 @pytest.fixture
-def build(asarray):
+def place(backend):
+    """``place(values)``: an array on the backend's device, in one precision for all tests."""
+    real = "float64" if "float64" in backend.dtypes else "float32"
+
+    def place(values):
+        host = np.asarray(values)
+        return backend.from_numpy(host, real if host.dtype.kind == "f" else None)
+
+    return place
+
+
+@pytest.fixture
+def build(place):
     """``build(layout, patterns)``: events of ragged lists of (time, afferent)."""
 
-    def build(layout, patterns, duration=DURATION, n_afferents=N_AFFERENTS):
-        return BUILDERS[layout](asarray, patterns, duration, n_afferents)
+    def build(layout, patterns, duration=DURATION):
+        return BUILDERS[layout](place, patterns, duration)
 
     return build
 
 
 @pytest.fixture
+def build_each(asarray):
+    """`build` in each floating-point dtype in turn."""
+
+    def build_each(layout, patterns, duration=DURATION):
+        return BUILDERS[layout](asarray, patterns, duration)
+
+    return build_each
+
+
+@pytest.fixture
 def rows(to_numpy):
     """``rows(events)``: per pattern the list of (time, afferent), after checking the padding."""
-    return lambda events: [list(zip(*row, strict=True)) for row in unpadded(to_numpy, events)]
+
+    def rows(events):
+        return [
+            list(zip(times, afferents, strict=True))
+            for times, afferents, *_ in contents(to_numpy, events)
+        ]
+
+    return rows
 
 
-def from_latencies(asarray, patterns, duration, n_afferents):
-    times = np.full((len(patterns), n_afferents), np.inf)
+def from_latencies(asarray, patterns, duration):
+    times = np.full((len(patterns), N_AFFERENTS), np.inf)
     for row, spikes in zip(times, patterns, strict=True):
         for time, afferent in spikes:
             row[afferent] = time
     return Events.from_latencies(asarray(times), duration)
 
 
-def from_trains(asarray, patterns, duration, n_afferents):
-    times = np.full((len(patterns), n_afferents, N_SLOTS), -1.0)
+def from_trains(asarray, patterns, duration):
+    times = np.full((len(patterns), N_AFFERENTS, N_SLOTS), -1.0)
     for row, spikes in zip(times, patterns, strict=True):
-        used = [0] * n_afferents
+        used = [0] * N_AFFERENTS
         for time, afferent in spikes:
             row[afferent, used[afferent]] = time
             used[afferent] += 1
     return Events.from_trains(asarray(times), duration)
 
 
-def from_csr(asarray, patterns, duration, n_afferents):
+def from_csr(asarray, patterns, duration):
     spikes = [spike for pattern in patterns for spike in pattern]
     offsets = np.cumsum([0, *map(len, patterns)])
     times = np.asarray([time for time, _ in spikes], dtype=float)
     afferents = np.asarray([afferent for _, afferent in spikes], dtype=np.int64)
     arrays = (asarray(times), asarray(afferents), asarray(offsets))
-    return Events.from_csr(*arrays, n_afferents, duration)
+    return Events.from_csr(*arrays, N_AFFERENTS, duration)
 
 
 BUILDERS = {"latencies": from_latencies, "trains": from_trains, "csr": from_csr}
 
 
-def random_patterns(seed, n_patterns=6, *, most=N_SLOTS, n_afferents=N_AFFERENTS):
-    """Patterns in the order of their afferents, with ties, silence and times out of range."""
+def random_patterns(seed, n_patterns=6, *, most=N_SLOTS):
+    """Patterns in the order of their afferents, with ties, silence and times out of range.
+
+    The first holds all the spikes it may, so that one library that compiles for every shape of
+    arrays meets few of them.
+    """
     rng = np.random.default_rng(seed)
-    patterns = []
-    for _ in range(n_patterns):
+    patterns = [[(rng.integers(0, 160) / 4.0, i) for i in range(N_AFFERENTS) for _ in range(most)]]
+    for _ in range(n_patterns - 1):
         pattern = []
-        for afferent in range(n_afferents):
+        for afferent in range(N_AFFERENTS):
             for _ in range(rng.integers(most + 1)):
                 # quarters tie often and are exact in every dtype
                 time = rng.integers(0, 160) / 4.0
@@ -96,34 +129,31 @@ def precision_of(events):
     return np.dtype(str(events.times.dtype).rpartition(".")[2]).type
 
 
-def unpadded(to_numpy, events):
+def contents(to_numpy, events):
+    """Per pattern: times, afferents, places in the source row, entries given; padding checked."""
     times, afferents = to_numpy(events.times), to_numpy(events.afferents)
-    counts = to_numpy(events.counts)
+    counts, order = to_numpy(events.counts), to_numpy(events.order)
+    lengths = None if events.source_lengths is None else to_numpy(events.source_lengths)
     assert times.shape == afferents.shape
-    assert counts.shape == (len(events),)
-    assert times.shape[1] >= 1
+    assert len(times) == len(counts) == len(order) == len(events)
+    assert 1 <= times.shape[1] <= order.shape[1]
     found = []
-    for t, i, count in zip(times.tolist(), afferents.tolist(), counts.tolist(), strict=True):
+    for b, count in enumerate(counts.tolist()):
+        t, i = times[b].tolist(), afferents[b].tolist()
         last = t[count - 1] if count else 0.0
         assert t[count:] == [last] * (len(t) - count)
         assert i[count:] == [events.n_afferents] * (len(t) - count)
-        found.append((t[:count], i[:count]))
+        length = None if lengths is None else int(lengths[b])
+        found.append((t[:count], i[:count], order[b, :count].tolist(), length))
     return found
 
 
 def same(found, expected, to_numpy):
-    """Raise unless two Events hold equal arrays, but for the width of their padding."""
-    assert unpadded(to_numpy, found) == unpadded(to_numpy, expected)
-    for name in ("n_afferents", "duration", "source_shape"):
-        assert getattr(found, name) == getattr(expected, name)
-    assert (found.source_lengths is None) == (expected.source_lengths is None)
-    if found.source_lengths is not None:
-        np.testing.assert_array_equal(
-            to_numpy(found.source_lengths), to_numpy(expected.source_lengths)
-        )
-    n_spikes = to_numpy(expected.counts)
-    for a, b, n in zip(to_numpy(found.order), to_numpy(expected.order), n_spikes, strict=True):
-        np.testing.assert_array_equal(a[:n], b[:n])
+    """Raise unless two Events hold the same, but for the width of their padding."""
+    assert contents(to_numpy, found) == contents(to_numpy, expected)
+    assert found.n_afferents == expected.n_afferents
+    assert found.duration == expected.duration
+    assert found.source_shape == expected.source_shape
 
 
 # -- what the constructors keep ---------------------------------------------------------------
@@ -131,9 +161,9 @@ def same(found, expected, to_numpy):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_spikes_are_kept_in_stable_order(build, rows, layout, seed):
+def test_spikes_are_kept_in_stable_order(build_each, rows, layout, seed):
     patterns = random_patterns(seed, most=1 if layout == "latencies" else N_SLOTS)
-    events = build(layout, patterns)
+    events = build_each(layout, patterns)
     expected = plain(patterns, precision_of(events))
     assert rows(events) == expected
     assert len(events) == len(patterns)
@@ -145,8 +175,8 @@ def test_spikes_are_kept_in_stable_order(build, rows, layout, seed):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_times_keep_their_dtype_and_device(build, dtype, device, layout):
-    events = build(layout, random_patterns(0, most=1))
+def test_times_keep_their_dtype_and_device(build_each, dtype, device, layout):
+    events = build_each(layout, random_patterns(0, most=1))
     assert events.times.dtype == dtype
     arrays = [events.times, events.afferents, events.counts, events.order]
     if events.source_lengths is not None:
@@ -186,14 +216,16 @@ def test_simultaneous_spikes_keep_their_order(build, rows):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("time", [-1e-30, -1.0, -math.inf, math.inf, 50.0, 1e30])
 def test_no_spike(build, rows, layout, time):
-    assert rows(build(layout, [[(time, 0)], [(time, 0), (7.0, 1)]])) == [[], [(7.0, 1)]]
+    events = build(layout, [[(time, 0)], [(time, 0), (7.0, 1)]])
+    assert rows(events) == [[], [(7.0, 1)]]
+    assert events.times.shape == (2, 1)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("duration", [50.0, DURATION, 0.1, 1e6 / 3.0])
-def test_spikes_at_both_ends_are_kept(build, to_numpy, layout, duration):
+def test_spikes_at_both_ends_are_kept(build_each, to_numpy, layout, duration):
     spikes = [(0.0, 0), (duration, 1), (float(np.nextafter(duration, np.inf)), 2), (-0.0, 3)]
-    events = build(layout, [spikes], duration)
+    events = build_each(layout, [spikes], duration)
     # in float32 the time just after the duration is the duration
     times = to_numpy(events.times)[0].tolist()
     end = float(precision_of(events)(duration))
@@ -201,7 +233,7 @@ def test_spikes_at_both_ends_are_kept(build, to_numpy, layout, duration):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_integer_times(backend, xp, to_numpy, layout):
+def test_integer_times(backend, xp, rows, layout):
     patterns = [[(2, 1), (7, 2), (60, 3)], [(-1, 0), (0, 2)]]
     for kind in ("int32", "int64", "uint8", "int8"):
         if kind not in backend.dtypes:
@@ -216,12 +248,9 @@ def test_integer_times(backend, xp, to_numpy, layout):
                 return backend.from_numpy(values.astype(kind))
             return backend.from_numpy(values)
 
-        events = BUILDERS[layout](integers, patterns, DURATION, N_AFFERENTS)
+        events = BUILDERS[layout](integers, patterns, DURATION)
         assert events.times.dtype == xp.asarray(0.0).dtype
-        assert [list(zip(*row, strict=True)) for row in unpadded(to_numpy, events)] == [
-            [(2.0, 1), (7.0, 2)],
-            [(0.0, 2)],
-        ]
+        assert rows(events) == [[(2.0, 1), (7.0, 2)], [(0.0, 2)]]
 
 
 def test_integers_up_to_the_last_exact_one(backend, xp):
@@ -231,13 +260,13 @@ def test_integers_up_to_the_last_exact_one(backend, xp):
 
 
 @pytest.mark.parametrize("integer", ["int8", "uint8", "int32", "int64"])
-def test_csr_takes_any_integers(backend, asarray, rows, integer):
+def test_csr_takes_any_integers(backend, place, rows, integer):
     if integer not in backend.dtypes:
         pytest.skip(f"{backend} has no {integer}")
     afferents, offsets = (
         backend.from_numpy(np.asarray(v, integer)) for v in ([2, 0, 1], [0, 2, 3])
     )
-    events = Events.from_csr(asarray([5.0, 4.0, 3.0]), afferents, offsets, 3, DURATION)
+    events = Events.from_csr(place([5.0, 4.0, 3.0]), afferents, offsets, 3, DURATION)
     assert rows(events) == [[(4.0, 0), (5.0, 2)], [(3.0, 1)]]
 
 
@@ -267,16 +296,17 @@ def nothing(asarray):
     ]
 
 
-def test_no_spikes_at_all(asarray, to_numpy):
-    for events, (n_patterns, n_afferents) in nothing(asarray):
-        weight = asarray(np.ones((2, n_afferents)))
+def test_no_spikes_at_all(place, to_numpy):
+    for events, (n_patterns, n_afferents) in nothing(place):
+        weight = place(np.ones((2, n_afferents)))
         assert (len(events), events.n_afferents) == (n_patterns, n_afferents)
         assert events.n_spikes == 0
-        assert unpadded(to_numpy, events) == [([], [])] * n_patterns
+        assert [row[:3] for row in contents(to_numpy, events)] == [([], [], [])] * n_patterns
         assert f"{n_patterns} patterns, {n_afferents} afferents, 0 spikes" in repr(events)
-        found = peak(events, weight, Neuron())
-        np.testing.assert_array_equal(to_numpy(found.v_max), np.zeros((n_patterns, 2)))
-        np.testing.assert_array_equal(to_numpy(found.t_max), np.zeros((n_patterns, 2)))
+        if n_afferents == 0:  # the other cases are in test_extremes.py
+            found = peak(events, weight, Neuron())
+            np.testing.assert_array_equal(to_numpy(found.v_max), np.zeros((n_patterns, 2)))
+            np.testing.assert_array_equal(to_numpy(found.t_max), np.zeros((n_patterns, 2)))
         silent = np.full((n_patterns, n_afferents), np.inf)
         np.testing.assert_array_equal(to_numpy(events.to_latencies()), silent)
         shape = events.source_shape
@@ -284,22 +314,21 @@ def test_no_spikes_at_all(asarray, to_numpy):
         assert events.in_source_layout(events.times).shape == expected
 
 
-def test_no_spikes_can_be_selected_and_joined(asarray, to_numpy):
-    for events, _ in nothing(asarray):
+def test_no_spikes_can_be_selected_and_joined(place, to_numpy):
+    for events, _ in nothing(place):
         assert len(events[:0]) == len(events[[]]) == 0
         assert [len(each) for each in events] == [1] * len(events)
         twice = Events.concat([events, events])
-        assert unpadded(to_numpy, twice) == unpadded(to_numpy, events) * 2
+        assert contents(to_numpy, twice) == contents(to_numpy, events) * 2
 
 
 # -- len, repr, iteration, selection ----------------------------------------------------------
 
 
-def test_repr_is_one_readable_line(build, dtype, device):
-    events = build("trains", [[(1.0, 0), (2.0, 0), (3.0, 1)], [(1.0, 3)]] * 300)
-    assert repr(events) == (
-        f"Events(600 patterns, 4 afferents, 1200 spikes, duration=49.9, {dtype} on {device})"
-    )
+def test_repr_is_one_readable_line(build_each, device):
+    events = build_each("trains", [[(1.0, 0), (2.0, 0), (3.0, 1)], [(1.0, 3)]] * 300)
+    expected = "Events(600 patterns, 4 afferents, 1200 spikes, duration=49.9, "
+    assert repr(events) == f"{expected}{events.times.dtype} on {device})"
 
 
 def test_repr_under_tracing():
@@ -317,8 +346,10 @@ def test_repr_under_tracing():
 
 
 def selections():
-    """Selections of 7 patterns, and the patterns they mean."""
-    numbers = list(range(7))
+    """Selections of 7 patterns, and the patterns they mean.
+
+    Most select three: a library that compiles does so for every size.
+    """
     return {
         "int": (3, [3]),
         "first": (0, [0]),
@@ -328,18 +359,18 @@ def selections():
         "negative NumPy integer": (np.int32(-2), [5]),
         "0-d NumPy array": (np.asarray(4), [4]),
         "slice": (slice(1, 4), [1, 2, 3]),
-        "all": (slice(None), numbers),
+        "all": (slice(None), list(range(7))),
         "stepped": (slice(1, None, 2), [1, 3, 5]),
-        "negative ends": (slice(-3, -1), [4, 5]),
-        "out of range": (slice(5, 100), [5, 6]),
+        "negative ends": (slice(-4, -1), [3, 4, 5]),
+        "out of range": (slice(4, 100), [4, 5, 6]),
         "nothing": (slice(4, 4), []),
-        "backwards": (slice(None, None, -1), numbers[::-1]),
+        "backwards": (slice(None, None, -1), list(range(7))[::-1]),
         "backwards by two": (slice(5, 0, -2), [5, 3, 1]),
-        "list": ([4, 0, 4, -1], [4, 0, 4, 6]),
-        "list of NumPy integers": ([np.int64(1), np.int64(-7)], [1, 0]),
+        "list": ([4, 4, -1], [4, 4, 6]),
+        "list of NumPy integers": ([np.int64(1), np.int64(-7), np.int64(0)], [1, 0, 0]),
         "empty list": ([], []),
         "range": (range(6, 0, -2), [6, 4, 2]),
-        "list of bools": ([False, True] * 3 + [True], [1, 3, 5, 6]),
+        "list of bools": ([False, True] * 3 + [False], [1, 3, 5]),
         "NumPy array": (np.asarray([5, -6, 0]), [5, 1, 0]),
         "NumPy int32 array": (np.asarray([5, -6, 0], dtype=np.int32), [5, 1, 0]),
         "empty NumPy array": (np.asarray([], dtype=np.int64), []),
@@ -348,35 +379,37 @@ def selections():
     }
 
 
-@pytest.mark.parametrize("name", selections())
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_selection(build, to_numpy, layout, name):
+def check_selected(found, events, wanted, to_numpy):
+    everything = contents(to_numpy, events)
+    assert contents(to_numpy, found) == [everything[b] for b in wanted]
+    assert found.n_afferents == events.n_afferents
+    assert found.duration == events.duration
+    assert found.source_shape == events.source_shape
+
+
+def test_selection(build, to_numpy):
     """Python and NumPy selections work on the events of every library."""
-    selection, wanted = selections()[name]
-    patterns = random_patterns(5, 7, most=1 if layout == "latencies" else N_SLOTS)
-    found = build(layout, patterns)[selection]
-    same(found, build(layout, [patterns[b] for b in wanted]), to_numpy)
+    events = build("csr", random_patterns(5, 7))
+    for name, (selection, wanted) in selections().items():
+        print(name)
+        check_selected(events[selection], events, wanted, to_numpy)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_selection_by_the_events_own_library(backend, build, to_numpy, layout):
-    patterns = random_patterns(6, 5, most=1 if layout == "latencies" else N_SLOTS)
-    events = build(layout, patterns)
-    for chosen in ([3, 3, -5, 1], [True, False, False, True, False]):
+def test_selection_by_the_events_own_library(backend, build, to_numpy):
+    events = build("csr", random_patterns(6, 5))
+    for chosen in ([3, -5, 1], [True, False, False, True, True]):
         host = np.asarray(chosen)
         wanted = np.arange(5)[host].tolist()
-        expected = build(layout, [patterns[b] for b in wanted])
-        same(events[backend.from_numpy(host)], expected, to_numpy)
+        check_selected(events[backend.from_numpy(host)], events, wanted, to_numpy)
     for number in (2, -1):
         one = events[backend.from_numpy(np.asarray(number))]
-        same(one, build(layout, [patterns[number]]), to_numpy)
+        check_selected(one, events, [number], to_numpy)
 
 
 def test_iteration(build, to_numpy):
-    patterns = random_patterns(7)
-    events = build("csr", patterns)
-    for each, pattern in zip(events, patterns, strict=True):
-        same(each, build("csr", [pattern]), to_numpy)
+    events = build("csr", random_patterns(7))
+    for b, each in enumerate(events):
+        check_selected(each, events, [b], to_numpy)
 
 
 @pytest.mark.parametrize(
@@ -424,7 +457,7 @@ def test_concat(build, to_numpy, layout):
         [[(3.0, 1)], []],
         [],
         random_patterns(8, 3, most=most),
-        [[(-1.0, 0), (math.inf, 1), (60.0, 2), (-2.0, 3)]],
+        [[(-1.0, 0), (math.inf, 1), (60.0, 2), (-2.0, 3)]],  # a long row without a spike
         [[(2.0, 3), (1.0, 2), (4.0, 0)]],
     ]
     whole = build(layout, [pattern for part in parts for pattern in part])
@@ -434,20 +467,18 @@ def test_concat(build, to_numpy, layout):
     same(Events.concat(iter([whole])), whole, to_numpy)
     same(Events.concat(list(whole)), whole, to_numpy)
     pieces = [whole[5:], whole[[1, 0]], whole[2:5]]
-    order = [5, 6, 1, 0, 2, 3, 4]
-    same(Events.concat(pieces), whole[order], to_numpy)
+    check_selected(Events.concat(pieces), whole, [5, 6, 1, 0, 2, 3, 4], to_numpy)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", ["trains", "csr"])
 def test_source_layout_of_joined_events(build, to_numpy, layout):
-    most = 1 if layout == "latencies" else N_SLOTS
-    parts = [build(layout, p) for p in ([[(3.0, 1)], []], random_patterns(9, 4, most=most), [[]])]
+    parts = [build(layout, p) for p in ([[(9.0, 0), (3.0, 1)], []], random_patterns(9, 4), [[]])]
     joined = Events.concat(parts)
     expected = np.concatenate([to_numpy(part.in_source_layout(part.times)) for part in parts])
     np.testing.assert_array_equal(to_numpy(joined.in_source_layout(joined.times)), expected)
 
 
-def test_concat_errors(build, asarray):
+def test_concat_errors(build, place):
     events = build("latencies", [[(1.0, 0)]])
     with pytest.raises(ValueError, match="parts must hold at least one Events, got none"):
         Events.concat([])
@@ -456,7 +487,7 @@ def test_concat_errors(build, asarray):
     with pytest.raises(ValueError, match=r"agree in duration, got 49\.9 and 60\.0"):
         Events.concat([events, build("latencies", [[]], 60.0)])
     with pytest.raises(ValueError, match="agree in n_afferents, got 4 and 3"):
-        Events.concat([events, Events.from_latencies(asarray(np.ones((1, 3))), DURATION)])
+        Events.concat([events, Events.from_latencies(place(np.ones((1, 3))), DURATION)])
     for layout, got in (("trains", r"\(4, 3\)"), ("csr", "None")):
         with pytest.raises(ValueError, match=rf"agree in source_shape, got \(4,\) and {got}"):
             Events.concat([events, build(layout, [[(1.0, 0)]])])
@@ -465,11 +496,11 @@ def test_concat_errors(build, asarray):
 # -- other forms ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", ["trains", "csr"])
 def test_to_latencies(build, to_numpy, layout):
-    patterns = random_patterns(10, 5, most=1)
+    patterns = random_patterns(10, most=1)
     found = to_numpy(build(layout, patterns).to_latencies())
-    expected = np.full((5, N_AFFERENTS), np.inf, dtype=found.dtype)
+    expected = np.full((6, N_AFFERENTS), np.inf, dtype=found.dtype)
     for row, spikes in zip(expected, plain(patterns, found.dtype.type), strict=True):
         for time, afferent in spikes:
             row[afferent] = time
@@ -477,8 +508,8 @@ def test_to_latencies(build, to_numpy, layout):
 
 
 def test_latencies_round_trip(asarray, to_numpy, dtype):
-    values = np.random.default_rng(0).permutation(35).reshape(5, 7).astype(float)
-    values[values % 5 == 0] = np.inf
+    values = np.random.default_rng(0).permutation(24).reshape(6, 4).astype(float)
+    values[1:][values[1:] % 5 == 0] = np.inf
     times = asarray(values)
     back = Events.from_latencies(times, DURATION).to_latencies()
     assert back.dtype == dtype
@@ -530,13 +561,13 @@ def source_entries(layout, patterns):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_in_source_layout(build, asarray, to_numpy, layout):
+def test_in_source_layout(build, place, to_numpy, layout):
     """Every spike's value comes back where the spike was given, and 0 where there was none."""
-    patterns = random_patterns(12, 5, most=1 if layout == "latencies" else N_SLOTS)
+    patterns = random_patterns(12, most=1 if layout == "latencies" else N_SLOTS)
     events = build(layout, patterns)
     n_patterns, width = events.times.shape
     values = 1.0 + np.arange(n_patterns * width, dtype=float).reshape(n_patterns, width)
-    found = to_numpy(events.in_source_layout(asarray(values)))
+    found = to_numpy(events.in_source_layout(place(values)))
 
     entries = source_entries(layout, patterns)
     expected = [0.0] * len(entries)
@@ -545,24 +576,24 @@ def test_in_source_layout(build, asarray, to_numpy, layout):
         spikes = [e for e in mine if 0.0 <= entries[e][1] <= DURATION]
         for k, e in enumerate(sorted(spikes, key=lambda e: entries[e][1])):
             expected[e] = values[b, k]
-    shape = {"latencies": (5, N_AFFERENTS), "trains": (5, N_AFFERENTS, N_SLOTS)}.get(layout, (-1,))
+    shape = {"latencies": (6, N_AFFERENTS), "trains": (6, N_AFFERENTS, N_SLOTS)}.get(layout, (-1,))
     np.testing.assert_array_equal(found, np.reshape(expected, shape))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_time_gradients_reach_their_spikes(build, asarray, to_numpy, layout):
+def test_time_gradients_reach_their_spikes(build, place, to_numpy, layout):
     """dV(t)/dt_f = -w_f K'(t - t_f), spike by spike in plain Python."""
-    patterns = random_patterns(13, 5, most=1 if layout == "latencies" else N_SLOTS)
+    patterns = random_patterns(13, most=1 if layout == "latencies" else N_SLOTS)
     events, neuron = build(layout, patterns), Neuron()
     weight = [0.5, -1.0, 2.0, 0.25]
-    cotangent = [1.0, -2.0, 0.5, 3.0, 0.0]
+    cotangent = [1.0, -2.0, 0.5, 3.0, 0.0, -1.0]
     at = 37.125
     found = voltage_vjp(
         events,
-        asarray([weight]),
+        place([weight]),
         neuron,
-        asarray([at]),
-        asarray(np.reshape(cotangent, (5, 1, 1))),
+        place([at]),
+        place(np.reshape(cotangent, (6, 1, 1))),
         times=True,
     )
     v0 = 1.0 / (math.exp(-neuron.kernel.t_peak / 15.0) - math.exp(-neuron.kernel.t_peak / 3.75))
@@ -581,13 +612,11 @@ def test_time_gradients_reach_their_spikes(build, asarray, to_numpy, layout):
     np.testing.assert_allclose(to_numpy(found.weight)[0], to_weight, rtol=0.0, atol=4 * tolerance)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_readouts_of_selected_events(build, asarray, to_numpy, layout):
+def test_readouts_of_selected_events(build, place, to_numpy):
     """Selecting and joining patterns selects and joins the rows of every readout."""
-    patterns = random_patterns(14, 6, most=1 if layout == "latencies" else N_SLOTS)
-    events, neuron = build(layout, patterns), Neuron()
-    weight = asarray(np.asarray([[1.5, -0.5, 0.75, 1.0], [2.0, 2.0, -3.0, 1.0]]))
-    sample_times = asarray(np.asarray([0.0, 7.3, 20.0, DURATION]))
+    events, neuron = build("csr", random_patterns(14)), Neuron()
+    weight = place(np.asarray([[1.5, -0.5, 0.75, 1.0], [0.5, 0.5, -1.0, 0.25]]))
+    sample_times = place(np.asarray([0.0, 7.3, 20.0, DURATION]))
 
     def readouts(some):
         found = peak(some, weight, neuron)
@@ -601,8 +630,8 @@ def test_readouts_of_selected_events(build, asarray, to_numpy, layout):
     cases = {
         "slice": (events[1:4], [1, 2, 3]),
         "list": (events[[5, 0, 0]], [5, 0, 0]),
-        "concat": (Events.concat([events[4:], events[[0, 2]]]), [4, 5, 0, 2]),
-    } | {f"pattern {b}": (events[b], [b]) for b in range(6)}
+        "concat": (Events.concat([events[4:], events[2]]), [4, 5, 2]),
+    }
     double = whole[0].dtype == np.float64
     # of v_max, t_max, t_spike and V: the bars for a sum of weights near 10
     tolerances = [1e-11, 1e-9, 1e-9, 1e-11] if double else [2e-5, 2e-3, 2e-3, 2e-5]
@@ -617,15 +646,16 @@ def test_readouts_of_selected_events(build, asarray, to_numpy, layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_arguments_are_left_alone(asarray, to_numpy, layout):
+@pytest.mark.skip_backend("jax", reason="its arrays cannot be written to")
+def test_arguments_are_left_alone(place, to_numpy, layout):
     given = []
 
     def recorded(values):
-        array = asarray(values)
+        array = place(values)
         given.append((array, to_numpy(array).copy()))
         return array
 
-    events = BUILDERS[layout](recorded, random_patterns(15, most=1), DURATION, N_AFFERENTS)
+    events = BUILDERS[layout](recorded, random_patterns(15, most=1), DURATION)
     before = [(a, to_numpy(a).copy()) for a in (events.times, events.afferents, events.order)]
     weight = recorded(np.ones((2, N_AFFERENTS)))
     found = peak(events, weight, Neuron())
@@ -639,16 +669,16 @@ def test_arguments_are_left_alone(asarray, to_numpy, layout):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.skip_backend("jax", reason="its arrays cannot be written to")
-def test_events_do_not_share_the_callers_memory(build, asarray, to_numpy, layout):
+def test_events_do_not_share_the_callers_memory(build, place, to_numpy, layout):
     """Writing to the arrays that Events were made from changes nothing."""
     given = []
 
     def recorded(values):
-        given.append(asarray(values))
+        given.append(place(values))
         return given[-1]
 
     patterns = [[(1.0, 0), (2.0, 1), (3.0, 2), (4.0, 3)]] * 2
-    events = BUILDERS[layout](recorded, patterns, DURATION, N_AFFERENTS)
+    events = BUILDERS[layout](recorded, patterns, DURATION)
     expected = build(layout, patterns)
     for array in given:
         array[...] = 0
@@ -693,10 +723,10 @@ def test_any_numpy_array(layout, name):
 
 
 @pytest.mark.parametrize("layout", ["latencies", "trains"])
-def test_transposed_arrays(xp, asarray, to_numpy, layout):
+def test_transposed_arrays(xp, place, to_numpy, layout):
     """Views of another memory order, in every library that has them."""
     values, _ = laid_out(layout)
     axes = tuple(reversed(range(values.ndim)))
-    view = xp.permute_dims(asarray(np.ascontiguousarray(values.T)), axes)
+    view = xp.permute_dims(place(np.ascontiguousarray(values.T)), axes)
     make = getattr(Events, f"from_{layout}")
-    same(make(view, DURATION), make(asarray(values), DURATION), to_numpy)
+    same(make(view, DURATION), make(place(values), DURATION), to_numpy)

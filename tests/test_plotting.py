@@ -83,7 +83,16 @@ def test_pyplot_is_not_used() -> None:
         {"history": {"loss": [], "accuracy": [], "held_out_accuracy": [0.1]}},
         {"history": {"loss": [0.0], "accuracy": [1.0], "held_out_accuracy": [1.0]}},
     ],
-    ids=["image", "silence", "trains", "flat", "one neuron", "no epoch", "only held out", "perfect"],
+    ids=[
+        "image",
+        "silence",
+        "trains",
+        "flat",
+        "one neuron",
+        "no epoch",
+        "only held out",
+        "perfect",
+    ],
 )
 def test_special_cases_are_drawn(more: dict[str, Any]) -> None:
     assert rendered(figure(**more)).size

@@ -194,8 +194,7 @@ def test_weight_split_over_simultaneous_spikes(pattern, neuron, parts):
         lambda t: potential_at(split_times, split_weights, neuron, t),
     )
     whole, split = (
-        peak_gradient(t, w, neuron)
-        for t, w in ((times, weights), (split_times, split_weights))
+        peak_gradient(t, w, neuron) for t, w in ((times, weights), (split_times, split_weights))
     )
     if whole[2] == split[2]:  # the same peak time, to the last bit
         size = max(1.0, np.abs(whole[1]).max())
@@ -318,9 +317,7 @@ def test_peak_agrees_with_the_reference(pattern, neuron):
     from reference import ExactTrajectory
 
     times, weights = pattern
-    constants = Constants(
-        neuron.tau, neuron.tau_s, neuron.v_threshold, neuron_psp_peak(neuron)
-    )
+    constants = Constants(neuron.tau, neuron.tau_s, neuron.v_threshold, neuron_psp_peak(neuron))
     per_spike = np.repeat(weights[0], times.shape[2]).tolist()
     trajectory = ExactTrajectory(times.reshape(-1).tolist(), per_spike, constants, DURATION)
     v_max, _, _ = answers(times, weights, neuron)

@@ -1,0 +1,284 @@
+"""The package as such: what importing it loads, its metadata, its public names and its imports."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.metadata
+import importlib.resources
+import inspect
+import pkgutil
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import tempotron_backends
+import tempotron_core
+
+ROOT = Path(__file__).parents[1]
+CORE = Path(tempotron_core.__file__).parent
+MODULES = sorted(info.name for info in pkgutil.iter_modules([str(CORE)]))
+OPTIONAL = (
+    "torch jax jaxlib cupy array_api_strict sklearn matplotlib rich scipy mpmath safetensors"
+).split()
+
+
+def module(name: str) -> ModuleType:
+    # not getattr: the functions `peak` and `voltage` hide the modules of their names
+    return importlib.import_module(f"tempotron_core.{name}")
+
+
+def python(code: str) -> str:
+    """Output of Python code run in a process of its own."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+# -- importing --------------------------------------------------------------------------------
+
+
+def test_import_loads_no_framework():
+    loaded = set(python("import sys, tempotron_core; print(*sys.modules)").split())
+    assert "tempotron_core.peak" in loaded
+    assert not loaded & {*OPTIONAL, "tempotron_backends"}
+
+
+def test_a_numpy_call_loads_no_framework():
+    """Entry points are loaded for the library at hand only."""
+    code = """
+import sys
+import numpy as np
+from tempotron_core import Events, Neuron, peak, peak_vjp
+events = Events.from_latencies(np.ones((1, 2)), 50.0)
+found = peak(events, np.ones((1, 2)), Neuron())
+peak_vjp(events, np.ones((1, 2)), Neuron(), found, np.ones((1, 1)))
+print(*sys.modules)
+"""
+    loaded = set(python(code).split())
+    assert "tempotron_backends.numpy" in loaded
+    assert not loaded & set(OPTIONAL)
+
+
+def test_import_is_quick():
+    """Well under 0.1 s beyond the dependencies; the best of several, as machines are busy."""
+    code = """
+import time
+import array_api_compat.numpy, array_api_extra, numpy
+start = time.perf_counter()
+import tempotron_core
+print(time.perf_counter() - start)
+"""
+    assert min(float(python(code)) for _ in range(5)) < 0.1
+
+
+# -- metadata ---------------------------------------------------------------------------------
+
+
+def test_version():
+    assert tempotron_core.__version__ == importlib.metadata.version("tempotron-core")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", tempotron_core.__version__)
+
+
+@pytest.mark.parametrize("package", [tempotron_core, tempotron_backends], ids=lambda p: p.__name__)
+def test_typed(package):
+    assert importlib.resources.files(package).joinpath("py.typed").is_file()
+
+
+def test_version_is_stated_once_and_cited():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" in pyproject["project"]["dynamic"]
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert re.search(
+        rf"^version: \"?{re.escape(tempotron_core.__version__)}\"?$", citation, re.MULTILINE
+    )
+    assert f"## [{tempotron_core.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_folder_of_code_is_packaged():
+    """Setuptools packages what pyproject.toml names, and nothing else."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    named = set(pyproject["tool"]["setuptools"]["packages"])
+    found = set()
+    for folder, package in (
+        ("tempotron_core", "tempotron_core"),
+        ("backends", "tempotron_backends"),
+    ):
+        for path in (ROOT / folder).rglob("*.py"):
+            parts = path.relative_to(ROOT / folder).parts[:-1]
+            found.add(".".join((package, *parts)))
+    assert named == found
+
+
+def test_kernels_are_declared_for_every_library():
+    declared = {e.name: e.value for e in importlib.metadata.entry_points(group=GROUP)}
+    assert {"numpy", "torch", "jax", "cupy"} <= set(declared)
+    # the arrays of JAX belong to the module jaxlib
+    assert declared["jaxlib"] == declared["jax"]
+
+
+GROUP = "tempotron_core.kernels"
+
+
+# -- public names -----------------------------------------------------------------------------
+
+
+def public(namespace: ModuleType) -> dict[str, Any]:
+    return {name: getattr(namespace, name) for name in namespace.__all__}
+
+
+def test_all_is_complete():
+    """Every public class and function of the package is listed, and only those."""
+    here = {
+        name
+        for name, value in vars(tempotron_core).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert set(tempotron_core.__all__) == here
+    assert tempotron_core.__all__ == sorted(tempotron_core.__all__)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_all_of_a_module(name):
+    """A module's __all__ is sorted, exists, and belongs to that module."""
+    listed = module(name).__all__
+    assert list(listed) == sorted(listed)
+    for each, value in public(module(name)).items():
+        assert inspect.unwrap(value).__module__ == f"tempotron_core.{name}", each
+
+
+def callables() -> Iterator[Any]:
+    """Public functions and classes, and the public methods of the classes."""
+    for name, value in public(tempotron_core).items():
+        yield pytest.param(value, id=name)
+        if inspect.isclass(value):
+            for attribute, member in vars(value).items():
+                function = getattr(member, "__func__", member)
+                ours = getattr(function, "__module__", "").startswith("tempotron_core")
+                if inspect.isfunction(function) and ours and not attribute.startswith("_"):
+                    yield pytest.param(function, id=f"{name}.{attribute}")
+
+
+def section(docstring: str, title: str) -> str:
+    """Text of one section of a numpydoc docstring, empty if there is none."""
+    found = re.search(
+        rf"^{title}\n-{{{len(title)}}}\n(.*?)(?=^\S[^\n]*\n-{{3,}}\n|\Z)",
+        docstring,
+        re.MULTILINE | re.DOTALL,
+    )
+    return found[1] if found else ""
+
+
+@pytest.mark.parametrize("function", [*callables()])
+def test_docstring(function):
+    """Every parameter is described, and what is returned."""
+    docstring = inspect.getdoc(function) or ""
+    summary, *_ = docstring.partition("\n")
+    assert summary.endswith((".", ":")), summary
+    described = section(docstring, "Parameters") + section(docstring, "Attributes")
+    # "a, b : type" and "a, b" (of another function) both name a and b
+    named = {
+        name.strip().lstrip("*")
+        for line in re.findall(r"^(\S[^:\n]*)", described, re.MULTILINE)
+        for name in line.split(",")
+    }
+    parameters = [p for p in inspect.signature(function).parameters if p not in ("self", "cls")]
+    if parameters:
+        assert described, "there is no section Parameters"
+        assert set(parameters) <= named
+    returns = inspect.signature(function).return_annotation
+    if inspect.isfunction(inspect.unwrap(function)) and returns not in (None, "None"):
+        assert section(docstring, "Returns"), "there is no section Returns"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_docstring(name):
+    assert module(name).__doc__
+
+
+# -- what the core may import and ask ---------------------------------------------------------
+
+ALLOWED = {"array_api_compat", "array_api_extra", "numpy"}
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(CORE.rglob("*.py")):
+        yield path.name, ast.parse(path.read_text())
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_core_imports_no_framework():
+    for file, tree in trees():
+        for name in imported(tree):
+            top, _, rest = name.partition(".")
+            assert top in ALLOWED or top in sys.stdlib_module_names, f"{file} imports {name}"
+            # array_api_compat.torch is torch
+            is_framework = top == "array_api_compat" and rest.partition(".")[0] in {
+                *OPTIONAL,
+                "numpy",
+                "dask",
+            }
+            assert not is_framework, f"{file} imports {name}"
+
+
+def test_core_never_imports_by_name():
+    """No import is hidden in a string; entry points bring in what knows a framework."""
+    for file, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name | ast.Attribute):
+                name = node.id if isinstance(node, ast.Name) else node.attr
+                assert name not in ("__import__", "import_module", "exec", "eval"), file
+        assert "importlib" not in {n.partition(".")[0] for n in imported(tree)} or all(
+            n.startswith("importlib.metadata") for n in imported(tree) if n.startswith("importlib")
+        )
+
+
+LIBRARIES = {*OPTIONAL, "numpy", "dask", "jax.numpy"} | {
+    f"array_api_compat.{name}" for name in (*OPTIONAL, "numpy", "dask")
+}
+
+
+def decisions(tree: ast.AST) -> Iterator[ast.expr]:
+    """Comparisons, and calls of string methods that compare."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            yield from (node.left, *node.comparators)
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("startswith", "endswith", "find", "count")
+        ):
+            yield from (node.func.value, *node.args)
+        elif isinstance(node, ast.Match):
+            yield node.subject
+
+
+def test_core_does_not_branch_on_the_library():
+    """The Array API decides; a name of a namespace is for messages and for the registry."""
+    for file, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name | ast.Attribute):
+                name = node.id if isinstance(node, ast.Name) else node.attr
+                asks = re.fullmatch(r"is_\w+_(namespace|array)", name)
+                assert not asks or name == "is_lazy_array", f"{file}: {name}"
+        for compared in decisions(tree):
+            for node in ast.walk(compared):
+                where = f"{file}:{getattr(node, 'lineno', '?')}"
+                if isinstance(node, ast.Constant):
+                    assert node.value not in LIBRARIES, where
+                elif isinstance(node, ast.Attribute) and node.attr == "__name__":
+                    # the name of a type may be asked for, that of a namespace may not
+                    assert isinstance(node.value, ast.Call), where
