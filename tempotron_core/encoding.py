@@ -234,7 +234,7 @@ def _limit(xp: Namespace, x: Array, name: str, limit: Array | float) -> Array:
         check_same_device(x=x, **{name: limit})
         array = xp.astype(limit, x.dtype)
     else:
-        array = xp.asarray(_number(name, limit), dtype=x.dtype, device=device_of(x))
+        array = xp.full((), _number(name, limit), dtype=x.dtype, device=device_of(x))
     axes = zip(reversed(array.shape), reversed(x.shape), strict=False)
     if array.ndim > x.ndim or any(n not in (1, of_x) for n, of_x in axes):
         raise ValueError(

@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 import pytest
 from patterns import (
+    ELSEWHERE,
     EVERY_TIME_CONSTANTS,
     TIME_CONSTANTS,
     Batch,
@@ -202,8 +203,8 @@ def test_peak_and_crossing(backend, precision):
     worst = Worst()
     host = backend.name == "numpy"
     drawn = (16, 38, 1, precision) if host else (8, 8, 1, precision, 30, 10)
-    # JAX compiles for every shape and every length of the membrane scan: half as many there.
-    for batch in batches(SEED, *drawn)[:: 2 if backend.name == "jax" else 1]:
+    # JAX compiles for every shape and every neuron: two batches there.
+    for batch in batches(SEED, *drawn)[:: 4 if backend.name == "jax" else 1]:
         check_batch(worst, batch, backend, precision, kept_pairs(batch))
     worst.check()
     if backend.name == "numpy":
@@ -253,12 +254,12 @@ def test_voltage(backend, precision, time_constants):
     worst.check()
 
 
-@pytest.mark.parametrize("dt", [1.0, 0.25])
+@pytest.mark.parametrize("dt", [1.0, pytest.param(0.25, marks=ELSEWHERE)])
 def test_grid_peak(backend, precision, dt):
     """The peak on a raster, spikes on raster points included."""
     worst = Worst()
     rng = np.random.default_rng(4)
-    for time_constants in TIME_CONSTANTS[::2]:
+    for time_constants in TIME_CONSTANTS[:: 4 if backend.name == "jax" else 2]:
         constants = Constants(*time_constants)
         batch = random_batch(
             rng, 6, 2, max_spikes=10, dtype=precision, constants=constants, duration=40.0,

@@ -141,7 +141,15 @@ def test_mse_loss_counts_a_potential_at_threshold_as_firing(backend):
     assert float(expected) == pytest.approx((0.5**2 + 0.75**2 + 2.0**2) / 3)
 
 
-@pytest.mark.parametrize("shape", [(1, 4, 3), (5, 4, 1), (1, 1, 1), (0, 4, 3)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 1, 1),
+        pytest.param((1, 4, 3), marks=ELSEWHERE),
+        pytest.param((5, 4, 1), marks=ELSEWHERE),
+        pytest.param((0, 4, 3), marks=ELSEWHERE),
+    ],
+)
 @pytest.mark.parametrize("kind", RET_TYPES)
 def test_shapes_never_collapse(backend, kind, shape):
     """A batch of 1, one output, one afferent, no pattern at all."""

@@ -327,6 +327,7 @@ def joined(pieces):
     return whole
 
 
+@pytest.mark.skip_backend("jax", reason="compiles for the shape of every part")
 @pytest.mark.parametrize(("layout", "precision"), LAYOUTS)
 def test_results_do_not_depend_on_batching(backend, layout, precision):
     """Slices of the events, and patterns built one by one: the same numbers as the whole."""
@@ -347,10 +348,9 @@ def test_results_do_not_depend_on_batching(backend, layout, precision):
         values = (*top, spike, *gradients)
         names = ("v_max", "t_max", "t_spike", "peak by weight", "peak by time")
         sliced.append({n: backend.to_numpy(v) for n, v in zip(names, values, strict=True)})
-        if backend.name != "jax":
-            built.append(everything(backend, replace(batch, times=batch.times[part])))
+        built.append(everything(backend, replace(batch, times=batch.times[part])))
     small = {"float64": 1e-12, "float32": 1e-5}[precision]
-    for pieces in filter(None, (sliced, built)):
+    for pieces in (sliced, built):
         for name, values in joined(pieces).items():
             size = max(1.0, np.abs(whole[name][np.isfinite(whole[name])]).max(initial=0.0))
             np.testing.assert_allclose(values, whole[name], rtol=0, atol=small * size, err_msg=name)
