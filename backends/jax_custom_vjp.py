@@ -16,14 +16,15 @@ import jax
 import jax.numpy as jnp
 
 from tempotron_core import Events, Neuron, Peak
-from tempotron_core.arguments import check_readout
+from tempotron_core.arguments import check_grid, check_readout, is_static
 from tempotron_core.crossing import first_crossing as first_crossing_function
 from tempotron_core.crossing_gradient import first_crossing_adjoint
+from tempotron_core.neuron import whole_number
 from tempotron_core.peak import peak as peak_function
 from tempotron_core.peak_gradient import peak_adjoint
 from tempotron_core.soft_peak import soft_peak_time as soft_peak_time_function
 from tempotron_core.soft_peak import soft_peak_time_adjoint
-from tempotron_core.voltage import sample_time_gradient, voltage_adjoint
+from tempotron_core.voltage import checked_times, sample_time_gradient, voltage_adjoint
 from tempotron_core.voltage import voltage as voltage_function
 
 Layout = tuple[int, float, tuple[int, ...] | None]
@@ -119,9 +120,9 @@ def peak(
     method: str = "auto",
 ) -> Peak:
     """`tempotron_core.peak`, compiled and differentiable towards weights and spike times."""
-    del method  # compiled shapes cannot depend on values
     check_readout(events, weight, neuron)
-    grid = None if grid is None else tuple(grid)  # type: ignore[assignment]
+    is_static(method)  # compiled shapes cannot depend on values, so every method is 'static'
+    grid = None if grid is None else check_grid(grid, neuron)
     compiled = _compiled_peak(_flatten(events)[1], neuron, grid)
     return _call(compiled, events, weight)  # type: ignore[no-any-return]
 
@@ -148,8 +149,8 @@ def first_crossing(
     events: Events, weight: jax.Array, neuron: Neuron, *, method: str = "auto"
 ) -> jax.Array:
     """`tempotron_core.first_crossing`, compiled and differentiable."""
-    del method
     check_readout(events, weight, neuron)
+    is_static(method)
     compiled = _compiled_first_crossing(_flatten(events)[1], neuron)
     return _call(compiled, events, weight)  # type: ignore[no-any-return]
 
@@ -186,10 +187,10 @@ def voltage(
     method: str = "auto",
 ) -> jax.Array:
     """`tempotron_core.voltage`, compiled and differentiable, also towards the sample times."""
-    del method
     check_readout(events, weight, neuron)
+    is_static(method)
     compiled = _compiled_voltage(_flatten(events)[1], neuron)
-    return _call(compiled, events, weight, times.astype(events.times.dtype))  # type: ignore[no-any-return]
+    return _call(compiled, events, weight, checked_times("times", events, times, method, jnp))  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=256)
@@ -215,9 +216,11 @@ def soft_peak_time(
     events: Events, weight: jax.Array, neuron: Neuron, n_steps: int, *, method: str = "auto"
 ) -> jax.Array:
     """`tempotron_core.soft_peak_time`, compiled, with the gradient of the soft argmax."""
-    del method
     check_readout(events, weight, neuron)
-    compiled = _compiled_soft_peak_time(_flatten(events)[1], neuron, n_steps)
+    is_static(method)
+    compiled = _compiled_soft_peak_time(
+        _flatten(events)[1], neuron, whole_number("n_steps", n_steps)
+    )
     return _call(compiled, events, weight)  # type: ignore[no-any-return]
 
 

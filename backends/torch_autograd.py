@@ -14,14 +14,14 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from tempotron_core import Events, Neuron, Peak
-from tempotron_core.arguments import is_static
+from tempotron_core.arguments import check_readout, is_static
 from tempotron_core.crossing import first_crossing as first_crossing_function
 from tempotron_core.crossing_gradient import first_crossing_adjoint
 from tempotron_core.peak import peak as peak_function
 from tempotron_core.peak_gradient import peak_adjoint
 from tempotron_core.soft_peak import soft_peak_time as soft_peak_time_function
 from tempotron_core.soft_peak import soft_peak_time_adjoint
-from tempotron_core.voltage import sample_time_gradient, voltage_adjoint
+from tempotron_core.voltage import checked_times, sample_time_gradient, voltage_adjoint
 from tempotron_core.voltage import voltage as voltage_function
 
 Tensors = tuple[torch.Tensor, ...]
@@ -66,8 +66,9 @@ def _apply(compute: Callable[..., Tensors], adjoint: Callable[..., Gradients], *
     return _Readout.apply(compute, adjoint, *inputs)  # type: ignore[no-untyped-call]
 
 
-def _constant(events: Events) -> Events:
-    """The same events, outside the autograd graph."""
+def _constant(events: Events, weight: torch.Tensor, neuron: Neuron) -> Events:
+    """Check that the arguments fit, and return the events outside the autograd graph."""
+    check_readout(events, weight, neuron)
     return replace(events, times=events.times.detach())
 
 
@@ -80,7 +81,7 @@ def peak(
     method: str = "auto",
 ) -> Peak:
     """`tempotron_core.peak`, differentiable once towards weights and spike times."""
-    fixed, static = _constant(events), is_static(method)
+    fixed, static = _constant(events, weight, neuron), is_static(method)
 
     def compute(times: torch.Tensor, w: torch.Tensor) -> Tensors:
         return peak_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
@@ -112,7 +113,7 @@ def first_crossing(
     events: Events, weight: torch.Tensor, neuron: Neuron, *, method: str = "auto"
 ) -> torch.Tensor:
     """`tempotron_core.first_crossing`, differentiable once towards weights and spike times."""
-    fixed, static = _constant(events), is_static(method)
+    fixed, static = _constant(events, weight, neuron), is_static(method)
 
     def compute(times: torch.Tensor, w: torch.Tensor) -> Tensors:
         return (
@@ -149,8 +150,8 @@ def voltage(
     method: str = "auto",
 ) -> torch.Tensor:
     """`tempotron_core.voltage`, differentiable once towards weights, spike and sample times."""
-    fixed, static = _constant(events), is_static(method)
-    sample_times = times.to(events.times.dtype)
+    fixed, static = _constant(events, weight, neuron), is_static(method)
+    sample_times = checked_times("times", events, times, method, events.xp)
 
     def compute(spikes: torch.Tensor, w: torch.Tensor, t: torch.Tensor) -> Tensors:
         return (
@@ -174,7 +175,7 @@ def soft_peak_time(
     events: Events, weight: torch.Tensor, neuron: Neuron, n_steps: int, *, method: str = "auto"
 ) -> torch.Tensor:
     """`tempotron_core.soft_peak_time` with the gradient of the soft argmax."""
-    fixed, static = _constant(events), is_static(method)
+    fixed, static = _constant(events, weight, neuron), is_static(method)
 
     def compute(times: torch.Tensor, w: torch.Tensor) -> Tensors:
         return (

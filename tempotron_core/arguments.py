@@ -50,8 +50,10 @@ def check_output(name: str, array: Array, events: Events, weight: Array, *more: 
     check_floating(name, array, xp=xp)
 
 
-def check_grid(grid: tuple[int, float]) -> tuple[int, float]:
+def check_grid(grid: tuple[int, float], neuron: Neuron) -> tuple[int, float]:
     """Return the grid (n_steps, dt) as Python numbers, or raise."""
+    if neuron.shunt:
+        raise ValueError("grid must be None for a neuron with shunt=True, got a grid")
     try:
         n_steps, dt = grid
     except (TypeError, ValueError):

@@ -10,7 +10,6 @@ Both grow without bound where the potential grazes the threshold, :math:`V'(\hat
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from .arguments import check_output, check_readout, is_static
@@ -18,7 +17,7 @@ from .dispatch import constant
 from .events import Events
 from .gradient import Gradient, Pairs, pair_gradient
 from .namespace import clip
-from .neuron import Neuron
+from .neuron import Neuron, positive_float
 
 __all__ = ["first_crossing_vjp"]
 
@@ -91,9 +90,7 @@ def first_crossing_adjoint(
     xp: Any,
 ) -> tuple[Array, Array | None]:
     """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
-    min_slope = float(min_slope)
-    if not (math.isfinite(min_slope) and min_slope >= 0.0):
-        raise ValueError(f"min_slope must be finite and not negative, got {min_slope}")
+    min_slope = positive_float("min_slope", min_slope, or_zero=True)
     t_star = xp.permute_dims(t_spike, (1, 0))
     fires = xp.isfinite(t_star)
     t_star = xp.where(fires, t_star, 0.0)

@@ -64,6 +64,8 @@ def differentiable(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def routed(*args: P.args, **kwargs: P.kwargs) -> R:
         given = (*args, *kwargs.values())
+        if not any(isinstance(a, Events) for a in given):
+            return function(*args, **kwargs)  # which says what is wrong
         arrays = [a.times if isinstance(a, Events) else a for a in given]
         followed = [a for a in arrays if _in_autodiff(a)]
         lazy = [a for a in arrays if array_api_compat.is_lazy_array(a)]

@@ -22,7 +22,7 @@ Namespace = Any
 
 
 def array_namespace(**arrays: Array) -> Namespace:
-    """Return the one namespace of the named arrays (``None`` is skipped).
+    """Return the one namespace of the named arrays.
 
     Raises
     ------
@@ -32,8 +32,6 @@ def array_namespace(**arrays: Array) -> Namespace:
     xp: Namespace = None
     first = ""
     for name, array in arrays.items():
-        if array is None:
-            continue
         try:
             found = array_api_compat.array_namespace(array)
         except TypeError:

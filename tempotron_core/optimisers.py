@@ -82,8 +82,9 @@ class Momentum:
         ValueError
             If they, or the weights of the last step, differ in shape or device.
         """
-        array_namespace(weight=weight, gradient=gradient, **{"the last change": self.delta})
-        check_same_device(weight=weight, gradient=gradient, **{"the last change": self.delta})
+        last = {} if self.delta is None else {"the last change": self.delta}
+        array_namespace(weight=weight, gradient=gradient, **last)
+        check_same_device(weight=weight, gradient=gradient, **last)
         if gradient.shape != weight.shape:
             raise ValueError(
                 f"gradient must have the shape of weight, {tuple(weight.shape)}, "

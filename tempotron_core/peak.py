@@ -100,9 +100,7 @@ def peak(
     static = is_static(method, events.times, weight)
     kernel = neuron.kernel
     if grid is not None:
-        grid = check_grid(grid)
-        if neuron.shunt:
-            raise ValueError("grid must be None for a neuron with shunt=True, got a grid")
+        grid = check_grid(grid, neuron)
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, Array]:
         membrane = integrate(part, rows, kernel, static=static)

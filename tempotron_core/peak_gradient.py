@@ -102,13 +102,15 @@ def peak_vjp(
     """
     xp = check_readout(events, weight, neuron)
     static = is_static(method, events.times, weight)
+    if not isinstance(peak, Peak):
+        raise TypeError(f"peak must be a Peak (what peak() returned), got {type(peak).__name__}")
     for name, array in (("peak.v_max", peak.v_max), ("peak.t_max", peak.t_max)):
         check_output(name, array, events, weight)
     check_output("v_cotangent", v_cotangent, events, weight)
     if t_cotangent is not None:
         check_output("t_cotangent", t_cotangent, events, weight)
     if grid is not None:
-        check_grid(grid)
+        check_grid(grid, neuron)
     weight_gradient, time_gradient = peak_adjoint(
         events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid is not None, static, xp
     )

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .arguments import check_grid, check_output, check_readout, grid_times, is_static
+from .arguments import check_output, check_readout, grid_times, is_static
 from .dispatch import constant, differentiable
 from .events import Events
 from .gradient import Gradient
-from .neuron import Neuron
+from .neuron import Neuron, whole_number
 from .voltage import voltage, voltage_adjoint
 
 __all__ = ["soft_peak_time", "soft_peak_time_vjp"]
@@ -155,4 +155,4 @@ def _checked(events: Events, weight: Array, neuron: Neuron) -> Any:
 
 
 def _steps(events: Events, n_steps: int, xp: Any) -> Array:
-    return grid_times(check_grid((n_steps, 1.0)), events.times, xp)
+    return grid_times((whole_number("n_steps", n_steps), 1.0), events.times, xp)

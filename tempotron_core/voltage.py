@@ -77,7 +77,7 @@ def voltage(
     """
     xp = check_readout(events, weight, neuron)
     static = is_static(method, events.times, weight)
-    times = _checked_times(events, times, method, xp)
+    times = checked_times("times", events, times, method, xp)
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
         v, _ = _sampled(part, rows, neuron, times, static, xp)
@@ -126,7 +126,7 @@ def voltage_vjp(
     """
     xp = check_readout(events, weight, neuron)
     static = is_static(method, events.times, weight)
-    sample_times = _checked_times(events, sample_times, method, xp)
+    sample_times = checked_times("sample_times", events, sample_times, method, xp)
     check_output("cotangent", cotangent, events, weight, sample_times.shape[0])
     weight_sum, time_sum = voltage_adjoint(
         events, weight, neuron, sample_times, cotangent, times, static, xp
@@ -236,14 +236,14 @@ def _before_shunt(events: Events, rows: Array, neuron: Neuron, static: bool, xp:
     return xp.arange(events.times.shape[1], device=device_of(rows)) <= last[..., None]
 
 
-def _checked_times(events: Events, times: Array, method: str, xp: Any) -> Array:
-    array_namespace(**{"events.times": events.times, "times": times})
-    check_same_device(**{"events.times": events.times, "times": times})
+def checked_times(name: str, events: Events, times: Array, method: str, xp: Any) -> Array:
+    array_namespace(**{"events.times": events.times, name: times})
+    check_same_device(**{"events.times": events.times, name: times})
     if times.ndim != 1:
-        raise ValueError(f"times must have shape (T,), got {tuple(times.shape)}")
+        raise ValueError(f"{name} must have shape (T,), got {tuple(times.shape)}")
     if not xp.isdtype(times.dtype, "integral"):
-        check_floating("times", times, xp=xp)
+        check_floating(name, times, xp=xp)
         # looking at values waits for the device, which 'static' never does
         if method != "static" and known_true(xp.any(xp.isnan(times))):
-            raise ValueError("times must not be NaN")
+            raise ValueError(f"{name} must not hold NaN")
     return xp.astype(times, events.times.dtype)

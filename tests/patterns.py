@@ -31,7 +31,7 @@ TIME_CONSTANTS = (
 )
 # JAX compiles anew for each shape and each neuron, so it sees three of the pairs; NumPy, with
 # method="static", runs the same operations for all of them.
-ELSEWHERE = pytest.mark.skip_backend("jax", reason="NumPy runs JAX's static path for this case")
+ELSEWHERE = pytest.mark.skip_backend("jax", reason="compiles for each case; NumPy has all")
 EVERY_TIME_CONSTANTS = [
     pytest.param(
         pair, id=f"{index}-{pair[0]:g}:{pair[1]:g}", marks=[] if index in (0, 3, 4) else ELSEWHERE
@@ -99,6 +99,11 @@ class Batch:
 def place(backend: Any, array: np.ndarray) -> Any:
     """Copy to the backend in the array's own dtype, whatever the backend's default is."""
     return backend.from_numpy(array, array.dtype)
+
+
+def methods(backend: Any) -> tuple[str, ...]:
+    """NumPy also runs the static path, which is what tracing libraries run."""
+    return ("auto", "static") if backend.name == "numpy" else ("auto",)
 
 
 def random_batch(

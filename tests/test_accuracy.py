@@ -20,6 +20,7 @@ from patterns import (
     Batch,
     bar,
     batches,
+    methods,
     place,
     random_batch,
     time_bar,
@@ -238,19 +239,20 @@ def test_voltage(backend, precision, time_constants):
     samples = np.concatenate([rng.uniform(0.0, batch.duration, 9), [0.0, batch.duration]])
     samples = np.concatenate([samples.astype(precision), spike_times[:6].astype(precision)])
     rng.shuffle(samples)
-    found = voltage(
+    arguments = (
         batch.events(backend),
         place(backend, batch.weight),
         batch.neuron(),
         place(backend, samples),
     )
-    found = backend.to_numpy(found)
-    assert found.shape == (5, 2, samples.size)
     worst = Worst()
-    for b, o, trajectory in pairs(batch, ExactTrajectory):
-        for value, t in zip(found[b, o], samples, strict=True):
-            error = abs(float(value) - trajectory.voltage(float(t)))
-            worst.add("V", error, bar(trajectory.scale, precision), describe(batch, b, o))
+    for method in methods(backend):
+        found = backend.to_numpy(voltage(*arguments, method=method))
+        assert found.shape == (5, 2, samples.size)
+        for b, o, trajectory in pairs(batch, ExactTrajectory):
+            for value, t in zip(found[b, o], samples, strict=True):
+                error = abs(float(value) - trajectory.voltage(float(t)))
+                worst.add("V", error, bar(trajectory.scale, precision), describe(batch, b, o))
     worst.check()
 
 
@@ -267,19 +269,16 @@ def test_grid_peak(backend, precision, dt):
         )  # fmt: skip
         batch.times[:3] = np.rint(batch.times[:3])
         n_steps = int(40.0 / dt)
-        found = peak(
-            batch.events(backend),
-            place(backend, batch.weight),
-            batch.neuron(),
-            grid=(n_steps, dt),
-        )
-        v_max, t_max = backend.to_numpy(found.v_max), backend.to_numpy(found.t_max)
-        for b, o, trajectory in pairs(batch, FloatTrajectory):
-            value, time, lead = trajectory.grid_peak(n_steps, dt)
-            allowed = bar(trajectory.scale, precision)
-            worst.add("v_max", abs(v_max[b, o] - value), allowed, describe(batch, b, o))
-            if lead > 2 * allowed:
-                assert t_max[b, o] == time, describe(batch, b, o)
+        events, rows = batch.events(backend), place(backend, batch.weight)
+        for method in methods(backend):
+            found = peak(events, rows, batch.neuron(), grid=(n_steps, dt), method=method)
+            v_max, t_max = backend.to_numpy(found.v_max), backend.to_numpy(found.t_max)
+            for b, o, trajectory in pairs(batch, FloatTrajectory):
+                value, time, lead = trajectory.grid_peak(n_steps, dt)
+                allowed = bar(trajectory.scale, precision)
+                worst.add("v_max", abs(v_max[b, o] - value), allowed, describe(batch, b, o))
+                if lead > 2 * allowed:
+                    assert t_max[b, o] == time, describe(batch, b, o)
     worst.check()
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from patterns import ELSEWHERE, Batch, bar, batches, place, random_batch, time_bar
+from patterns import ELSEWHERE, Batch, bar, batches, methods, place, random_batch, time_bar
 from reference import Constants, ExactTrajectory, FloatTrajectory
 
 import tempotron_backends
@@ -84,11 +84,6 @@ def everything(backend, batch, method="auto", n_samples=11, n_steps=9):
     for name, (by_weight, by_time) in gradients.items():
         found[f"{name} by weight"], found[f"{name} by time"] = by_weight, by_time
     return {name: backend.to_numpy(array) for name, array in found.items()}
-
-
-def methods(backend):
-    """NumPy also runs what tracing libraries run, so that it is tested at every shape."""
-    return ("auto", "static") if backend.name == "numpy" else ("auto",)
 
 
 def check_against_reference(backend, batch, precision):
