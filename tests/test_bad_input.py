@@ -636,7 +636,7 @@ def sample_times():
             (lambda _: None, TypeError, "must be an array of a library .*, got NoneType"),
             (lambda s: s.ones(1, 4), ValueError, r"must have shape \(T,\), got \(1, 4\)"),
             (lambda s: s.ones(), ValueError, r"must have shape \(T,\), got \(\)"),
-            (lambda s: s.array([0.0, NAN, 1.0, 2.0]), ValueError, "must not hold NaN"),
+            (lambda s: s.array([0.0, NAN, 1.0, 2.0]), ValueError, "must not .*NaN"),
             (lambda s: s.array([True]), TypeError, "must be float32 or float64, got .*bool"),
             (
                 lambda s: s.unusual([1.0], "complex64"),
@@ -1115,7 +1115,7 @@ def test_torch_tensors_that_require_a_gradient(name):
     if name == "voltage":
         check(lambda: call(times=[0.0]), TypeError, "^times must be an array .*, got list")
         nan = torch.asarray([NAN])
-        check(lambda: call(times=nan), ValueError, "^times must not hold NaN")
+        check(lambda: call(times=nan), ValueError, "^times must not .*NaN")
         truth = torch.asarray([True])
         check(lambda: call(times=truth), TypeError, "^times must be float32 or float64, got ")
     if name == "peak":
