@@ -24,7 +24,12 @@ from tempotron_core.peak import peak as peak_function
 from tempotron_core.peak_gradient import peak_adjoint
 from tempotron_core.soft_peak import soft_peak_time as soft_peak_time_function
 from tempotron_core.soft_peak import soft_peak_time_adjoint
-from tempotron_core.voltage import checked_times, sample_time_gradient, voltage_adjoint
+from tempotron_core.voltage import (
+    checked_times,
+    cotangent_tiles,
+    sample_time_gradient,
+    voltage_adjoint,
+)
 from tempotron_core.voltage import voltage as voltage_function
 
 Layout = tuple[int, float, tuple[int, ...] | None]
@@ -171,9 +176,10 @@ def _compiled_voltage(layout: Layout, neuron: Neuron) -> Callable[..., Any]:
         cotangents: jax.Array,
     ) -> Gradients:
         del outputs
-        given = (events, weight, neuron, times, cotangents)
-        to_weight, to_times = voltage_adjoint(*given, True, True, jnp)
-        return to_times, to_weight, sample_time_gradient(*given, True, jnp)
+        given = (events, weight, neuron, times)
+        tiles = cotangent_tiles(cotangents, weight, jnp)
+        to_weight, to_times = voltage_adjoint(*given, tiles, True, True, jnp)
+        return to_times, to_weight, sample_time_gradient(*given, cotangents, True, jnp)
 
     return _with_gradient(layout, compute, adjoint)
 

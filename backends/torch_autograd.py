@@ -21,7 +21,12 @@ from tempotron_core.peak import peak as peak_function
 from tempotron_core.peak_gradient import peak_adjoint
 from tempotron_core.soft_peak import soft_peak_time as soft_peak_time_function
 from tempotron_core.soft_peak import soft_peak_time_adjoint
-from tempotron_core.voltage import checked_times, sample_time_gradient, voltage_adjoint
+from tempotron_core.voltage import (
+    checked_times,
+    cotangent_tiles,
+    sample_time_gradient,
+    voltage_adjoint,
+)
 from tempotron_core.voltage import voltage as voltage_function
 
 Tensors = tuple[torch.Tensor, ...]
@@ -162,9 +167,11 @@ def voltage(
 
     def adjoint(inputs: Any, _outputs: Any, cotangents: Any, needs: Any) -> Gradients:
         spikes, w, t = inputs
-        given = (replace(fixed, times=spikes), w, neuron, t, cotangents[0])
-        to_weight, to_times = voltage_adjoint(*given, needs[0], static, events.xp)
-        to_samples = sample_time_gradient(*given, static, events.xp) if needs[2] else None
+        given = (replace(fixed, times=spikes), w, neuron, t)
+        bars, xp = cotangents[0], events.xp
+        tiles = cotangent_tiles(bars, w, xp)
+        to_weight, to_times = voltage_adjoint(*given, tiles, needs[0], static, xp)
+        to_samples = sample_time_gradient(*given, bars, static, xp) if needs[2] else None
         return to_times, to_weight, to_samples
 
     (v,) = _apply(compute, adjoint, events.times, weight, sample_times)

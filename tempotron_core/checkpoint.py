@@ -130,7 +130,17 @@ def load(path: PathLike, *, xp: Namespace | None = None, device: Any = None) -> 
 
 
 def read_metadata(path: PathLike) -> dict[str, Any]:
-    """Return the metadata saved with a checkpoint (an empty dict if there was none).
+    """Return the metadata saved with a checkpoint.
+
+    Parameters
+    ----------
+    path : path
+        The checkpoint.
+
+    Returns
+    -------
+    dict
+        Empty if there was none.
 
     Raises
     ------

@@ -155,7 +155,24 @@ class GaussianReceptiveFields:
 
     @classmethod
     def fit(cls, m: int, x: Array) -> GaussianReceptiveFields:
-        """Fields that span the range of each feature of ``x``, as `feature_range` gives it."""
+        """Fields that span the range of each feature, as `feature_range` gives it.
+
+        Parameters
+        ----------
+        m : int
+            Number of fields per feature, at least 3.
+        x : array, shape (B, F)
+            One row of features per pattern.
+
+        Returns
+        -------
+        GaussianReceptiveFields
+
+        Raises
+        ------
+        TypeError, ValueError
+            As the class and `feature_range`.
+        """
         return cls(m, *feature_range(x))
 
     def encode(self, x: Array, duration: float, *, round_times: bool = False) -> Array:

@@ -19,6 +19,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+__all__ = ["Kernel"]
+
 Array = Any
 Namespace = Any
 

@@ -75,6 +75,11 @@ class Momentum:
         weight, gradient : array
             Weights and the gradient of the loss towards them, of one shape.
 
+        Returns
+        -------
+        array
+            Of that shape.
+
         Raises
         ------
         TypeError

@@ -51,9 +51,9 @@ def sample(
     elapsed = xp.where(begun, elapsed, 0.0)
     if last_event is None:
         flat = xp.reshape(k + start, (-1,))
-        shape = (n_outputs, *query.shape)
+        rows, shape = (n_outputs, n_patterns * n_events), (n_outputs, *query.shape)
         v, s = (
-            xp.reshape(xp.take(xp.reshape(a, (n_outputs, -1)), flat, axis=1), shape)
+            xp.reshape(xp.take(xp.reshape(a, rows), flat, axis=1), shape)
             for a in (membrane.v, membrane.s)
         )
     else:

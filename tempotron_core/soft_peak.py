@@ -18,8 +18,10 @@ from .arguments import check_output, check_readout, grid_times, is_static
 from .dispatch import constant, differentiable
 from .events import Events
 from .gradient import Gradient
+from .membrane import with_nobody
 from .neuron import Neuron, whole_number
-from .voltage import voltage, voltage_adjoint
+from .tiles import map_tiles
+from .voltage import membrane_at, voltage_adjoint
 
 __all__ = ["soft_peak_time", "soft_peak_time_vjp"]
 
@@ -59,12 +61,17 @@ def soft_peak_time(
         If shapes or devices do not fit, ``n_steps`` is below 1, or the neuron shunts.
     """
     xp = _checked(events, weight, neuron)
-    v = voltage.__wrapped__(  # type: ignore[attr-defined]
-        events, weight, neuron, _steps(events, n_steps, xp), method=method
-    )
-    k = xp.astype(xp.argmax(v, axis=2), v.dtype)
-    fires = xp.max(v, axis=2) >= neuron.v_threshold
-    return xp.where(fires, k, xp.where(k > 0.0, -k, -1.0))
+    static = is_static(method, events.times, weight)
+    steps = _steps(events, n_steps, xp)
+
+    def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
+        v, _ = membrane_at(part, rows, neuron, steps, static, xp)
+        k = xp.astype(xp.argmax(v, axis=2), v.dtype)
+        fires = xp.max(v, axis=2) >= neuron.v_threshold
+        return (xp.where(fires, k, xp.where(k > 0.0, -k, -1.0)),)
+
+    (t,) = map_tiles(of_tile, events, with_nobody(weight), n_samples=steps.shape[0], static=static)
+    return xp.permute_dims(t, (1, 0))
 
 
 @constant
@@ -123,28 +130,22 @@ def soft_peak_time_adjoint(
 ) -> tuple[Array, Array | None]:
     """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
     steps = _steps(events, n_steps, xp)
-    method = "static" if static else "pruned"
-    v = voltage.__wrapped__(  # type: ignore[attr-defined]
-        events, weight, neuron, steps, method=method
-    )
-    largest = xp.max(v, axis=2, keepdims=True)
-    sign = 2.0 * xp.astype(largest >= neuron.v_threshold, v.dtype) - 1.0
-    # the largest potential is subtracted first, so the exponentials cannot overflow
-    p = xp.exp((v - largest) * float(n_steps))
-    p = p / xp.sum(p, axis=2, keepdims=True)
-    t = xp.astype(steps, v.dtype)
-    soft = xp.sum(p * t, axis=2, keepdims=True)
-    g = xp.astype(cotangent, v.dtype)[..., None] * sign
-    return voltage_adjoint(
-        events,
-        weight,
-        neuron,
-        steps,
-        g * float(n_steps) * p * (t - soft),
-        times,
-        static,
-        xp,
-    )
+    padded = with_nobody(weight)
+    g = xp.astype(xp.permute_dims(cotangent, (1, 0)), weight.dtype)[..., None]
+    t = xp.astype(steps, weight.dtype)
+    sharpness = float(steps.shape[0])
+
+    def of_tile(patterns: slice, outputs: slice) -> Array:
+        v, _ = membrane_at(events[patterns], padded[outputs, :], neuron, steps, static, xp)
+        largest = xp.max(v, axis=2, keepdims=True)
+        sign = 2.0 * xp.astype(largest >= neuron.v_threshold, v.dtype) - 1.0
+        # the largest potential is subtracted first, so the exponentials cannot overflow
+        p = xp.exp((v - largest) * sharpness)
+        p = p / xp.sum(p, axis=2, keepdims=True)
+        soft = xp.sum(p * t, axis=2, keepdims=True)
+        return g[outputs, patterns, :] * sign * sharpness * p * (t - soft)
+
+    return voltage_adjoint(events, weight, neuron, steps, of_tile, times, static, xp)
 
 
 def _checked(events: Events, weight: Array, neuron: Neuron) -> Any:

@@ -11,6 +11,7 @@ the gradient runs the same scan over the samples, and reads it at the spikes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .arguments import check_output, check_readout, is_static
@@ -19,7 +20,14 @@ from .dispatch import constant, differentiable
 from .events import Events
 from .gradient import Gradient, sum_over_afferents
 from .membrane import Membrane, integrate, with_nobody
-from .namespace import array_namespace, check_floating, check_same_device, device_of, known_true
+from .namespace import (
+    array_namespace,
+    check_floating,
+    check_same_device,
+    device_of,
+    known_true,
+    zeros,
+)
 from .neuron import Neuron
 from .sampling import sample
 from .scan import block_length, scan
@@ -80,7 +88,7 @@ def voltage(
     times = checked_times("times", events, times, method, xp)
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
-        v, _ = _sampled(part, rows, neuron, times, static, xp)
+        v, _ = membrane_at(part, rows, neuron, times, static, xp)
         return (v,)
 
     (v,) = map_tiles(of_tile, events, with_nobody(weight), n_samples=times.shape[0], static=static)
@@ -129,9 +137,22 @@ def voltage_vjp(
     sample_times = checked_times("sample_times", events, sample_times, method, xp)
     check_output("cotangent", cotangent, events, weight, sample_times.shape[0])
     weight_sum, time_sum = voltage_adjoint(
-        events, weight, neuron, sample_times, cotangent, times, static, xp
+        events,
+        weight,
+        neuron,
+        sample_times,
+        cotangent_tiles(cotangent, weight, xp),
+        times,
+        static,
+        xp,
     )
     return Gradient(weight_sum, None if time_sum is None else events.in_source_layout(time_sum))
+
+
+def cotangent_tiles(cotangent: Array, weight: Array, xp: Any) -> Callable[[slice, slice], Array]:
+    """Cotangents [B, O, T] as :func:`voltage_adjoint` takes them."""
+    by_output = xp.permute_dims(xp.astype(cotangent, weight.dtype), (1, 0, 2))
+    return lambda patterns, outputs: by_output[outputs, patterns, :]
 
 
 def voltage_adjoint(
@@ -139,12 +160,16 @@ def voltage_adjoint(
     weight: Array,
     neuron: Neuron,
     sample_times: Array,
-    cotangent: Array,
+    cotangent: Callable[[slice, slice], Array],
     times: bool,
     static: bool,
     xp: Any,
 ) -> tuple[Array, Array | None]:
-    """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
+    """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K].
+
+    ``cotangent(patterns, outputs)`` returns those of one tile, shape (o, b, T), so that they need
+    never exist all at once.
+    """
     kernel = neuron.kernel
     padded = with_nobody(weight)
     if sample_times.shape[0] == 0:
@@ -155,13 +180,10 @@ def voltage_adjoint(
     block = 1
     if not static:
         block = block_length(reversed_times[None, :], weight.dtype, kernel, xp=xp)
-    cotangent = xp.permute_dims(xp.astype(cotangent, weight.dtype), (1, 0, 2))
-    cotangent = xp.take(cotangent, order, axis=2)
-    if extra := -sample_times.shape[0] % block:
-        last = xp.broadcast_to(reversed_times[-1:], (extra,))
-        reversed_times = xp.concat([reversed_times, last])
-        fill = xp.zeros((*cotangent.shape[:2], extra), dtype=weight.dtype, device=device_of(weight))
-        cotangent = xp.concat([cotangent, fill], axis=2)
+    # samples that fill the last block repeat the last one, with a cotangent of zero
+    extra = -sample_times.shape[0] % block
+    last = xp.broadcast_to(reversed_times[-1:], (extra,))
+    reversed_times = xp.concat([reversed_times, last])
 
     n_samples = reversed_times.shape[0]
     patterns, outputs = tile_bounds(events, padded, n_samples=n_samples, static=static)
@@ -171,7 +193,11 @@ def voltage_adjoint(
         part = events[b]
         samples = xp.tile(reversed_times[None, :], (len(part), 1))
         for j, o in enumerate(outputs):
-            u, s = scan(samples, cotangent[o, b, :], kernel, block, xp=xp)
+            jumps = xp.take(cotangent(b, o), order, axis=2)
+            if extra:
+                fill = (*jumps.shape[:2], extra)
+                jumps = xp.concat([jumps, zeros(fill, weight, xp=xp)], axis=2)
+            u, s = scan(samples, jumps, kernel, block, xp=xp)
             adjoint = Membrane(samples, samples, u, s, u[..., -1])
             u, s = sample(adjoint, -part.times, kernel, xp=xp)
             if neuron.shunt:
@@ -209,7 +235,7 @@ def sample_time_gradient(
     kernel = neuron.kernel
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
-        v, s = _sampled(part, rows, neuron, sample_times, static, xp)
+        v, s = membrane_at(part, rows, neuron, sample_times, static, xp)
         return (s * kernel.rise - v * (1.0 / kernel.slow),)
 
     (slope,) = map_tiles(
@@ -219,7 +245,7 @@ def sample_time_gradient(
     return xp.astype(xp.sum(by_output * slope, axis=(0, 1)), sample_times.dtype)
 
 
-def _sampled(
+def membrane_at(
     events: Events, rows: Array, neuron: Neuron, sample_times: Array, static: bool, xp: Any
 ) -> tuple[Array, Array]:
     """Potential and synaptic sum [o, b, T] of a tile at the sample times."""

@@ -1,8 +1,8 @@
 """Every function of the library that works on arrays, as data for the tests of devices.
 
-`CALLS` names one call of each. Its inputs are made once on the host (`host_inputs`) and moved by
-whatever puts a NumPy array on the device under test (`moved`), so that one list serves fake,
-simulated and real devices, and NumPy's results say what is expected of them.
+Inputs are made once on the host (`host_inputs`) and put on the device under test (`moved`), so that
+one list of calls (`every_call`) serves fake, simulated and real devices alike, and NumPy's results
+say what is expected of them (`disagreements`).
 """
 
 from __future__ import annotations
@@ -217,10 +217,14 @@ NEURONS: Mapping[str, Neuron] = {
 }
 
 
-def every_call(inputs: Inputs, methods: tuple[str, ...] = ("auto", "static")) -> dict[str, Any]:
-    """Every call there is, by a name that says which."""
+def every_call(
+    inputs: Inputs,
+    methods: tuple[str, ...] = ("auto", "static"),
+    layouts: tuple[str, ...] = LAYOUTS,
+) -> dict[str, Any]:
+    """The results of every call there is, by a name that says which."""
     found = {name: arrays_of(call(inputs)) for name, call in {**OTHERS, **MODELS}.items()}
-    for layout in LAYOUTS:
+    for layout in layouts:
         events = events_of(inputs, layout)
         for which, neuron in NEURONS.items():
             for name, call in READOUTS.items():
@@ -239,28 +243,41 @@ def disagreements(
 
     The same formulas ran in the same precision, so differences are rounding. They are taken
     relative to the largest entry. Gradients of times divide by slopes and curvatures and those of
-    the soft argmax multiply the potential by the number of steps, which costs digits.
+    the soft argmax multiply the potential by the number of steps, which costs digits. Integers
+    become each library's own floating dtype: there float32 is good enough.
     """
     wrong = {}
     assert found.keys() == expected.keys()
     for key, ours in found.items():
+        from_integers = "steps" in key or "integers" in key
         costly = "vjp" in key or key.startswith("Tempotron")
-        limit = {"float64": (1e-12, 1e-11), "float32": (2e-6, 1e-4)}[dtype][costly]
+        limits = {"float64": (1e-12, 1e-11), "float32": (2e-6, 1e-4)}
+        limit = limits["float32" if from_integers else dtype][costly]
         for mine, theirs in zip(ours, expected[key], strict=True):
             if theirs is None and mine is None:
                 continue
-            difference = _difference(np.asarray(mine), np.asarray(theirs))
-            if not difference <= limit:
+            if mine.shape != theirs.shape:
+                wrong[key] = f"shape {mine.shape}, not {theirs.shape}"
+            elif mine.dtype != theirs.dtype and not from_integers:
+                wrong[key] = f"dtype {mine.dtype}, not {theirs.dtype}"
+            elif not (difference := _difference(mine, theirs)) <= limit:
                 wrong[key] = f"{difference} > {limit}"
     return wrong
 
 
 def _difference(found: np.ndarray, expected: np.ndarray) -> float:
-    if found.shape != expected.shape or found.dtype != expected.dtype:
-        return float("nan")
+    """Largest difference over largest entry; NaN if infinities or NaN are elsewhere."""
     finite = np.isfinite(expected)
     if not np.array_equal(found[~finite], expected[~finite]):
         return float("nan")
     largest = np.abs(expected[finite]).max(initial=0.0)
     difference = np.abs(found[finite] - expected[finite]).max(initial=0.0)
     return float(difference / largest) if largest > 0.0 else float(difference)
+
+
+def on_host(results: Mapping[str, Any], to_numpy: Callable[[Any], np.ndarray]) -> dict[str, Any]:
+    """The results of `every_call` as NumPy arrays."""
+    return {
+        key: tuple(None if a is None else to_numpy(a) for a in arrays)
+        for key, arrays in results.items()
+    }
