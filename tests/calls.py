@@ -1,7 +1,7 @@
 """Every function of the library that works on arrays, as data for the tests of devices.
 
 Inputs are made once on the host (`host_inputs`) and put on the device under test (`moved`), so that
-one list of calls (`every_call`) serves fake, simulated and real devices alike, and NumPy's results
+one list of calls (`every_call`) serves simulated and real devices alike, and NumPy's results
 say what is expected of them (`disagreements`).
 """
 

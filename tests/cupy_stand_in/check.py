@@ -1,10 +1,12 @@
 """Run every function on the stand-in and compare with NumPy's results."""
 
+import contextlib
 import sys
 import tempfile
 from pathlib import Path
 
 import cupy
+import cupy._array as stand_in
 import numpy as np
 
 from tempotron_backends import select
@@ -24,6 +26,7 @@ from tempotron_core import (
     soft_peak_time,
     soft_peak_time_vjp,
     tempotron_loss,
+    tiles,
     voltage,
     voltage_vjp,
 )
@@ -31,6 +34,9 @@ from tempotron_core import (
 assert Path(cupy.__file__).parent.parent == Path(__file__).parent, "this must not be a real CuPy"
 backend = select("cuda")
 assert str(backend) == "cupy:cuda:0"
+names = (Path(__file__).parent / "names.txt").read_text().splitlines()
+own = {name for name in dir(cupy.ndarray) if not name.startswith("__")}
+assert own <= {name.removeprefix("ndarray.") for name in names if name.startswith("ndarray.")}
 compared = 0
 
 
@@ -47,13 +53,12 @@ def same(found, expected):
     compared += 1
 
 
-def readouts(times, weight, neuron, asarray, method):
+def readouts(events, weight, neuron, asarray, method):
     """Every readout and gradient for one array library, in a fixed order."""
     how = {"method": method}
-    events = Events.from_latencies(asarray(times), 60.0)
     w = asarray(weight)
     bar = asarray(np.linspace(-1.0, 1.0, 12).reshape(4, 3).astype(weight.dtype))
-    samples = asarray(np.linspace(0.0, 60.0, 9).astype(times.dtype))
+    samples = asarray(np.linspace(0.0, 60.0, 9).astype(weight.dtype))
     found = peak(events, w, neuron, **how)
     yield from found
     yield from peak_vjp(events, w, neuron, found, bar, bar, times=True, **how)
@@ -69,8 +74,14 @@ def readouts(times, weight, neuron, asarray, method):
         yield from peak_vjp(events, w, neuron, found, bar, times=True, grid=(60, 1.0), **how)
         yield soft_peak_time(events, w, neuron, 60, **how)
         yield from soft_peak_time_vjp(events, w, neuron, 60, bar, times=True, **how)
-    yield events[1:3].to_latencies()
-    yield Events.concat([events[[2]], events[:1]]).to_latencies()
+
+
+@contextlib.contextmanager
+def small_tiles():
+    """Work in many tiles, as on a GPU only large batches do."""
+    usual, tiles._BYTES_ELSEWHERE = tiles._BYTES_ELSEWHERE, 256
+    yield
+    tiles._BYTES_ELSEWHERE = usual
 
 
 rng = np.random.default_rng(0)
@@ -78,11 +89,22 @@ for dtype in (np.float64, np.float32):
     times = rng.uniform(-10.0, 65.0, (4, 12)).astype(dtype)
     weight = rng.normal(0.1, 0.5, (3, 12)).astype(dtype)
     for neuron in (Neuron(), Neuron(shunt=True), Neuron(10.0, 10.0)):
+        on_device = Events.from_latencies(backend.from_numpy(times), 60.0)
+        on_host = Events.from_latencies(times, 60.0)
         for method in ("static", "pruned"):
-            here = readouts(times, weight, neuron, backend.from_numpy, method)
-            there = readouts(times, weight, neuron, np.asarray, method)
+            waits = stand_in.waits
+            here = list(readouts(on_device, weight, neuron, backend.from_numpy, method))
+            assert (stand_in.waits == waits) == (method == "static"), stand_in.waits - waits
+            there = readouts(on_host, weight, neuron, np.asarray, method)
             for found, expected in zip(here, there, strict=True):
                 same(found, expected)
+        with small_tiles():
+            tiled = readouts(on_device, weight, neuron, backend.from_numpy, "pruned")
+            for found, expected in zip(tiled, here, strict=True):
+                same(found, None if expected is None else expected.get())
+    same(on_device[1:3].to_latencies(), on_host[1:3].to_latencies())
+    joined = [Events.concat([each[[2]], each[:1]]) for each in (on_device, on_host)]
+    same(*(each.to_latencies() for each in joined))
 
     offsets, afferents = np.asarray([0, 5, 5, 12]), rng.integers(0, 12, 12)
     csr = (times[0], afferents, offsets)

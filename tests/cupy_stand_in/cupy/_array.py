@@ -1,5 +1,6 @@
 """The stand-in's array type, apart from the names of `cupy`, some of which are built-ins'."""
 
+import inspect
 import operator
 
 import numpy
@@ -7,6 +8,16 @@ import numpy
 from . import cuda
 
 SCALARS = (bool, int, float, complex, numpy.generic)
+
+waits = 0
+"""How often the host has waited for the device."""
+
+
+def wait(host):
+    """The host array, read by the host."""
+    global waits
+    waits += 1
+    return host
 
 
 class ndarray:
@@ -27,7 +38,7 @@ class ndarray:
     device = property(lambda self: cuda.Device(0))
 
     def get(self):
-        return self.host.copy()
+        return wait(self.host).copy()
 
     def astype(self, dtype, copy=True):
         return ndarray(self.host.astype(dtype, copy=copy))
@@ -36,16 +47,16 @@ class ndarray:
         return ndarray(self.host.copy())
 
     def item(self):
-        return self.host.item()
+        return wait(self.host).item()
 
     def tolist(self):
-        return self.host.tolist()
+        return wait(self.host).tolist()
 
     def __getitem__(self, key):
-        return ndarray(self.host[unwrap(key)])
+        return ndarray(self.host[_index(key)])
 
     def __setitem__(self, key, value):
-        self.host[unwrap(key)] = unwrap(value)
+        self.host[_index(key)] = unwrap(value)
 
     def __len__(self):
         return len(self.host)
@@ -54,16 +65,13 @@ class ndarray:
         return (ndarray(row) for row in self.host)
 
     def __bool__(self):
-        return bool(self.host)
+        return bool(wait(self.host))
 
     def __int__(self):
-        return int(self.host)
+        return int(wait(self.host))
 
     def __float__(self):
-        return float(self.host)
-
-    def __index__(self):
-        return operator.index(self.host[()])
+        return float(wait(self.host))
 
     def __neg__(self):
         return ndarray(-self.host)
@@ -89,6 +97,14 @@ def unwrap(value):
     return value
 
 
+def _index(key):
+    """An index; how many entries a mask selects is for the host to know."""
+    for each in key if isinstance(key, tuple) else (key,):
+        if isinstance(each, ndarray) and each.dtype == bool:
+            wait(each.host)
+    return unwrap(key)
+
+
 def wrap(value):
     """The device form of a result."""
     if isinstance(value, (numpy.ndarray, numpy.generic)):
@@ -98,10 +114,14 @@ def wrap(value):
     return value
 
 
-def on_device(function):
-    """A NumPy function that takes and gives device arrays."""
+def on_device(function, arguments):
+    """A NumPy function that takes and gives device arrays, and CuPy's arguments alone."""
+    declared = inspect.signature(eval(f"lambda {arguments}: 0"))
 
     def call(*args, **kwargs):
+        declared.bind(*args, **kwargs)
+        if function.__name__ in ("nonzero", "flatnonzero", "argwhere", "unique"):
+            wait(args[0].host)
         return wrap(function(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()}))
 
     call.__name__ = function.__name__
