@@ -15,7 +15,7 @@ from typing import Any
 from .arguments import check_output, check_readout, is_static
 from .dispatch import constant
 from .events import Events
-from .gradient import Gradient, Pairs, pair_gradient
+from .gradient import Gradient, Pairs, as_given, pair_gradient
 from .namespace import clip
 from .neuron import Neuron, positive_float
 
@@ -70,12 +70,10 @@ def first_crossing_vjp(
     static = is_static(method, events.times, weight)
     check_output("t_spike", t_spike, events, weight)
     check_output("t_cotangent", t_cotangent, events, weight)
-    weight_gradient, time_gradient = first_crossing_adjoint(
+    found = first_crossing_adjoint(
         events, weight, neuron, t_spike, t_cotangent, times, min_slope, static, xp
     )
-    if time_gradient is not None:
-        time_gradient = events.in_source_layout(time_gradient)
-    return Gradient(weight_gradient, time_gradient)
+    return as_given(events, *found)
 
 
 def first_crossing_adjoint(

@@ -14,7 +14,7 @@ from .membrane import with_nobody
 from .namespace import clip, device_of, zeros
 from .tiles import tile_size
 
-__all__ = ["Gradient", "Pairs", "pair_gradient", "sum_over_afferents"]
+__all__ = ["Gradient", "Pairs", "as_given", "pair_gradient", "sum_over_afferents"]
 
 Array = Any
 
@@ -32,6 +32,11 @@ class Gradient(NamedTuple):
 
     weight: Array
     times: Array | None
+
+
+def as_given(events: Events, weight: Array, times: Array | None) -> Gradient:
+    """Gradient with that towards the sorted times [B, K], if any, in the events' source layout."""
+    return Gradient(weight, None if times is None else events.in_source_layout(times))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from .kernel import Kernel
 from .namespace import device_of, zeros
 from .scan import block_length, scan
 
-__all__ = ["Membrane", "integrate", "interior_maximum", "with_nobody"]
+__all__ = ["Membrane", "integrate", "interior_maximum", "tangent_bound", "with_nobody"]
 
 Array = Any
 
@@ -79,6 +79,16 @@ def integrate(events: Events, weight: Array, kernel: Kernel, *, static: bool) ->
     v_end = xp.exp(last * (-1.0 / kernel.slow)) * v[..., -1]
     v_end = v_end + kernel.value(last, xp=xp) * s[..., -1]
     return Membrane(times, gap, v, s, v_end)
+
+
+def tangent_bound(membrane: Membrane, kernel: Kernel) -> Array:
+    """Bound [O, B, K] of each interval's interior maximum, where it has one.
+
+    The potential is concave up to such a maximum, so the tangent at the interval's start, followed
+    to its end, lies above it.
+    """
+    gap = membrane.gap
+    return membrane.v * (1.0 - gap * (1.0 / kernel.slow)) + membrane.s * (gap * kernel.rise)
 
 
 def interior_maximum(

@@ -11,7 +11,7 @@ from .crossing import crossing_interval
 from .dispatch import differentiable
 from .events import Events
 from .kernel import Kernel
-from .membrane import Membrane, integrate, interior_maximum, with_nobody
+from .membrane import Membrane, integrate, interior_maximum, tangent_bound, with_nobody
 from .neuron import Neuron
 from .sampling import sample
 from .tiles import map_tiles
@@ -152,12 +152,10 @@ def _raised_by_interior(
 ) -> tuple[Array, Array]:
     """Raise (v, t) where an interior maximum is larger.
 
-    An interval with an interior maximum has V concave up to it, so the tangent at its start,
-    followed to its end, bounds that maximum.  Only intervals whose bound exceeds the best value
-    so far are evaluated.
+    Only intervals whose tangent bound exceeds the best value so far are evaluated.
     """
     gap = membrane.gap
-    bound = membrane.v * (1.0 - gap * (1.0 / kernel.slow)) + membrane.s * (gap * kernel.rise)
+    bound = tangent_bound(membrane, kernel)
     (flat,) = xp.nonzero(xp.reshape(bound > v[..., None], (-1,)))
     if flat.shape[0] == 0:
         return v, t

@@ -23,7 +23,7 @@ from .arguments import check_grid, check_output, check_readout, is_static
 from .crossing import crossing_interval
 from .dispatch import constant
 from .events import Events
-from .gradient import Gradient, Pairs, pair_gradient
+from .gradient import Gradient, Pairs, as_given, pair_gradient
 from .membrane import integrate, with_nobody
 from .namespace import clip
 from .neuron import Neuron
@@ -111,12 +111,10 @@ def peak_vjp(
         check_output("t_cotangent", t_cotangent, events, weight)
     if grid is not None:
         check_grid(grid, neuron)
-    weight_gradient, time_gradient = peak_adjoint(
+    found = peak_adjoint(
         events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid is not None, static, xp
     )
-    if time_gradient is not None:
-        time_gradient = events.in_source_layout(time_gradient)
-    return Gradient(weight_gradient, time_gradient)
+    return as_given(events, *found)
 
 
 def peak_adjoint(

@@ -17,7 +17,7 @@ from typing import Any
 from .arguments import check_output, check_readout, grid_times, is_static
 from .dispatch import constant, differentiable
 from .events import Events
-from .gradient import Gradient
+from .gradient import Gradient, as_given
 from .membrane import with_nobody
 from .neuron import Neuron, whole_number
 from .tiles import map_tiles
@@ -110,12 +110,8 @@ def soft_peak_time_vjp(
     xp = _checked(events, weight, neuron)
     check_output("cotangent", cotangent, events, weight)
     static = is_static(method, events.times, weight)
-    weight_gradient, time_gradient = soft_peak_time_adjoint(
-        events, weight, neuron, n_steps, cotangent, times, static, xp
-    )
-    if time_gradient is not None:
-        time_gradient = events.in_source_layout(time_gradient)
-    return Gradient(weight_gradient, time_gradient)
+    found = soft_peak_time_adjoint(events, weight, neuron, n_steps, cotangent, times, static, xp)
+    return as_given(events, *found)
 
 
 def soft_peak_time_adjoint(

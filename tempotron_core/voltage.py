@@ -18,7 +18,7 @@ from .arguments import check_output, check_readout, is_static
 from .crossing import crossing_interval
 from .dispatch import constant, differentiable
 from .events import Events
-from .gradient import Gradient, sum_over_afferents
+from .gradient import Gradient, as_given, sum_over_afferents
 from .membrane import Membrane, integrate, with_nobody
 from .namespace import (
     array_namespace,
@@ -136,7 +136,7 @@ def voltage_vjp(
     static = is_static(method, events.times, weight)
     sample_times = checked_times("sample_times", events, sample_times, method, xp)
     check_output("cotangent", cotangent, events, weight, sample_times.shape[0])
-    weight_sum, time_sum = voltage_adjoint(
+    found = voltage_adjoint(
         events,
         weight,
         neuron,
@@ -146,7 +146,7 @@ def voltage_vjp(
         static,
         xp,
     )
-    return Gradient(weight_sum, None if time_sum is None else events.in_source_layout(time_sum))
+    return as_given(events, *found)
 
 
 def cotangent_tiles(cotangent: Array, weight: Array, xp: Any) -> Callable[[slice, slice], Array]:
@@ -263,6 +263,7 @@ def _before_shunt(events: Events, rows: Array, neuron: Neuron, static: bool, xp:
 
 
 def checked_times(name: str, events: Events, times: Array, method: str, xp: Any) -> Array:
+    """Return sample times in the dtype of the events, or raise an error that names them."""
     array_namespace(**{"events.times": events.times, name: times})
     check_same_device(**{"events.times": events.times, name: times})
     if times.ndim != 1:
