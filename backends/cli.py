@@ -1,4 +1,4 @@
-"""The ``tempotron`` command: train, eval, predict, backends."""
+"""The ``tempotron`` command: train, eval, predict, bench, backends."""
 
 from __future__ import annotations
 
@@ -148,6 +148,12 @@ def _predict(args: argparse.Namespace) -> int:
     return 0
 
 
+def _bench(args: argparse.Namespace) -> int:
+    from .bench.command import run
+
+    return run(args, None if args.out is None else _output_folder(args.out))
+
+
 def _backends(args: argparse.Namespace) -> int:
     del args
     rows = status()
@@ -236,7 +242,13 @@ def _message(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-COMMANDS = {"train": _train, "eval": _eval, "predict": _predict, "backends": _backends}
+COMMANDS = {
+    "train": _train,
+    "eval": _eval,
+    "predict": _predict,
+    "bench": _bench,
+    "backends": _backends,
+}
 
 
 if __name__ == "__main__":

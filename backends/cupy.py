@@ -11,6 +11,7 @@ import cupyx
 from numpy.typing import NDArray
 
 from ._backend import Array, Framework, devices_of
+from .fused.choice import for_cupy
 
 
 def survey() -> Mapping[str, str]:
@@ -76,4 +77,4 @@ FRAMEWORK = Framework(
     synchronise=synchronise,
 )
 
-KERNELS: dict[str, Callable[..., Any]] = {"index_sum": index_sum}
+KERNELS: dict[str, Callable[..., Any]] = {"index_sum": index_sum, "fused": for_cupy}

@@ -26,7 +26,6 @@ from tempotron_core.soft_peak import soft_peak_time as soft_peak_time_function
 from tempotron_core.soft_peak import soft_peak_time_adjoint
 from tempotron_core.voltage import (
     checked_times,
-    cotangent_tiles,
     sample_time_gradient,
     voltage_adjoint,
 )
@@ -109,7 +108,7 @@ def _compiled_peak(layout: Layout, neuron: Neuron, grid: Any) -> Callable[..., A
     def adjoint(events: Events, weight: jax.Array, *, outputs: Peak, cotangents: Any) -> Gradients:
         v_bar, t_bar = cotangents
         to_weight, to_times = peak_adjoint(
-            events, weight, neuron, outputs, v_bar, t_bar, True, grid is not None, True, jnp
+            events, weight, neuron, outputs, v_bar, t_bar, True, grid, "static", jnp
         )
         return to_times, to_weight
 
@@ -143,7 +142,7 @@ def _compiled_first_crossing(layout: Layout, neuron: Neuron) -> Callable[..., An
         events: Events, weight: jax.Array, *, outputs: jax.Array, cotangents: jax.Array
     ) -> Gradients:
         to_weight, to_times = first_crossing_adjoint(
-            events, weight, neuron, outputs, cotangents, True, 0.0, True, jnp
+            events, weight, neuron, outputs, cotangents, True, 0.0, "static", jnp
         )
         return to_times, to_weight
 
@@ -177,8 +176,7 @@ def _compiled_voltage(layout: Layout, neuron: Neuron) -> Callable[..., Any]:
     ) -> Gradients:
         del outputs
         given = (events, weight, neuron, times)
-        tiles = cotangent_tiles(cotangents, weight, jnp)
-        to_weight, to_times = voltage_adjoint(*given, tiles, True, True, jnp)
+        to_weight, to_times = voltage_adjoint(*given, cotangents, True, "static", jnp)
         return to_times, to_weight, sample_time_gradient(*given, cotangents, True, jnp)
 
     return _with_gradient(layout, compute, adjoint)
@@ -211,7 +209,7 @@ def _compiled_soft_peak_time(layout: Layout, neuron: Neuron, n_steps: int) -> Ca
     ) -> Gradients:
         del outputs
         to_weight, to_times = soft_peak_time_adjoint(
-            events, weight, neuron, n_steps, cotangents, True, True, jnp
+            events, weight, neuron, n_steps, cotangents, True, "static", jnp
         )
         return to_times, to_weight
 

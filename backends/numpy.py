@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._backend import Framework
+from .fused.choice import for_numpy
 
 
 def survey() -> Mapping[str, str]:
@@ -81,4 +82,4 @@ FRAMEWORK = Framework(
     synchronise=synchronise,
 )
 
-KERNELS: dict[str, Callable[..., Any]] = {"index_sum": index_sum}
+KERNELS: dict[str, Callable[..., Any]] = {"index_sum": index_sum, "fused": for_numpy}

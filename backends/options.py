@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from tempotron_core import __version__
 
 from ._selection import EXTRAS
+from .bench.arguments import add_bench_arguments
 from .recipe import ENCODERS, LOSSES, Recipe
 
 __all__ = ["FAILURE", "LATENCY_FROM", "RECIPE_OPTIONS", "make_parser"]
@@ -87,6 +88,14 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "input", metavar="INPUT", help="a .npy or .csv file of feature rows, or IDX images"
     )
+
+    bench = commands.add_parser(
+        "bench",
+        help="measure every backend on this machine, and SpikingJelly beside them",
+        description="Check that all agree, then measure time and memory of every backend that can "
+        "be used here, in each of its forms.",
+    )
+    add_bench_arguments(bench)
 
     commands.add_parser(
         "backends",

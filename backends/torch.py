@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ._backend import Framework, devices_of
+from .fused.choice import for_torch
 from .torch_autograd import DIFFERENTIABLE
 
 ACCELERATORS: Mapping[str, str] = {"cuda": "cuda:{}", "mps": "mps", "xpu": "xpu:{}"}
@@ -81,4 +82,8 @@ FRAMEWORK = Framework(
     synchronise=synchronise,
 )
 
-KERNELS: dict[str, Callable[..., Any]] = {"index_sum": index_sum, **DIFFERENTIABLE}
+KERNELS: dict[str, Callable[..., Any]] = {
+    "index_sum": index_sum,
+    "fused": for_torch,
+    **DIFFERENTIABLE,
+}

@@ -23,7 +23,6 @@ from tempotron_core.soft_peak import soft_peak_time as soft_peak_time_function
 from tempotron_core.soft_peak import soft_peak_time_adjoint
 from tempotron_core.voltage import (
     checked_times,
-    cotangent_tiles,
     sample_time_gradient,
     voltage_adjoint,
 )
@@ -86,7 +85,7 @@ def peak(
     method: str = "auto",
 ) -> Peak:
     """`tempotron_core.peak`, differentiable once towards weights and spike times."""
-    fixed, static = _constant(events, weight, neuron), is_static(method)
+    fixed = _constant(events, weight, neuron)
 
     def compute(times: torch.Tensor, w: torch.Tensor) -> Tensors:
         return peak_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
@@ -105,8 +104,8 @@ def peak(
             v_bar,
             t_bar,
             needs[0],
-            grid is not None,
-            static,
+            grid,
+            method,
             events.xp,
         )
         return to_times, to_weight
@@ -118,7 +117,7 @@ def first_crossing(
     events: Events, weight: torch.Tensor, neuron: Neuron, *, method: str = "auto"
 ) -> torch.Tensor:
     """`tempotron_core.first_crossing`, differentiable once towards weights and spike times."""
-    fixed, static = _constant(events, weight, neuron), is_static(method)
+    fixed = _constant(events, weight, neuron)
 
     def compute(times: torch.Tensor, w: torch.Tensor) -> Tensors:
         return (
@@ -137,7 +136,7 @@ def first_crossing(
             cotangents[0],
             needs[0],
             0.0,
-            static,
+            method,
             events.xp,
         )
         return to_times, to_weight
@@ -169,8 +168,7 @@ def voltage(
         spikes, w, t = inputs
         given = (replace(fixed, times=spikes), w, neuron, t)
         bars, xp = cotangents[0], events.xp
-        tiles = cotangent_tiles(bars, w, xp)
-        to_weight, to_times = voltage_adjoint(*given, tiles, needs[0], static, xp)
+        to_weight, to_times = voltage_adjoint(*given, bars, needs[0], method, xp)
         to_samples = sample_time_gradient(*given, bars, static, xp) if needs[2] else None
         return to_times, to_weight, to_samples
 
@@ -182,7 +180,7 @@ def soft_peak_time(
     events: Events, weight: torch.Tensor, neuron: Neuron, n_steps: int, *, method: str = "auto"
 ) -> torch.Tensor:
     """`tempotron_core.soft_peak_time` with the gradient of the soft argmax."""
-    fixed, static = _constant(events, weight, neuron), is_static(method)
+    fixed = _constant(events, weight, neuron)
 
     def compute(times: torch.Tensor, w: torch.Tensor) -> Tensors:
         return (
@@ -200,7 +198,7 @@ def soft_peak_time(
             n_steps,
             cotangents[0],
             needs[0],
-            static,
+            method,
             events.xp,
         )
         return to_times, to_weight

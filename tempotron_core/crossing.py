@@ -7,7 +7,7 @@ from typing import Any
 
 from .arguments import check_readout, is_static
 from .candidates import pick, rows_by_pair, take_like
-from .dispatch import differentiable
+from .dispatch import differentiable, fused
 from .events import Events
 from .membrane import Membrane, integrate, interior_maximum, tangent_bound, with_nobody
 from .namespace import clip, device_of, known_true
@@ -66,6 +66,9 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str
     """
     xp = check_readout(events, weight, neuron)
     static = is_static(method, events.times, weight)
+    if form := fused("first_crossing", method, weight):
+        t_spike: Array = form(events, weight, neuron)
+        return t_spike
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
         membrane = integrate(part, rows, neuron.kernel, static=static)

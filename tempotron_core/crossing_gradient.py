@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from .arguments import check_output, check_readout, is_static
-from .dispatch import constant
+from .dispatch import constant, fused
 from .events import Events
 from .gradient import Gradient, Pairs, as_given, pair_gradient
 from .namespace import clip
@@ -67,11 +67,10 @@ def first_crossing_vjp(
         If shapes or devices do not fit, or ``min_slope`` is negative or not finite.
     """
     xp = check_readout(events, weight, neuron)
-    static = is_static(method, events.times, weight)
     check_output("t_spike", t_spike, events, weight)
     check_output("t_cotangent", t_cotangent, events, weight)
     found = first_crossing_adjoint(
-        events, weight, neuron, t_spike, t_cotangent, times, min_slope, static, xp
+        events, weight, neuron, t_spike, t_cotangent, times, min_slope, method, xp
     )
     return as_given(events, *found)
 
@@ -84,11 +83,17 @@ def first_crossing_adjoint(
     t_cotangent: Array,
     times: bool,
     min_slope: float,
-    static: bool,
+    method: str,
     xp: Any,
 ) -> tuple[Array, Array | None]:
     """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
+    static = is_static(method, events.times, weight)
     min_slope = positive_float("min_slope", min_slope, or_zero=True)
+    if form := fused("first_crossing_vjp", method, weight):
+        found: tuple[Array, Array | None] = form(
+            events, weight, neuron, t_spike, t_cotangent, times, min_slope
+        )
+        return found
     t_star = xp.permute_dims(t_spike, (1, 0))
     fires = xp.isfinite(t_star)
     t_star = xp.where(fires, t_star, 0.0)

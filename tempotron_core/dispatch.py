@@ -14,6 +14,17 @@ Names asked for:
 ``peak``, ``first_crossing``, ``voltage``, ``soft_peak_time``
     The function of that name, made differentiable for the framework's autodiff with the analytic
     gradients of this package.
+``fused(array)``
+    A mapping of fused forms that serve the library and device of the array; empty if none do.
+    They take checked arguments and return plain tuples:
+
+    - ``peak(events, weight, neuron, grid)``: v_max and t_max, each (B, O)
+    - ``first_crossing(events, weight, neuron)``: t_spike, (B, O)
+    - ``voltage(events, weight, neuron, times)``: (B, O, T)
+    - ``peak_vjp(events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid)``,
+      ``first_crossing_vjp(events, weight, neuron, t_spike, t_cotangent, times, min_slope)`` and
+      ``voltage_vjp(events, weight, neuron, sample_times, cotangent, times)``: the gradients towards
+      the weights, (O, N), and, if asked for, the sorted spike times, (B, K), 0 on padding
 """
 
 from __future__ import annotations
@@ -27,7 +38,7 @@ import array_api_compat
 
 from .events import Events
 
-__all__ = ["constant", "differentiable", "implementation"]
+__all__ = ["constant", "differentiable", "fused", "implementation"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,6 +58,12 @@ def implementation(name: str, array: Any) -> Callable[..., Any] | None:
     """Return what is registered under ``name`` for the array's library, or None."""
     library = type(array).__module__.partition(".")[0]
     return _implementations(library).get(name)
+
+
+def fused(name: str, method: str, array: Any) -> Callable[..., Any] | None:
+    """Return the fused form of a readout or gradient for ``method='auto'``, or None."""
+    forms = implementation("fused", array) if method == "auto" else None
+    return None if forms is None else forms(array).get(name)
 
 
 def _in_autodiff(array: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .arguments import check_grid, check_readout, grid_times, is_static
 from .candidates import pick, rows_by_pair, take_like
 from .crossing import crossing_interval
-from .dispatch import differentiable
+from .dispatch import differentiable, fused
 from .events import Events
 from .kernel import Kernel
 from .membrane import Membrane, integrate, interior_maximum, tangent_bound, with_nobody
@@ -101,6 +101,8 @@ def peak(
     kernel = neuron.kernel
     if grid is not None:
         grid = check_grid(grid, neuron)
+    if form := fused("peak", method, weight):
+        return Peak(*form(events, weight, neuron, grid))
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, Array]:
         membrane = integrate(part, rows, kernel, static=static)

@@ -21,7 +21,7 @@ from typing import Any
 
 from .arguments import check_grid, check_output, check_readout, is_static
 from .crossing import crossing_interval
-from .dispatch import constant
+from .dispatch import constant, fused
 from .events import Events
 from .gradient import Gradient, Pairs, as_given, pair_gradient
 from .membrane import integrate, with_nobody
@@ -101,7 +101,6 @@ def peak_vjp(
     [[0.988 0.995 0.   ]]
     """
     xp = check_readout(events, weight, neuron)
-    static = is_static(method, events.times, weight)
     if not isinstance(peak, Peak):
         raise TypeError(f"peak must be a Peak (what peak() returned), got {type(peak).__name__}")
     for name, array in (("peak.v_max", peak.v_max), ("peak.t_max", peak.t_max)):
@@ -112,7 +111,7 @@ def peak_vjp(
     if grid is not None:
         check_grid(grid, neuron)
     found = peak_adjoint(
-        events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid is not None, static, xp
+        events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid, method, xp
     )
     return as_given(events, *found)
 
@@ -125,11 +124,18 @@ def peak_adjoint(
     v_cotangent: Array,
     t_cotangent: Array | None,
     times: bool,
-    on_grid: bool,
-    static: bool,
+    grid: tuple[int, float] | None,
+    method: str,
     xp: Any,
 ) -> tuple[Array, Array | None]:
     """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
+    static = is_static(method, events.times, weight)
+    if form := fused("peak_vjp", method, weight):
+        found: tuple[Array, Array | None] = form(
+            events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid
+        )
+        return found
+    on_grid = grid is not None
     v_bar = xp.astype(xp.permute_dims(v_cotangent, (1, 0)), weight.dtype)
     t_bar = None
     active = v_bar != 0.0

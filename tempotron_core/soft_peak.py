@@ -15,13 +15,13 @@ from __future__ import annotations
 from typing import Any
 
 from .arguments import check_output, check_readout, grid_times, is_static
-from .dispatch import constant, differentiable
+from .dispatch import constant, differentiable, fused
 from .events import Events
 from .gradient import Gradient, as_given
 from .membrane import with_nobody
 from .neuron import Neuron, whole_number
 from .tiles import map_tiles
-from .voltage import membrane_at, voltage_adjoint
+from .voltage import membrane_at, tiled_adjoint
 
 __all__ = ["soft_peak_time", "soft_peak_time_vjp"]
 
@@ -65,7 +65,7 @@ def soft_peak_time(
     steps = _steps(events, n_steps, xp)
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
-        v, _ = membrane_at(part, rows, neuron, steps, static, xp)
+        v = _sampled(part, rows, neuron, steps, method, xp)
         k = xp.astype(xp.argmax(v, axis=2), v.dtype)
         fires = xp.max(v, axis=2) >= neuron.v_threshold
         return (xp.where(fires, k, xp.where(k > 0.0, -k, -1.0)),)
@@ -109,8 +109,7 @@ def soft_peak_time_vjp(
     """
     xp = _checked(events, weight, neuron)
     check_output("cotangent", cotangent, events, weight)
-    static = is_static(method, events.times, weight)
-    found = soft_peak_time_adjoint(events, weight, neuron, n_steps, cotangent, times, static, xp)
+    found = soft_peak_time_adjoint(events, weight, neuron, n_steps, cotangent, times, method, xp)
     return as_given(events, *found)
 
 
@@ -121,10 +120,11 @@ def soft_peak_time_adjoint(
     n_steps: int,
     cotangent: Array,
     times: bool,
-    static: bool,
+    method: str,
     xp: Any,
 ) -> tuple[Array, Array | None]:
     """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
+    static = is_static(method, events.times, weight)
     steps = _steps(events, n_steps, xp)
     padded = with_nobody(weight)
     g = xp.astype(xp.permute_dims(cotangent, (1, 0)), weight.dtype)[..., None]
@@ -132,7 +132,7 @@ def soft_peak_time_adjoint(
     sharpness = float(steps.shape[0])
 
     def of_tile(patterns: slice, outputs: slice) -> Array:
-        v, _ = membrane_at(events[patterns], padded[outputs, :], neuron, steps, static, xp)
+        v = _sampled(events[patterns], padded[outputs, :], neuron, steps, method, xp)
         largest = xp.max(v, axis=2, keepdims=True)
         sign = 2.0 * xp.astype(largest >= neuron.v_threshold, v.dtype) - 1.0
         # the largest potential is subtracted first, so the exponentials cannot overflow
@@ -141,7 +141,17 @@ def soft_peak_time_adjoint(
         soft = xp.sum(p * t, axis=2, keepdims=True)
         return g[outputs, patterns, :] * sign * sharpness * p * (t - soft)
 
-    return voltage_adjoint(events, weight, neuron, steps, of_tile, times, static, xp)
+    return tiled_adjoint(events, weight, neuron, steps, of_tile, times, static, xp)
+
+
+def _sampled(
+    events: Events, rows: Array, neuron: Neuron, steps: Array, method: str, xp: Any
+) -> Array:
+    """Potential [o, b, T] of a tile, by the same arithmetic as the largest sample of `peak`."""
+    if form := fused("voltage", method, rows):
+        return xp.permute_dims(form(events, rows[:, :-1], neuron, steps), (1, 0, 2))
+    static = is_static(method, events.times, rows)
+    return membrane_at(events, rows, neuron, steps, static, xp)[0]
 
 
 def _checked(events: Events, weight: Array, neuron: Neuron) -> Any:

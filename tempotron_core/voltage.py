@@ -16,7 +16,7 @@ from typing import Any
 
 from .arguments import check_output, check_readout, is_static
 from .crossing import crossing_interval
-from .dispatch import constant, differentiable
+from .dispatch import constant, differentiable, fused
 from .events import Events
 from .gradient import Gradient, as_given, sum_over_afferents
 from .membrane import Membrane, integrate, with_nobody
@@ -86,6 +86,9 @@ def voltage(
     xp = check_readout(events, weight, neuron)
     static = is_static(method, events.times, weight)
     times = checked_times("times", events, times, method, xp)
+    if form := fused("voltage", method, weight):
+        sampled: Array = form(events, weight, neuron, times)
+        return sampled
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
         v, _ = membrane_at(part, rows, neuron, times, static, xp)
@@ -133,29 +136,39 @@ def voltage_vjp(
         As :func:`voltage`, and if ``cotangent`` does not fit.
     """
     xp = check_readout(events, weight, neuron)
-    static = is_static(method, events.times, weight)
+    is_static(method)
     sample_times = checked_times("sample_times", events, sample_times, method, xp)
     check_output("cotangent", cotangent, events, weight, sample_times.shape[0])
-    found = voltage_adjoint(
-        events,
-        weight,
-        neuron,
-        sample_times,
-        cotangent_tiles(cotangent, weight, xp),
-        times,
-        static,
-        xp,
-    )
+    found = voltage_adjoint(events, weight, neuron, sample_times, cotangent, times, method, xp)
     return as_given(events, *found)
 
 
-def cotangent_tiles(cotangent: Array, weight: Array, xp: Any) -> Callable[[slice, slice], Array]:
-    """Cotangents [B, O, T] as :func:`voltage_adjoint` takes them."""
-    by_output = xp.permute_dims(xp.astype(cotangent, weight.dtype), (1, 0, 2))
-    return lambda patterns, outputs: by_output[outputs, patterns, :]
-
-
 def voltage_adjoint(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    sample_times: Array,
+    cotangent: Array,
+    times: bool,
+    method: str,
+    xp: Any,
+) -> tuple[Array, Array | None]:
+    """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
+    if form := fused("voltage_vjp", method, weight):
+        found: tuple[Array, Array | None] = form(
+            events, weight, neuron, sample_times, cotangent, times
+        )
+        return found
+    static = is_static(method, events.times, weight)
+    by_output = xp.permute_dims(xp.astype(cotangent, weight.dtype), (1, 0, 2))
+
+    def tiles(patterns: slice, outputs: slice) -> Array:
+        return by_output[outputs, patterns, :]
+
+    return tiled_adjoint(events, weight, neuron, sample_times, tiles, times, static, xp)
+
+
+def tiled_adjoint(
     events: Events,
     weight: Array,
     neuron: Neuron,
@@ -165,7 +178,7 @@ def voltage_adjoint(
     static: bool,
     xp: Any,
 ) -> tuple[Array, Array | None]:
-    """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K].
+    """The same for cotangents that are made on the way.
 
     ``cotangent(patterns, outputs)`` returns those of one tile, shape (o, b, T), so that they need
     never exist all at once.

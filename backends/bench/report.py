@@ -1,0 +1,210 @@
+"""The results as tables: on a terminal, and in Markdown for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .measure import Record
+from .workload import Shape
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Table", "markdown", "print_tables", "require_rich", "tables"]
+
+NOTHING = "–"
+
+CALLS = {"prepare": "prepare", "forward": "forward", "gradient": "forward + gradient"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text.
+
+    Attributes
+    ----------
+    title : str
+    head : tuple of str
+    rows : list of tuple of str
+        A cell may have a second line, after a line break: the spread of its first.
+    notes : list of str
+    """
+
+    title: str
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    notes: list[str]
+
+
+def require_rich() -> None:
+    """Raise ImportError, with what to install, unless rich can be imported."""
+    try:
+        import rich.table  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "the table needs rich, which is not installed: pip install 'tempotron-core[bench]'"
+        ) from error
+
+
+def tables(record: Record) -> Iterator[Table]:
+    """Arrange what `command` has recorded."""
+    for case in record["cases"]:
+        yield _times(case, record)
+        for peer in case["peers"]:
+            yield _faster(case, peer)
+    for swept in record["sweeps"]:
+        if "longest_to_shortest" in swept:
+            yield _durations(swept)
+
+
+def _times(case: Record, record: Record) -> Table:
+    """Times and memory of everything at one shape."""
+    calls = [what for what in CALLS if what in case["subjects"][0]]
+    has_floor = any(row["name"] == "floor" for row in case["subjects"])
+    head = ["", "form", *(CALLS[what] for what in calls)]
+    head += ["times the floor"] * has_floor + ["memory"]
+    rows = []
+    for row in (*case["subjects"], *case["peers"]):
+        cells = [row["name"], row["form"], *(_time(row.get(what)) for what in calls)]
+        if has_floor:
+            factors = row.get("times_floor", {})
+            shown = [_rounded(factors[w]["median"]) for w in calls if w in factors]
+            cells.append(" / ".join(shown) if shown and row["name"] != "floor" else NOTHING)
+        rows.append((*cells, _bytes(row["memory_bytes"])))
+    threads = record["threads"]
+    title = f"{Shape(**case['shape'])}, {case['dtype']}, {threads} thread{'s' * (threads > 1)}"
+    notes = [_spikes(case), *_agreement(case), *case["notes"]]
+    if has_floor and len(calls) > 2:
+        notes.insert(0, "times the floor: forward / forward + gradient, over the floor's forward")
+    return Table(title, tuple(head), rows, notes)
+
+
+def _faster(case: Record, peer: Record) -> Table:
+    """How many times faster than a peer."""
+    calls = [what for what in ("forward", "gradient") if peer.get(what) is not None]
+    head = ("", "form", *(CALLS[what] for what in calls), "part of its memory")
+    rows = []
+    for row in case["subjects"]:
+        factors = peer["times_faster"].get(row["label"])
+        if factors is None:
+            continue
+        ours, theirs = row["memory_bytes"], peer["memory_bytes"]
+        part = f"{ours / theirs:.1%}" if ours is not None and theirs else NOTHING
+        cells = [_factor(factors[what]) if what in factors else NOTHING for what in calls]
+        rows.append((row["name"], row["form"], *cells, part))
+    runs = len(peer[calls[0]]["runs"])
+    note = f"median and spread of the ratios of {runs} neighbouring runs"
+    return Table(f"times faster than {peer['name']} ({peer['form']})", head, rows, [note])
+
+
+def _durations(swept: Record) -> Table:
+    """Time at the longest duration, as a multiple of that at the shortest."""
+    first, last = swept["points"][0], swept["points"][-1]
+    rows = [
+        (label, *(f"{found[what]:.2f}" if what in found else NOTHING for what in list(CALLS)[1:]))
+        for label, found in swept["longest_to_shortest"].items()
+        if found
+    ]
+    return Table(
+        f"median time at duration {last['value']:,g} over that at {first['value']:,g}, "
+        f"the same {first['n_spikes']:,} spikes",
+        ("", *list(CALLS.values())[1:]),
+        rows,
+        [],
+    )
+
+
+def _spikes(case: Record) -> str:
+    return (
+        f"{case['n_spikes']:,} spikes; {case['n_firing']:,} of {case['n_pairs']:,} peaks "
+        "exceed the threshold"
+    )
+
+
+def _agreement(case: Record) -> Iterator[str]:
+    """What was compared before, in words."""
+    for peer in case["peers"]:
+        found = peer["agreement"]
+        text = f"{peer['name']}: v_max agrees to {found['difference']:.1e} ({found['compared']})"
+        if found["below_exact"] is not None:
+            text += f", and misses up to {found['below_exact']:.1e} of the exact peak"
+        if found["nan"]:
+            text += f"; in {case['dtype']} {found['nan']} of its {found['peaks']} peaks are NaN"
+        yield text
+
+
+def _time(figures: Record | None) -> str:
+    if figures is None:
+        return NOTHING
+    unit, factor = _unit(figures["median"])
+    median, low, high = (_rounded(figures[key] * factor) for key in ("median", "low", "high"))
+    return f"{median} {unit}\n{low} – {high}"
+
+
+def _unit(seconds: float) -> tuple[str, float]:
+    if seconds >= 1.0:
+        return "s", 1.0
+    return ("ms", 1e3) if seconds >= 1e-3 else ("µs", 1e6)
+
+
+def _factor(figures: Record) -> str:
+    median, low, high = (_rounded(figures[key]) for key in ("median", "low", "high"))
+    return f"{median}\n{low} – {high}"
+
+
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100.0 else f"{value:.3g}"
+
+
+def _bytes(size: int | None) -> str:
+    if size is None:
+        return NOTHING
+    return f"{size / 2**30:.2f} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
+
+
+def print_tables(record: Record, console: Console) -> None:
+    """Print all tables, with their notes below."""
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    for table in tables(record):
+        shown = RichTable(box=box.SIMPLE_HEAD)
+        for column, name in enumerate(table.head):
+            shown.add_column(name, justify="left" if column < 2 else "right")
+        for row in table.rows:
+            shown.add_row(*(_cell(text) for text in row))
+        console.print(Text(table.title, "bold"))
+        console.print(shown)
+        for note in table.notes:
+            console.print(Text(f"- {note}", "dim"))
+        console.print()
+
+
+def _cell(text: str) -> Any:
+    from rich.text import Text
+
+    first, _, second = text.partition("\n")
+    return Text.assemble(first, (f"\n{second}" if second else "", "dim"))
+
+
+def markdown(record: Record) -> str:
+    """Return all tables as Markdown."""
+    parts = []
+    for table in tables(record):
+        lines = [f"**{table.title}**", "", _row(table.head), _row(["---"] * len(table.head))]
+        lines += [_row(map(_on_one_line, row)) for row in table.rows]
+        lines += ["", *(f"- {note}" for note in table.notes)]
+        parts.append("\n".join(lines).strip())
+    return "\n\n".join(parts) + "\n"
+
+
+def _on_one_line(text: str) -> str:
+    first, _, second = text.partition("\n")
+    return f"{first} ({second})" if second else first
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

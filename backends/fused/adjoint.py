@@ -1,0 +1,112 @@
+r"""Gradients by one pass over the spikes of a pattern, backwards.
+
+A readout of the potential at a time t* pulls its cotangent back to a function of the time before
+t*, :math:`h(x) = p K(x) + q K'(x)`: the spike at :math:`t_f` adds :math:`h(t^* - t_f)` to its
+weight's gradient and :math:`-w_f h'(t^* - t_f)` to its own time's.  In the form
+
+.. math:: h(x) = q\kappa\, e^{-x/\tau} + (p - q/\tau_s) K(x), \qquad
+          S(x) = (p - q/\tau_s)\, e^{-x/\tau_s}
+
+the pair (h, S) moves from a spike to the one before it by decays that depend on the spikes alone,
+
+.. math:: h \leftarrow e^{-u/\tau} h + K(u) S, \qquad S \leftarrow e^{-u/\tau_s} S, \qquad
+          h' = \kappa S - h/\tau
+
+so a gradient costs a multiplication or two per spike and output, and no exponential.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .compiled import compiled
+from .lanes import WIDTH, fma, load, store
+from .steps import CHUNK, decays, fill_decays, gaps
+
+__all__ = ["pull_back"]
+
+
+@compiled
+def pull_back(
+    times, afferents, counts, rows, duration, constants, first, last,
+    event, x, p_bar, q_bar, weight_sum, time_sum,
+):  # fmt: skip
+    """Add the gradients of the patterns from ``first`` to ``last``.
+
+    Parameters
+    ----------
+    event : integer array, shape (B, W)
+        The last spike that each pair's readout comes after; -1 for none.
+    x, p_bar, q_bar : array, shape (B, W)
+        The time from there to the readout, and its p and q.
+    weight_sum : array, shape (N, W)
+        Gains the gradient towards the weights.
+    time_sum : array, shape (B, K), or of no rows
+        Filled with the gradient towards the spike times.
+    """
+    tau, tau_s, kappa, _, _ = constants
+    width = rows.shape[1]
+    with_times = time_sum.shape[0] > 0
+    u, unused = np.zeros(CHUNK), np.empty(CHUNK)
+    slow, fast, psp = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
+    h_state, s_state = np.empty(width), np.empty(width)
+    h_start, s_start = np.empty(width), np.empty(width)
+    pending = np.empty(width // WIDTH, np.int64)  # where the next pair of each tile starts
+    by_lane = np.zeros(CHUNK * WIDTH)
+    for p in range(first, last):
+        h_state[:] = 0.0
+        s_state[:] = 0.0
+        latest = -1
+        for tile in range(width // WIDTH):
+            pending[tile] = -1
+            for o in range(tile * WIDTH, (tile + 1) * WIDTH):
+                pending[tile] = max(pending[tile], event[p, o])
+            latest = max(latest, pending[tile])
+        if latest < 0:
+            continue
+        for o in range(0, width, WIDTH):
+            slow_x, fast_x, k = decays(load(x[p], o), constants)
+            q = load(q_bar[p], o)
+            s = fma(-1.0 / tau_s, q, load(p_bar[p], o))
+            store(h_start, o, kappa * fma(slow_x, q, k * s))
+            store(s_start, o, fast_x * s)
+        for start in range(latest // CHUNK * CHUNK, -1, -CHUNK):
+            n = min(CHUNK, latest + 1 - start)
+            # the last spike that matters has nothing after it: its h and S are zero before
+            gaps(times[p], start, n, counts[p], duration, u, unused)
+            fill_decays(u, n, constants, slow, fast, psp)
+            if with_times:
+                by_lane[:] = 0.0
+            for tile in range(width // WIDTH):
+                o = tile * WIDTH
+                h, s = load(h_state, o), load(s_state, o)
+                for i in range(n - 1, -1, -1):
+                    h = fma(slow[i], h, psp[i] * s)
+                    s = fast[i] * s
+                    if start + i == pending[tile]:
+                        store(h_state, o, h)
+                        store(s_state, o, s)
+                        following = -1
+                        for lane in range(o, o + WIDTH):
+                            if event[p, lane] == start + i:
+                                h_state[lane] += h_start[lane]
+                                s_state[lane] += s_start[lane]
+                            elif event[p, lane] < start + i:
+                                following = max(following, event[p, lane])
+                        pending[tile] = following
+                        h, s = load(h_state, o), load(s_state, o)
+                    total = weight_sum[afferents[p, start + i]]
+                    store(total, o, load(total, o) + h)
+                    if with_times:
+                        towards = fma(-1.0 / tau, h, kappa * s)
+                        weight = load(rows[afferents[p, start + i]], o)
+                        lanes = i * WIDTH
+                        store(by_lane, lanes, fma(weight, towards, load(by_lane, lanes)))
+                store(h_state, o, h)
+                store(s_state, o, s)
+            if with_times:
+                for i in range(n):
+                    total_time = 0.0
+                    for lane in range(i * WIDTH, (i + 1) * WIDTH):
+                        total_time -= by_lane[lane]
+                    time_sum[p, start + i] += total_time

@@ -1,0 +1,259 @@
+"""The readouts and gradients on NumPy arrays and PyTorch CPU tensors, by compiled kernels.
+
+Each function has the arguments and results that `tempotron_core.dispatch` describes for fused
+forms.  Arrays are used in place; only those that are not contiguous or not writable are copied.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tempotron_core import Events, Neuron
+
+from .adjoint import pull_back
+from .lanes import WIDTH
+from .layout import sum_shards, to_rows
+from .peak_scan import scan_crossings, scan_peaks
+from .readouts import crossing_starts, peak_starts, potential_starts, states_before
+from .sampling import pull_back_samples, sample_patterns, sampled_peaks
+from .threads import n_threads, run
+
+__all__ = ["first_crossing", "first_crossing_vjp", "peak", "peak_vjp", "voltage", "voltage_vjp"]
+
+Array = NDArray[Any]
+
+_WORTH_THREADS = 200_000
+"""Spikes times outputs from which on threads save more time than it takes to start them."""
+
+
+class Batch:
+    """Arguments as the kernels take them."""
+
+    def __init__(self, events: Events, weight: Array, neuron: Neuron) -> None:
+        self.times = usable(events.times)
+        self.afferents = usable(events.afferents, np.int64)
+        self.counts = usable(events.counts, np.int64)
+        self.duration = events.duration
+        kernel = neuron.kernel
+        log_ratio = math.log1p(kernel.beta * kernel.slow)
+        self.constants = (kernel.slow, kernel.fast, kernel.rise, kernel.beta, log_ratio)
+        self.shape = (len(events), weight.shape[0])
+        self.width = -(-weight.shape[0] // WIDTH) * WIDTH
+        self.dtype = weight.dtype
+        self.n_afferents = events.n_afferents
+        self.n_spikes = int(self.counts.sum())
+        self.rows = np.zeros((events.n_afferents, self.width), weight.dtype)
+        to_rows(usable(weight), self.rows)
+
+    def over_patterns(self, kernel: Callable[..., None], *arguments: Any) -> None:
+        """Run a kernel that treats every pattern on its own."""
+        n_parts = min(self.shape[0], 4 * n_threads())
+
+        def task(part: int) -> None:
+            self.call(
+                kernel,
+                self.shape[0] * part // n_parts,
+                self.shape[0] * (part + 1) // n_parts,
+                *arguments,
+            )
+
+        run(task, range(n_parts), worth=self.worth_threads)
+
+    def call(self, kernel: Callable[..., None], first: int, last: int, *arguments: Any) -> None:
+        """Run a kernel on the patterns from ``first`` to ``last``."""
+        kernel(
+            self.times, self.afferents, self.counts, self.rows, self.duration, self.constants,
+            first, last, *arguments,
+        )  # fmt: skip
+
+    def pull_back(self, find: Callable[..., None], time_sum: Array) -> Array:
+        """Gradient towards the weights [O, N]; that towards the times is added to ``time_sum``.
+
+        ``find(first, last, event, x, p, q)`` fills in what some patterns' readouts pull back.
+        """
+        event = np.full((self.shape[0], self.width), -1, np.int64)
+        readouts = (event, *(np.zeros(event.shape) for _ in range(3)))
+
+        def add(first: int, last: int, weight_sum: Array) -> None:
+            find(first, last, *readouts)
+            self.call(pull_back, first, last, *readouts, weight_sum, time_sum)
+
+        return self.sum_over_patterns(add)
+
+    def sum_over_patterns(self, add: Callable[[int, int, Array], None]) -> Array:
+        """Gradient [O, N] to which ``add(first, last, weight_sum)`` adds that of some patterns."""
+        n_patterns, n_outputs = self.shape
+        # A sum over a shard costs memory for all weights, so a shard has many spikes for each.
+        n_shards = max(1, min(64, n_patterns, self.n_spikes // (16 * max(1, self.n_afferents))))
+        sums = np.zeros((n_shards, self.n_afferents, self.width))
+
+        def task(shard: int) -> None:
+            first, last = (n_patterns * i // n_shards for i in (shard, shard + 1))
+            add(first, last, sums[shard])
+
+        run(task, range(n_shards), worth=self.worth_threads)
+        gradient = np.empty((n_outputs, self.n_afferents), self.dtype)
+        n_parts = min(8, self.n_afferents)
+
+        def combine(part: int) -> None:
+            first, last = (self.n_afferents * i // n_parts for i in (part, part + 1))
+            sum_shards(sums, first, last, gradient)
+
+        run(combine, range(n_parts), worth=sums.size > _WORTH_THREADS)
+        return gradient
+
+    @property
+    def worth_threads(self) -> bool:
+        """Whether there is more to do than to start threads."""
+        return bool(self.n_spikes * self.width > _WORTH_THREADS)
+
+    def no_rows(self, dtype: Any) -> Array:
+        """Stand for an array [B, O] that is not there."""
+        return np.empty((0, self.shape[1]), dtype)
+
+    def time_sum(self, wanted: bool) -> Array:
+        """Array for the gradient towards the spike times, of no rows unless it is wanted."""
+        return np.zeros((self.times.shape[0] if wanted else 0, self.times.shape[1]))
+
+
+def usable(array: Array, dtype: Any = None) -> Array:
+    """Return the array itself where the kernels can use it, else a copy."""
+    return np.require(array, dtype, ["C", "W"])
+
+
+def peak(
+    events: Events, weight: Array, neuron: Neuron, grid: tuple[int, float] | None
+) -> tuple[Array, Array]:
+    """Largest potential and its time."""
+    batch = Batch(events, weight, neuron)
+    v_max, t_max = np.empty(batch.shape, batch.dtype), np.empty(batch.shape, batch.times.dtype)
+    if grid is not None:
+        n_steps, dt = grid
+        samples = np.arange(n_steps, dtype=batch.times.dtype) * dt
+        batch.over_patterns(sampled_peaks, samples, v_max, t_max)
+        return v_max, t_max
+    batch.over_patterns(scan_peaks, v_max, t_max)
+    if neuron.shunt:
+        t_spike, _, v_free, t_free = _crossings(batch, neuron)
+        fires = np.isfinite(t_spike)
+        v_max, t_max = np.where(fires, v_free, v_max), np.where(fires, t_free, t_max)
+    return v_max, t_max
+
+
+def first_crossing(events: Events, weight: Array, neuron: Neuron) -> Array:
+    """First time above threshold, inf where silent."""
+    return _crossings(Batch(events, weight, neuron), neuron)[0]
+
+
+def _crossings(batch: Batch, neuron: Neuron) -> tuple[Array, Array, Array, Array]:
+    t_spike, t_free = (np.empty(batch.shape, batch.times.dtype) for _ in range(2))
+    v_free, last_event = np.empty(batch.shape, batch.dtype), np.empty(batch.shape, np.int64)
+    threshold = neuron.v_threshold
+    batch.over_patterns(scan_crossings, threshold, t_spike, last_event, v_free, t_free)
+    return t_spike, last_event, v_free, t_free
+
+
+def peak_vjp(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    peak: tuple[Array, Array],
+    v_cotangent: Array,
+    t_cotangent: Array | None,
+    times: bool,
+    grid: tuple[int, float] | None,
+) -> tuple[Array, Array | None]:
+    """Gradients of a peak by the weights and the sorted spike times."""
+    batch = Batch(events, weight, neuron)
+    t_star, v_bar = usable(peak[1]), usable(v_cotangent, batch.dtype)
+    t_bar = None if t_cotangent is None or grid is not None else usable(t_cotangent, batch.dtype)
+    if grid is None:  # a silent pair has its maximum, 0, at t = 0
+        v_bar = np.where(t_star > 0.0, v_bar, 0.0)
+        t_bar = None if t_bar is None else np.where(t_star > 0.0, t_bar, 0.0)
+    last_event = batch.no_rows(np.int64)
+    if neuron.shunt and grid is None:
+        last_event = _crossings(batch, neuron)[1]
+    time_sum = batch.time_sum(times)
+    if grid is not None or (t_bar is None and not times):
+        given = (t_star, v_bar, last_event, grid is not None)
+
+        def find(first: int, last: int, *found: Array) -> None:
+            batch.call(potential_starts, first, last, *given, *found)
+
+    else:
+        active = v_bar != 0.0 if t_bar is None else (v_bar != 0.0) | (t_bar != 0.0)
+        t_bar = batch.no_rows(batch.dtype) if t_bar is None else t_bar
+        v_left, d_left = np.empty(batch.shape), np.empty(batch.shape)
+
+        def find(first: int, last: int, *found: Array) -> None:
+            state = (last_event, v_left, d_left)
+            batch.call(states_before, first, last, t_star, active, *state)
+            batch.call(
+                peak_starts, first, last, t_star, v_bar, t_bar, active, *state, *found, time_sum
+            )
+
+    gradient = batch.pull_back(find, time_sum)
+    return gradient, time_sum.astype(batch.times.dtype) if times else None
+
+
+def first_crossing_vjp(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    t_spike: Array,
+    t_cotangent: Array,
+    times: bool,
+    min_slope: float,
+) -> tuple[Array, Array | None]:
+    """Gradients of a crossing time by the weights and the sorted spike times."""
+    batch = Batch(events, weight, neuron)
+    t_spike, t_bar = usable(t_spike), usable(t_cotangent, batch.dtype)
+    active = np.isfinite(t_spike) & (t_bar != 0.0)
+    v_left, d_left = np.empty(batch.shape), np.empty(batch.shape)
+    time_sum = batch.time_sum(times)
+
+    def find(first: int, last: int, *found: Array) -> None:
+        state = (batch.no_rows(np.int64), v_left, d_left)
+        batch.call(states_before, first, last, t_spike, active, *state)
+        batch.call(crossing_starts, first, last, t_spike, t_bar, min_slope, d_left, *found)
+
+    gradient = batch.pull_back(find, time_sum)
+    return gradient, time_sum.astype(batch.times.dtype) if times else None
+
+
+def voltage(events: Events, weight: Array, neuron: Neuron, times: Array) -> Array:
+    """Potential at given times."""
+    batch = Batch(events, weight, neuron)
+    order = np.argsort(times, kind="stable")
+    n_patterns, n_outputs = batch.shape
+    potential = np.empty((n_patterns, len(order), n_outputs), batch.dtype)
+    last_event = _crossings(batch, neuron)[1] if neuron.shunt else batch.no_rows(np.int64)
+    batch.over_patterns(sample_patterns, times[order], order, last_event, potential)
+    return potential.transpose(0, 2, 1)
+
+
+def voltage_vjp(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    sample_times: Array,
+    cotangent: Array,
+    times: bool,
+) -> tuple[Array, Array | None]:
+    """Gradients of sampled potentials by the weights and the sorted spike times."""
+    batch = Batch(events, weight, neuron)
+    order = np.argsort(sample_times, kind="stable")
+    last_event = _crossings(batch, neuron)[1] if neuron.shunt else batch.no_rows(np.int64)
+    given = (sample_times[order], order, usable(cotangent), last_event)
+    time_sum = batch.time_sum(times)
+
+    def add(first: int, last: int, weight_sum: Array) -> None:
+        batch.call(pull_back_samples, first, last, *given, weight_sum, time_sum)
+
+    gradient = batch.sum_over_patterns(add)
+    return gradient, time_sum.astype(batch.times.dtype) if times else None

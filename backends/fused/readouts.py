@@ -1,0 +1,169 @@
+r"""What each readout pulls back from its time, :math:`h = p K + q K'`, see `adjoint`.
+
+A potential with cotangent v has p = v.  The time of a smooth peak with cotangent t adds
+:math:`q = -t/V''`; a crossing has :math:`p = -t/V'`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .compiled import compiled
+from .lanes import WIDTH, fma, load, store
+from .steps import CHUNK, fill_steps, free_state, gaps
+
+__all__ = ["crossing_starts", "peak_starts", "potential_starts", "states_before"]
+
+
+@compiled
+def last_event_until(times, count, t, inclusive):
+    """Last of a pattern's spikes before the time t, or at it if ``inclusive``; -1 for none."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if times[middle] < t or (inclusive and times[middle] == t):
+            low = middle + 1
+        else:
+            high = middle
+    return low - 1
+
+
+@compiled
+def states_before(
+    times, afferents, counts, rows, duration, constants, first, last, t_star, active, last_event,
+    v_left, d_left,
+):  # fmt: skip
+    """Potential and slope [B, O] just before the times t_star [B, O] of the active pairs.
+
+    Spikes after ``last_event`` [B, O] are ignored; it has no rows if there are no such spikes.
+    """
+    kappa = constants[2]
+    n_outputs, width = t_star.shape[1], rows.shape[1]
+    u, unused = np.zeros(CHUNK), np.empty(CHUNK)
+    a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
+    potential, slope = np.empty(width), np.empty(width)
+    at, pending = np.empty(width, np.int64), np.empty(width // WIDTH, np.int64)
+    for p in range(first, last):
+        potential[:] = 0.0
+        slope[:] = 0.0
+        at[:] = counts[p]
+        pending[:] = counts[p]
+        latest = -1
+        for o in range(n_outputs):
+            v_left[p, o] = 0.0
+            d_left[p, o] = 0.0
+            if active[p, o]:
+                k = last_event_until(times[p], counts[p], t_star[p, o], False)
+                if last_event.shape[0] > 0:
+                    k = min(k, last_event[p, o])
+                if k >= 0:
+                    at[o] = k
+                    latest = max(latest, k)
+                    pending[o // WIDTH] = min(pending[o // WIDTH], k)
+        for start in range(0, latest + 1, CHUNK):
+            n = min(CHUNK, latest + 1 - start)
+            gaps(times[p], start, n, counts[p], duration, u, unused)
+            fill_steps(u, n, constants, a, b, c, e)
+            for tile in range(width // WIDTH):
+                o = tile * WIDTH
+                v, d = load(potential, o), load(slope, o)
+                for i in range(n):
+                    d = fma(kappa, load(rows[afferents[p, start + i]], o), d)
+                    if start + i == pending[tile]:
+                        store(potential, o, v)
+                        store(slope, o, d)
+                        following = counts[p]
+                        for lane in range(o, o + WIDTH):
+                            if at[lane] == start + i:
+                                x = np.float64(t_star[p, lane]) - times[p, start + i]
+                                state = free_state(potential[lane], slope[lane], x, constants)
+                                v_left[p, lane], d_left[p, lane] = state
+                            elif at[lane] > start + i:
+                                following = min(following, at[lane])
+                        pending[tile] = following
+                    v, d = fma(a[i], v, b[i] * d), fma(c[i], v, e[i] * d)
+                store(potential, o, v)
+                store(slope, o, d)
+
+
+@compiled
+def potential_starts(
+    times, afferents, counts, rows, duration, constants, first, last, t_star, v_bar, last_event,
+    inclusive, event, x, p_bar, q_bar,
+):  # fmt: skip
+    """Last spike before t_star [B, O], the time since then, and p; zero cotangents are left out."""
+    for p in range(first, last):
+        for o in range(v_bar.shape[1]):
+            if v_bar[p, o] != 0.0:
+                k = last_event_until(times[p], counts[p], t_star[p, o], inclusive)
+                if last_event.shape[0] > 0:
+                    k = min(k, last_event[p, o])
+                if k >= 0:
+                    event[p, o] = k
+                    x[p, o] = np.float64(t_star[p, o]) - times[p, k]
+                    p_bar[p, o] = v_bar[p, o]
+
+
+@compiled
+def peak_starts(
+    times, afferents, counts, rows, duration, constants, first, last, t_star, v_bar, t_bar, active,
+    last_event, v_left, d_left, event, x, p_bar, q_bar, time_sum,
+):  # fmt: skip
+    """The same for peaks and their times, given the state just before each.
+
+    The spikes at exactly t* move a kink, or lie at a smooth peak; what they add to their own times'
+    gradients goes to ``time_sum`` [B, K] (of no rows if not wanted) at once.
+    """
+    tau, tau_s, kappa, _, _ = constants
+    with_times, shunted = time_sum.shape[0] > 0, last_event.shape[0] > 0
+    with_t = t_bar.shape[0] > 0
+    for p in range(first, last):
+        for o in range(v_bar.shape[1]):
+            if not active[p, o]:
+                continue
+            count = min(counts[p], last_event[p, o] + 1) if shunted else counts[p]
+            when = t_star[p, o]
+            before = last_event_until(times[p], count, when, False)
+            until = last_event_until(times[p], count, when, True)
+            inside = when < duration
+            group = 0.0
+            for k in range(before + 1, until + 1):
+                group += rows[afferents[p, k], o]
+            v, d = v_left[p, o], d_left[p, o]
+            q, of_group = 0.0, 0.0  # the group's gradients are of_group times its weights
+            if inside and group != 0.0:
+                of_group = v_bar[p, o] * min(max(d / group, -kappa), 0.0)
+            if with_t and inside:
+                kink = group < 0.0 and d > 0.0
+                curvature = -(1.0 / tau + 1.0 / tau_s) * d - v / (tau * tau_s)
+                at_spike = -kappa * (1.0 / tau + 1.0 / tau_s)  # K''(0+)
+                if kink:
+                    of_group += t_bar[p, o] / group
+                elif curvature + group * at_spike < 0.0:
+                    q = -t_bar[p, o] / (curvature + group * at_spike)
+                    of_group -= q * at_spike
+            if with_times:
+                for k in range(before + 1, until + 1):
+                    time_sum[p, k] += of_group * rows[afferents[p, k], o]
+            if before >= 0:
+                event[p, o] = before
+                x[p, o] = np.float64(when) - times[p, before]
+                p_bar[p, o] = v_bar[p, o]
+                q_bar[p, o] = q
+
+
+@compiled
+def crossing_starts(
+    times, afferents, counts, rows, duration, constants, first, last, t_spike, t_bar, min_slope,
+    d_left, event, x, p_bar, q_bar,
+):  # fmt: skip
+    """The same for crossings, given the slope d_left [B, O] at each."""
+    for p in range(first, last):
+        for o in range(t_bar.shape[1]):
+            slope = max(d_left[p, o], min_slope)
+            if t_bar[p, o] != 0.0 and np.isfinite(t_spike[p, o]) and slope > 0.0:
+                k = last_event_until(times[p], counts[p], t_spike[p, o], False)
+                if k >= 0:
+                    event[p, o] = k
+                    x[p, o] = np.float64(t_spike[p, o]) - times[p, k]
+                    p_bar[p, o] = -t_bar[p, o] / slope

@@ -1,0 +1,75 @@
+"""Threads that run compiled kernels over parts of a batch.
+
+A kernel gives up the interpreter's lock, so ordinary Python threads serve.  Which part of a batch
+is worked on together is decided by shapes alone, never by the number of threads, so results do not
+depend on it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+__all__ = ["n_threads", "run"]
+
+_VARIABLES = ("TEMPOTRON_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+def n_threads() -> int:
+    """Threads to use: what the environment asks for, else one per processor we may run on.
+
+    ``TEMPOTRON_NUM_THREADS`` is read before ``OMP_NUM_THREADS``, at every call.
+
+    Raises
+    ------
+    ValueError
+        If ``TEMPOTRON_NUM_THREADS`` is no positive whole number.
+    """
+    for name in _VARIABLES:
+        given = os.environ.get(name, "").strip()
+        if given.isdecimal() and int(given) > 0:
+            return int(given)
+        if given and name == _VARIABLES[0]:
+            raise ValueError(f"{name} must be a positive whole number, got {given!r}")
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run(task: Callable[[int], None], parts: Sequence[int], *, worth: bool = True) -> None:
+    """Call ``task(part)`` for every part, side by side if that is ``worth`` the start of threads.
+
+    An exception of a task is raised here, after the others have ended.
+    """
+    wanted = min(n_threads(), len(parts)) if worth else 1
+    if wanted < 2:
+        for part in parts:
+            task(part)
+        return
+    todo = iter(parts)
+
+    def work() -> None:
+        # next() on a list's iterator is atomic: every part is taken once
+        for part in todo:
+            task(part)
+
+    helpers = [_pool(wanted - 1).submit(work) for _ in range(wanted - 1)]
+    try:
+        work()
+    finally:
+        for helper in helpers:
+            helper.exception()
+    for helper in helpers:
+        helper.result()
+
+
+@functools.cache
+def _pool(size: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(size, thread_name_prefix="tempotron")
+
+
+if hasattr(os, "register_at_fork"):
+    # a forked process has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)

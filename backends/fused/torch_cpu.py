@@ -1,0 +1,40 @@
+"""The kernels for NumPy arrays, on PyTorch CPU tensors that share their memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from tempotron_core import Events
+
+__all__ = ["on_tensors"]
+
+
+def on_tensors(form: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a fused form for NumPy arrays take and return tensors."""
+
+    def of_tensors(*arguments: Any) -> Any:
+        return _to_torch(form(*map(_to_numpy, arguments)))
+
+    return of_tensors
+
+
+def _to_numpy(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.detach().numpy()
+    if isinstance(value, Events):
+        return value._mapped(_to_numpy)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):  # a Peak
+        return type(value)(*map(_to_numpy, value))
+    return value
+
+
+def _to_torch(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value)
+    if isinstance(value, tuple):
+        return tuple(map(_to_torch, value))
+    return value

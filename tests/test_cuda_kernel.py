@@ -1,0 +1,486 @@
+"""The CUDA kernels without a GPU: compiled for real ones, and run as host C++ under UBSan.
+
+The source of the kernels is compiled as it is, for the host, with a thread for every CUDA thread
+(cuda_host/), and launched by the code that launches it on a GPU.  What it gives is compared with
+the 50-digit reference and with the Array API form, which is evaluated in float64 on the very
+numbers that the kernels got.  None of this shows that CUDA works, or how fast.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from cuda_host.host import SOURCE, build, device
+from patterns import TIME_CONSTANTS, Batch, batches, random_batch
+from reference import Constants
+from test_accuracy import Worst, check_batch, kept_pairs
+from test_gradients import grouped_kinks
+
+import tempotron_backends
+from tempotron_backends.fused import cuda, cuda_launch
+from tempotron_core import Events, Neuron, Peak, dispatch, first_crossing_vjp, peak, peak_vjp
+
+Forms = Mapping[str, Callable[..., Any]]
+
+BLOCKS = (1, 3, 32, 128)
+VALUES = {"float64": 1e-12, "float32": 2e-6}
+GRADIENTS = {"float64": 1e-11, "float32": 2e-7}  # computed in float64 and rounded once
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The kernels, compiled for the host."""
+    if shutil.which("g++") is None:
+        pytest.skip("there is no g++ to compile the kernels for the host")
+    return build(tmp_path_factory.mktemp("kernels") / "kernels.so")
+
+
+@pytest.fixture
+def make_forms(library: ctypes.CDLL) -> Iterator[Callable[[int], Forms]]:
+    """Fused forms for NumPy arrays by the largest block; no undefined behaviour in any of them."""
+    assert library.undefined_behaviours() == 0
+
+    def make(max_threads: int) -> Forms:
+        on = device(library, max_threads)
+        return {name: partial(form, on) for name, form in cuda_launch.FUNCTIONS.items()}
+
+    yield make
+    assert library.undefined_behaviours() == 0, "see what UBSan says on stderr"
+
+
+@pytest.fixture
+def host() -> tempotron_backends.Backend:
+    return tempotron_backends.select("numpy")
+
+
+def use(forms: Forms, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the core find these forms for NumPy arrays."""
+    registered = dispatch.implementation
+
+    def implementation(name: str, array: Any) -> Any:
+        is_ours = name == "fused" and isinstance(array, np.ndarray)
+        return (lambda _: forms) if is_ours else registered(name, array)
+
+    monkeypatch.setattr(dispatch, "implementation", implementation)
+
+
+@pytest.mark.parametrize("max_threads", BLOCKS[:3])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_against_the_reference(make_forms, host, monkeypatch, max_threads, dtype):
+    """Peaks, crossings and shunted peaks at the package's bars."""
+    use(make_forms(max_threads), monkeypatch)
+    worst = Worst()
+    for batch in batches(41, 8, 7, 1, dtype):
+        check_batch(worst, batch, host, dtype, kept_pairs(batch))
+    worst.check()
+    assert worst.checked["v_max"] == 56
+    for kind in ("kink", "smooth", "fired", "shunted v_max"):
+        assert worst.checked[kind] > 0
+
+
+class Comparison:
+    """Calls every fused form and the Array API form, and compares."""
+
+    def __init__(self, forms: Forms, events: Events, weight: np.ndarray, neuron: Neuron) -> None:
+        self.forms, self.events, self.weight, self.neuron = forms, events, weight, neuron
+        self.exact = replace(events, times=events.times.astype(np.float64))
+        self.rows = weight.astype(np.float64)
+        largest = np.abs(self.rows).max()
+        # Gradients that are zero but for rounding have no size: these are sizes to see them by.
+        self.floors = (1e-3 * neuron.kernel.psp_peak, 1e-3 * neuron.kernel.rise * largest)
+        self.worst: dict[str, float] = {}
+        self.compared = 0
+
+    def note(self, what: str, found: np.ndarray, expected: np.ndarray, scale: Any) -> None:
+        """Compare values, relative to a scale, and check that the dtypes allow it."""
+        assert found.shape == expected.shape
+        limit = VALUES if what == "v_max" else GRADIENTS
+        error = (np.abs(found - expected) / scale).max(initial=0.0)
+        assert error <= limit[found.dtype.name], what
+        name = f"{what} {found.dtype}"
+        self.worst[name] = max(self.worst.get(name, 0.0), float(error))
+        self.compared += found.size
+
+    def gradients(self, what: str, ours: Any, theirs: Any) -> None:
+        """Compare with gradients that are in the layout the events were built from."""
+        assert ours[0].dtype == self.weight.dtype
+        largest = max(self.floors[0], np.abs(theirs.weight).max())
+        self.note(f"{what} by weight", ours[0], theirs.weight, largest)
+        assert (ours[1] is None) == (theirs.times is None)
+        if ours[1] is not None:
+            assert ours[1].dtype == self.events.times.dtype
+            largest = max(self.floors[1], np.abs(theirs.times).max())
+            by_source = self.events.in_source_layout(ours[1])
+            self.note(f"{what} by time", by_source, theirs.times, largest)
+
+    def check(self, seed: int) -> None:
+        """Everything there is; cotangents are random and a third of them zero."""
+        rng = np.random.default_rng(seed)
+        events, weight, neuron = self.events, self.weight, self.neuron
+        shape = (2, len(events), len(weight))
+        bars = rng.normal(size=shape) * (rng.uniform(size=shape) < 0.67)
+        v_bar, t_bar = bars = bars.astype(weight.dtype)
+
+        found = Peak(*self.forms["peak"](events, weight, neuron, None))
+        t_spike = self.forms["first_crossing"](events, weight, neuron)
+        assert found.v_max.dtype == weight.dtype
+        assert found.t_max.dtype == t_spike.dtype == events.times.dtype
+        fires = found.v_max > weight.dtype.type(neuron.v_threshold)
+        np.testing.assert_array_equal(np.isfinite(t_spike), fires)
+        v_max = peak(self.exact, self.rows, neuron, method="pruned").v_max
+        self.note("v_max", found.v_max, v_max, self.scale())
+
+        for times in (False, True):
+            for t_bars in (None, t_bar):
+                ours = self.forms["peak_vjp"](
+                    events, weight, neuron, found, v_bar, t_bars, times, None
+                )
+                self.gradients("peak", ours, self.peak_gradient(found, v_bar, t_bars, times))
+            for min_slope in (0.0, 0.01):
+                ours = self.forms["first_crossing_vjp"](
+                    events, weight, neuron, t_spike, t_bar, times, min_slope
+                )
+                wide = t_spike.astype(np.float64), t_bar.astype(np.float64)
+                how = {"times": times, "min_slope": min_slope, "method": "pruned"}
+                theirs = first_crossing_vjp(self.exact, self.rows, neuron, *wide, **how)
+                self.gradients("crossing", ours, theirs)
+            if not neuron.shunt:
+                grid = (17, events.duration / 12.0)
+                sampled = Peak(*peak(events, weight, neuron, grid=grid, method="pruned"))
+                ours = self.forms["peak_vjp"](
+                    events, weight, neuron, sampled, v_bar, t_bar, times, grid
+                )
+                self.gradients("grid", ours, self.peak_gradient(sampled, v_bar, None, times, grid))
+
+    def peak_gradient(
+        self, found: Peak, v_bar: Any, t_bar: Any, times: bool, grid: Any = None
+    ) -> Any:
+        """The Array API form, in float64."""
+        wide = Peak(*(each.astype(np.float64) for each in found))
+        bars = (None if bar is None else bar.astype(np.float64) for bar in (v_bar, t_bar))
+        given = self.exact, self.rows, self.neuron, wide, *bars
+        return peak_vjp(*given, times=times, grid=grid, method="pruned")
+
+    def scale(self) -> np.ndarray:
+        """S of every pattern and output."""
+        padded = np.concatenate([np.abs(self.rows), np.zeros((len(self.rows), 1))], axis=1)
+        total = padded[:, self.events.afferents].sum(axis=-1).T
+        return self.neuron.kernel.psp_peak * np.maximum(1.0, total)
+
+
+def events_of(batch: Batch, host: Any, times: str, afferents: str = "int64") -> Events:
+    events = replace(batch, times=batch.times.astype(times)).events(host)
+    return replace(events, afferents=events.afferents.astype(afferents))
+
+
+@pytest.mark.parametrize("afferents", ["int32", "int64"])
+@pytest.mark.parametrize("weights", ["float32", "float64"])
+@pytest.mark.parametrize("times", ["float32", "float64"])
+def test_against_the_array_form(make_forms, host, times, weights, afferents):
+    """Random patterns with every kind of peak, every mixture of dtypes, and blocks of any size."""
+    rng = np.random.default_rng(7)
+    for index in range(12):
+        forms = make_forms(BLOCKS[index % 3])
+        batch = random_batch(rng, 6, int(rng.choice([1, 2, 5])))
+        given = events_of(batch, host, times, afferents), batch.weight.astype(weights)
+        for shunt in (False, True):
+            Comparison(forms, *given, batch.neuron(shunt=shunt)).check(index)
+
+
+def pattern_batch(times: Any, weight: Any, duration: float, constants: Constants) -> Batch:
+    return Batch(constants, duration, np.asarray(times, float)[:, :, None], np.asarray(weight))
+
+
+def nasty_batches() -> Iterator[tuple[str, Batch]]:
+    """What random patterns seldom hold."""
+    rng = np.random.default_rng(3)
+    for constants in TIME_CONSTANTS:
+        yield f"kinks {constants}", grouped_kinks(constants)
+    default = Constants()
+    for n_spikes in (127, 128, 129, 300):
+        drawn = random_batch(rng, 2, 3, max_spikes=n_spikes, n_afferents=11, duration=400.0)
+        yield f"{n_spikes} spikes", drawn
+    yield "one of everything", pattern_batch([[2.0]], [[1.7]], 50.0, default)
+    yield "nothing but silence", pattern_batch([[np.inf, -1.0]] * 3, [[1.0, 2.0]], 50.0, default)
+    yield "no excitation", pattern_batch([[1.0, 2.0]], [[-1.0, -2.0], [0.0, 0.0]], 50.0, default)
+    ends = [[0.0, 0.0, 50.0, 50.0], [0.0, 50.0, 50.0, 49.9], [50.0, 50.0, 50.0, 0.0]]
+    rows = [[1.0, 0.7, 2.0, -3.0], [-1.0, 2.0, -2.0, 1.5]]
+    yield "spikes at both ends", pattern_batch(ends, rows, 50.0, default)
+    gaps = [[0.0, 1.0, 5e4, 5e4 + 3.0], [0.0, 9e4, 9e4, 1e5]]
+    yield "long silences", pattern_batch(gaps, rows, 1e5, default)
+    spread = rng.uniform(0.0, 3.75e6, (2, 40))
+    yield (
+        "a million time constants",
+        pattern_batch(spread, rng.normal(0.4, 1.0, (2, 40)), 3.75e6, default),
+    )
+    yield "many outputs", random_batch(rng, 3, 130, max_spikes=20, layout="latencies")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_against_the_array_form_on_nasty_patterns(make_forms, host, dtype):
+    for index, (name, batch) in enumerate(nasty_batches()):
+        forms = make_forms(128 if name == "many outputs" else BLOCKS[1 + index % 2])
+        given = events_of(batch, host, dtype), batch.weight.astype(dtype)
+        for shunt in (False, True):
+            Comparison(forms, *given, batch.neuron(shunt=shunt)).check(index)
+
+
+@pytest.fixture
+def small(host) -> tuple[Events, np.ndarray, Neuron]:
+    batch = random_batch(np.random.default_rng(5), 7, 5, max_spikes=25, layout="latencies")
+    return batch.events(host), batch.weight, batch.neuron()
+
+
+def gradients(forms: Forms, events: Events, weight: np.ndarray, neuron: Neuron) -> list[np.ndarray]:
+    """Every result of one small problem, with and without time gradients."""
+    v_max, t_max = forms["peak"](events, weight, neuron, None)
+    ones = np.broadcast_to(weight.dtype.type(1.0), v_max.shape)  # no strides
+    results = [v_max, t_max, forms["first_crossing"](events, weight, neuron)]
+    for times in (False, True):
+        results += forms["peak_vjp"](
+            events, weight, neuron, Peak(v_max, t_max), ones, ones, times, None
+        )
+        results += forms["first_crossing_vjp"](events, weight, neuron, t_max, ones, times, 0.0)
+    return [each for each in results if each is not None]
+
+
+def test_the_same_in_every_call(make_forms, small):
+    for first, second in zip(*(gradients(make_forms(3), *small) for _ in "12"), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("limits", [(1, 1, 1), (2, 1, 3), (3, 2, 1000)])
+def test_any_number_of_blocks(make_forms, small, monkeypatch, limits):
+    """Patterns and tiles are strided over, and shards hold several patterns."""
+    expected = gradients(make_forms(128), *small)
+    for name, limit in zip(("MAX_BLOCKS", "MAX_TILES", "MAX_SHARDS"), limits, strict=True):
+        monkeypatch.setattr(cuda_launch, name, limit)
+    for found, whole in zip(gradients(make_forms(2), *small), expected, strict=True):
+        np.testing.assert_allclose(found, whole, rtol=1e-12, atol=1e-12)
+
+
+def test_shards_are_bounded(make_forms, small, monkeypatch):
+    """One shard is always there, however large the weights."""
+    monkeypatch.setattr(cuda_launch, "SHARD_BYTES", 1)
+    launched = []
+    forms = make_forms(32)
+    on = forms["peak"].args[0]
+    spied = replace(on, launch=lambda *call: launched.append(call[:2]) or on.launch(*call))
+    gradients({name: partial(form.func, spied) for name, form in forms.items()}, *small)
+    assert ("adjoint", (1, 1)) in launched
+
+
+def test_arrays_need_not_be_contiguous(make_forms, small):
+    events, weight, neuron = small
+    strided = replace(
+        events[::2],
+        times=np.asfortranarray(events.times)[::2],
+        afferents=events.afferents.astype(np.int16)[::2],
+        counts=events.counts.astype(np.int32)[::2],
+    )
+    expected = gradients(make_forms(32), events[[0, 2, 4, 6]], weight, neuron)
+    found = gradients(make_forms(32), strided, np.asfortranarray(weight), neuron)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 2), (2, 3, 0), (2, 0, 2), (0, 0, 0)])
+def test_nothing_to_launch(make_forms, shape):
+    n_patterns, n_afferents, n_outputs = shape
+    events = Events.from_latencies(np.ones((n_patterns, n_afferents)), 50.0)
+    weight = np.ones((n_outputs, n_afferents), dtype="float32")
+    pairs = (n_patterns, n_outputs)
+    for found in gradients(make_forms(32), events, weight, Neuron()):
+        assert found.shape in (pairs, weight.shape, events.times.shape)
+        assert not found[np.isfinite(found)].any()
+
+
+def test_grid_peak_is_the_array_form(make_forms, small):
+    events, weight, neuron = small
+    found = make_forms(32)["peak"](events, weight, neuron, (9, 2.0))
+    expected = peak(events, weight, neuron, grid=(9, 2.0), method="pruned")
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_host_build_sees_what_is_wrong(library, capfd):
+    """The check of the checks: UBSan counts, and a wrong argument is refused."""
+    library.overflowed(2**31 - 1)
+    assert library.undefined_behaviours() == 1
+    assert "signed integer overflow" in capfd.readouterr().err
+    launch = device(library).launch
+    shard, size = np.zeros(1), (np.int64(1),) * 3
+    launch("sum_shards", (1, 1), 1, (shard, np.zeros(1), np.int32(1), *size))
+    with pytest.raises(AssertionError, match="no such kernel"):
+        launch("sum", (1, 1), 1, ())
+    for wrong in (shard.astype("float32"), np.float64(1.0), np.int64(0)):
+        with pytest.raises(AssertionError, match="wrong arguments"):
+            launch("sum_shards", (1, 1), 1, (wrong, np.zeros(1), np.int32(1), *size))
+
+
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+def test_compiles_for_gpus_without_spilling(architecture, tmp_path):
+    """As nvcc and ptxas report; nothing is run."""
+    nvcc = shutil.which("nvcc")
+    if nvcc is None:
+        pytest.skip("there is no nvcc to compile the kernels for a GPU")
+    output = ["-o", str(tmp_path / "kernels.cubin"), str(SOURCE)]
+    command = [nvcc, "-cubin", "-std=c++17", f"-arch={architecture}", "-Xptxas", "-v", *output]
+    command += ["--Werror", "all-warnings"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    report = done.stdout + done.stderr
+    names = re.findall(r"Compiling entry function '(\w+)' for '(\w+)'", report)
+    assert sorted(names) == sorted((name, architecture) for name in cuda_launch.KERNELS)
+    memory = r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads"
+    assert re.findall(memory, report) == [("0", "0", "0")] * len(names)
+
+
+def nvrtc() -> ctypes.CDLL:
+    for name in ("libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12"):
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    return pytest.skip("there is no NVRTC library to compile the kernels with")
+
+
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+def test_compiles_with_nvrtc(architecture):
+    """As CuPy compiles it: without any header."""
+    library, program, length = nvrtc(), ctypes.c_void_p(), ctypes.c_size_t()
+    source = SOURCE.read_bytes()
+    made = library.nvrtcCreateProgram(ctypes.byref(program), source, b"kernels.cu", 0, None, None)
+    assert made == 0
+    options = (ctypes.c_char_p * 2)(b"--std=c++17", f"-arch={architecture}".encode())
+    status = library.nvrtcCompileProgram(program, 2, options)
+    library.nvrtcGetProgramLogSize(program, ctypes.byref(length))
+    log = ctypes.create_string_buffer(length.value)
+    library.nvrtcGetProgramLog(program, log)
+    assert (status, log.value) == (0, b"")
+
+
+class Unusable:
+    """What a device of a fake CuPy does where CuPy has no driver."""
+
+    def __init__(self, _index: int) -> None:
+        raise RuntimeError("cudaErrorInsufficientDriver: too old\nfor this runtime")
+
+
+def fake_cupy(library: ctypes.CDLL | None) -> ModuleType:
+    """NumPy by CuPy's name, whose kernels are the host's; without a library they do not compile."""
+    fake = ModuleType("cupy")
+    for name in ("ascontiguousarray", "empty", "from_dlpack", "full", "zeros", "zeros_like"):
+        setattr(fake, name, getattr(np, name))
+
+    class RawModule:
+        def __init__(self, *, code: str, backend: str, options: tuple[str, ...]) -> None:
+            assert code == SOURCE.read_text()
+            assert (backend, options) == ("nvrtc", ("--std=c++17",))
+
+        def get_function(self, name: str) -> Callable[..., None]:
+            if library is None:
+                raise RuntimeError("compilation failed")
+            launch = device(library).launch
+            return lambda blocks, threads, arguments: launch(name, blocks, *threads, arguments)
+
+    def from_external(stream: Any) -> Any:
+        assert stream.__cuda_stream__() == (0, 1234)
+        return nullcontext()
+
+    fake.RawModule = RawModule  # type: ignore[attr-defined]
+    fake.cuda = SimpleNamespace(  # type: ignore[attr-defined]
+        Device=lambda _: nullcontext(), Stream=SimpleNamespace(from_external=from_external)
+    )
+    return fake
+
+
+@pytest.fixture
+def binding() -> Iterator[ModuleType]:
+    """The module that finds CuPy, as in a new process."""
+
+    def forget() -> None:
+        for cached in (cuda._for_cupy, cuda._for_torch, cuda._compiled):
+            cached.cache_clear()
+        cuda._said.clear()
+
+    forget()
+    yield cuda
+    forget()
+
+
+ON_DEVICE_0 = SimpleNamespace(device=SimpleNamespace(id=0, index=0))
+
+
+def without_driver() -> ModuleType:
+    fake = fake_cupy(None)
+    fake.cuda.Device = Unusable
+    return fake
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        (lambda: None, "pip install cupy-cuda12x"),
+        (without_driver, "cudaErrorInsufficientDriver: too old"),
+        (lambda: fake_cupy(None), "compilation failed"),
+        (lambda: ModuleType("cupy"), "has no attribute 'cuda'"),
+    ],
+    ids=["no CuPy", "no driver", "does not compile", "not CuPy at all"],
+)
+def test_what_cannot_be_used_is_said_once(binding, monkeypatch, module, reason):
+    monkeypatch.setitem(sys.modules, "cupy", module())
+    with pytest.warns(RuntimeWarning, match=reason) as caught:
+        assert binding.fused_for_torch(ON_DEVICE_0) == {}
+    assert len(caught) == 1
+    assert "\n" not in str(caught[0].message)
+    elsewhere = SimpleNamespace(device=SimpleNamespace(id=1, index=1))
+    for array in (ON_DEVICE_0, elsewhere):  # warnings are errors here
+        assert binding.fused_for_cupy(array) == binding.fused_for_torch(array) == {}
+
+
+def test_binding_to_cupy(binding, library, monkeypatch, make_forms, small):
+    monkeypatch.setitem(sys.modules, "cupy", fake_cupy(library))
+    found = gradients(binding.fused_for_cupy(ON_DEVICE_0), *small)
+    for ours, theirs in zip(found, gradients(make_forms(128), *small), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("n_patterns", [7, 0])
+def test_binding_to_torch(binding, library, monkeypatch, make_forms, small, n_patterns):
+    """Tensors are lent and taken back; the device is made up, their memory is the host's."""
+    torch = pytest.importorskip("torch")
+    events, weight, neuron = small
+    events = events[:n_patterns]
+    monkeypatch.setitem(sys.modules, "cupy", fake_cupy(library))
+    stream = SimpleNamespace(cuda_stream=1234)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: stream)
+    monkeypatch.setattr(cuda, "_torch_device", lambda _: "cpu")
+    lent, rows = events._mapped(torch.asarray), torch.asarray(weight, requires_grad=True)
+    forms = binding.fused_for_torch(ON_DEVICE_0)
+    expected = gradients(make_forms(128), events, weight, neuron)
+
+    v_max, t_max = forms["peak"](lent, rows, neuron, None)
+    ones = torch.ones((), dtype=torch.float64).expand(v_max.shape)
+    found = [v_max, t_max, forms["first_crossing"](lent, rows, neuron)]
+    for times in (False, True):
+        given = Peak(v_max, t_max), ones, ones, times, None
+        found += forms["peak_vjp"](lent, rows, neuron, *given)
+        found += forms["first_crossing_vjp"](lent, rows, neuron, t_max, ones, times, 0.0)
+    found = [each for each in found if each is not None]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert isinstance(ours, torch.Tensor)
+        assert not ours.requires_grad
+        np.testing.assert_array_equal(ours.numpy(), theirs)
