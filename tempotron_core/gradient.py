@@ -50,7 +50,7 @@ class Pairs:
     t_star : array, shape (P, 1)
     spike_times : array, shape (P, K)
     counts : integer array, shape (P, 1)
-        Spikes of each pattern; what comes after them is padding.
+        Spikes that count in each pattern; what comes after them is padding, or ignored.
     x : array, shape (P, K)
         Time from each spike to t*, 0 for spikes that do not come before it.
     weights : array, shape (O * (N + 1),)
@@ -163,16 +163,18 @@ def pair_gradient(
         spike_times = xp.take(events.times, pattern, axis=0)
         read_at = xp.take(xp.reshape(t_star, (-1,)), part)[:, None]
         x = xp.astype(clip(read_at - spike_times, 0.0, None, xp=xp), weight.dtype)
+        counts = xp.take(events.counts, pattern)[:, None]
         if last_event is not None:
             last = xp.take(xp.reshape(last_event, (-1,)), part)[:, None]
             x = xp.where(position[None, :] <= last, x, 0.0)
+            counts = xp.minimum(counts, xp.astype(last + 1, counts.dtype))
         bins = xp.take(events.afferents, pattern, axis=0)
         bins = bins + (part // n_patterns)[:, None] * padded.shape[1]
         pairs = Pairs(
             flat=part,
             t_star=read_at,
             spike_times=spike_times,
-            counts=xp.take(events.counts, pattern)[:, None],
+            counts=counts,
             x=x,
             weights=flat_weights,
             bins=bins,

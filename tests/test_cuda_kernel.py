@@ -141,6 +141,8 @@ class Comparison:
         np.testing.assert_array_equal(np.isfinite(t_spike), fires)
         v_max = peak(self.exact, self.rows, neuron, method="pruned").v_max
         self.note("v_max", found.v_max, v_max, self.scale())
+        assert (found.v_max >= 0.0).all()
+        np.testing.assert_array_equal(found.t_max[found.v_max == 0.0], 0.0)
 
         for times in (False, True):
             for t_bars in (None, t_bar):
@@ -225,6 +227,13 @@ def nasty_batches() -> Iterator[tuple[str, Batch]]:
         "a million time constants",
         pattern_batch(spread, rng.normal(0.4, 1.0, (2, 40)), 3.75e6, default),
     )
+    # Smooth peaks that float32 rounds onto a spike, from either side.
+    starts = rng.uniform(0.0, 20.0, (40, 1)).astype(np.float32)
+    onto = (starts.astype(float) + Neuron().kernel.t_peak).astype(np.float32)
+    rounded = np.concatenate([starts, onto], axis=1)
+    small = [[1.0, -1e-3], [1.0, -1e-9], [1.0, 1e-9]]
+    quiet = Constants(v_threshold=2.0)
+    yield "peaks at spikes", pattern_batch(rounded, small, 50.0, quiet)
     yield "many outputs", random_batch(rng, 3, 130, max_spikes=20, layout="latencies")
 
 
@@ -235,6 +244,14 @@ def test_against_the_array_form_on_nasty_patterns(make_forms, host, dtype):
         given = events_of(batch, host, dtype), batch.weight.astype(dtype)
         for shunt in (False, True):
             Comparison(forms, *given, batch.neuron(shunt=shunt)).check(index)
+
+
+def test_the_earliest_of_equal_peaks(make_forms):
+    """Where all has decayed to 0, the same spikes give the same potentials again."""
+    events = Events.from_latencies(np.asarray([[0.0, 5e4, 5e4, 9e4]]), 1e5)
+    weight = np.asarray([[1.0, 0.4, 0.6, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    _, t_max = make_forms(3)["peak"](events, weight, Neuron(), None)
+    np.testing.assert_allclose(t_max, [[Neuron().kernel.t_peak, 0.0]], rtol=1e-12)
 
 
 @pytest.fixture
@@ -280,6 +297,48 @@ def test_shards_are_bounded(make_forms, small, monkeypatch):
     spied = replace(on, launch=lambda *call: launched.append(call[:2]) or on.launch(*call))
     gradients({name: partial(form.func, spied) for name, form in forms.items()}, *small)
     assert ("adjoint", (1, 1)) in launched
+
+
+def test_every_block_has_a_shard_of_its_own(make_forms, small):
+    """On a GPU blocks run at once, which those of the host build do not: they must not meet."""
+    events, weight, neuron = small
+    on, taken = make_forms(32)["peak"].args[0], []
+
+    def launch(
+        name: str, blocks: tuple[int, int], threads: int, arguments: tuple[Any, ...]
+    ) -> None:
+        on.launch(name, blocks, threads, arguments)
+        if name == "sum_shards":
+            taken.append(arguments[0].reshape(len(events), *weight.T.shape))
+
+    def gradient(part: Events, launch: Any) -> np.ndarray:
+        t_star, ones = np.full((2, len(part), len(weight)), [[[40.0]], [[1.0]]])
+        forms = cuda_launch.FUNCTIONS["first_crossing_vjp"]
+        return forms(replace(on, launch=launch), part, weight, neuron, t_star, ones, False, 0.1)[0]
+
+    gradient(events, launch)
+    for shard, pattern in zip(taken[0], events, strict=True):
+        np.testing.assert_array_equal(shard.T, gradient(pattern, on.launch))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_who_fires_is_one_decision(make_forms, dtype):
+    """Spikes that just reach the threshold, or do not: rounding decides, everywhere alike."""
+    forms, rng = make_forms(32), np.random.default_rng(4)
+    times = rng.uniform(0.0, 20.0, (50, 1)).astype(dtype)
+    weight = np.full((9, 1), 0.7, dtype=dtype)
+    weight += (np.arange(-4, 5)[:, None] * np.spacing(weight[0, 0])).astype(dtype)
+    fired = 0
+    for tau, tau_s in TIME_CONSTANTS:
+        events = Events.from_latencies(times, 1000.0)
+        for shunt in (False, True):
+            neuron = Neuron(tau, tau_s, 0.7, psp_peak=1.0, shunt=shunt)
+            given = events, weight, neuron
+            v_max, _ = forms["peak"](*given, None)
+            fires = v_max > np.dtype(dtype).type(0.7)
+            np.testing.assert_array_equal(np.isfinite(forms["first_crossing"](*given)), fires)
+            fired += fires.sum()
+    assert 0 < fired < 2 * len(TIME_CONSTANTS) * v_max.size
 
 
 def test_arrays_need_not_be_contiguous(make_forms, small):

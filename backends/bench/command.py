@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         raise ValueError(f"--runs must be at least 1, got {runs}")
     whats = ("prepare", "forward") if args.small else ("prepare", "forward", "gradient")
     # to a file or a pipe the table is as wide as it needs to be
-    console = Console() if sys.stdout.isatty() else Console(width=120)
+    console = Console() if sys.stdout.isatty() else Console(width=128)
     settings = Settings(runs, 0.0 if args.quick else FILL, threads, whats, _teller())
     with ExitStack() as stack:
         stack.enter_context(limited_to(threads))

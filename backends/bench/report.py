@@ -91,7 +91,7 @@ def _faster(case: Record, peer: Record) -> Table:
         if factors is None:
             continue
         ours, theirs = row["memory_bytes"], peer["memory_bytes"]
-        part = f"{ours / theirs:.1%}" if ours is not None and theirs else NOTHING
+        part = f"{_rounded(100.0 * ours / theirs)}%" if ours is not None and theirs else NOTHING
         cells = [_factor(factors[what]) if what in factors else NOTHING for what in calls]
         rows.append((row["name"], row["form"], *cells, part))
     runs = len(peer[calls[0]]["runs"])
@@ -131,7 +131,7 @@ def _agreement(case: Record) -> Iterator[str]:
         if found["below_exact"] is not None:
             text += f", and misses up to {found['below_exact']:.1e} of the exact peak"
         if found["nan"]:
-            text += f"; in {case['dtype']} {found['nan']} of its {found['peaks']} peaks are NaN"
+            text += f"; in {case['dtype']} {found['nan']:,} of its {found['peaks']:,} peaks are NaN"
         yield text
 
 
@@ -161,7 +161,10 @@ def _rounded(value: float) -> str:
 def _bytes(size: int | None) -> str:
     if size is None:
         return NOTHING
-    return f"{size / 2**30:.2f} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
+    for unit, power in (("GiB", 30), ("MiB", 20)):
+        if size >= 2**power:
+            return f"{size / 2**power:.3g} {unit}"
+    return f"{size / 2**10:.3g} KiB"
 
 
 def print_tables(record: Record, console: Console) -> None:
@@ -173,7 +176,7 @@ def print_tables(record: Record, console: Console) -> None:
     for table in tables(record):
         shown = RichTable(box=box.SIMPLE_HEAD)
         for column, name in enumerate(table.head):
-            shown.add_column(name, justify="left" if column < 2 else "right")
+            shown.add_column(name, justify="left" if column < 2 else "right", no_wrap=column < 2)
         for row in table.rows:
             shown.add_row(*(_cell(text) for text in row))
         console.print(Text(table.title, "bold"))

@@ -2,8 +2,8 @@ r"""The floor: a bare scan with two accumulators over the same events, compiled.
 
 .. math:: m \leftarrow m\, e^{-\Delta/\tau} + w, \qquad s \leftarrow s\, e^{-\Delta/\tau_s} + w
 
-for every output at every event.  No exact forward pass can do without this much, and it has still
-to find the maximum; how many times longer one takes says how near it is to what the machine can do.
+for every output at every event.  An exact forward pass has this much to do and the maximum to find;
+how many times longer it takes says how near it is to what the machine can do.
 """
 
 from __future__ import annotations

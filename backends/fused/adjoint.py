@@ -25,6 +25,10 @@ from .steps import CHUNK, decays, fill_decays, gaps
 
 __all__ = ["pull_back"]
 
+# What S is kept from falling below once its readout has passed: a processor is slow with the
+# subnormal numbers it would become, and h with it.
+_TINY = 1e-100
+
 
 @compiled
 def pull_back(
@@ -44,18 +48,19 @@ def pull_back(
     time_sum : array, shape (B, K), or of no rows
         Filled with the gradient towards the spike times.
     """
-    tau, tau_s, kappa, _, _ = constants
+    tau, tau_s, kappa, _, _, _ = constants
     width = rows.shape[1]
     with_times = time_sum.shape[0] > 0
     u, unused = np.zeros(CHUNK), np.empty(CHUNK)
     slow, fast, psp = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     h_state, s_state = np.empty(width), np.empty(width)
-    h_start, s_start = np.empty(width), np.empty(width)
+    h_start, s_start, tiny = np.empty(width), np.empty(width), np.empty(width)
     pending = np.empty(width // WIDTH, np.int64)  # where the next pair of each tile starts
     by_lane = np.zeros(CHUNK * WIDTH)
     for p in range(first, last):
         h_state[:] = 0.0
         s_state[:] = 0.0
+        tiny[:] = 0.0
         latest = -1
         for tile in range(width // WIDTH):
             pending[tile] = -1
@@ -79,10 +84,10 @@ def pull_back(
                 by_lane[:] = 0.0
             for tile in range(width // WIDTH):
                 o = tile * WIDTH
-                h, s = load(h_state, o), load(s_state, o)
+                h, s, least = load(h_state, o), load(s_state, o), load(tiny, o)
                 for i in range(n - 1, -1, -1):
                     h = fma(slow[i], h, psp[i] * s)
-                    s = fast[i] * s
+                    s = fma(fast[i], s, least)
                     if start + i == pending[tile]:
                         store(h_state, o, h)
                         store(s_state, o, s)
@@ -91,10 +96,11 @@ def pull_back(
                             if event[p, lane] == start + i:
                                 h_state[lane] += h_start[lane]
                                 s_state[lane] += s_start[lane]
+                                tiny[lane] = _TINY if s_start[lane] != 0.0 else 0.0
                             elif event[p, lane] < start + i:
                                 following = max(following, event[p, lane])
                         pending[tile] = following
-                        h, s = load(h_state, o), load(s_state, o)
+                        h, s, least = load(h_state, o), load(s_state, o), load(tiny, o)
                     total = weight_sum[afferents[p, start + i]]
                     store(total, o, load(total, o) + h)
                     if with_times:

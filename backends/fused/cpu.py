@@ -40,8 +40,14 @@ class Batch:
         self.counts = usable(events.counts, np.int64)
         self.duration = events.duration
         kernel = neuron.kernel
-        log_ratio = math.log1p(kernel.beta * kernel.slow)
-        self.constants = (kernel.slow, kernel.fast, kernel.rise, kernel.beta, log_ratio)
+        self.constants = (
+            kernel.slow,
+            kernel.fast,
+            kernel.rise,
+            kernel.beta,
+            math.log1p(kernel.beta * kernel.slow),
+            kernel.psp_peak / kernel.rise,
+        )
         self.shape = (len(events), weight.shape[0])
         self.width = -(-weight.shape[0] // WIDTH) * WIDTH
         self.dtype = weight.dtype

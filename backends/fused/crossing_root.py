@@ -20,7 +20,7 @@ def rising_root(v, d, top, threshold, constants):
     value, slope and curvature of V (Euler's method), kept in a bracket.  It starts at the top,
     where the parabola has a root even if the crossing grazes a maximum.
     """
-    tau, tau_s, _, _, _ = constants
+    tau, tau_s, _, _, _, _ = constants
     low, high, u = 0.0, top, top
     for _ in range(_STEPS):
         potential, slope = free_state(v, d, u, constants)

@@ -64,8 +64,8 @@ def _compiled(index: int) -> Device | None:
     except Exception as error:  # noqa: BLE001 - a broken installation raises anything
         _warn_once("pip install cupy-cuda12x or cupy-cuda13x", error)
         return None
-    source = (files(__package__) / "kernels.cu").read_text()
     try:
+        source = (files(__package__) / "kernels.cu").read_text()
         with cupy.cuda.Device(index):
             module = cupy.RawModule(code=source, backend="nvrtc", options=("--std=c++17",))
             kernels = {name: module.get_function(name) for name in KERNELS}
@@ -88,7 +88,7 @@ def _warn_once(advice: str, error: Exception) -> None:
         return
     _said.append(advice)
     warnings.warn(
-        f"{advice} to use the fused CUDA kernels; until then the slower Array API form is used "
+        f"{advice} to use the fused CUDA kernels; until then the Array API form is used "
         f"({explain(error)})",
         RuntimeWarning,
         stacklevel=2,

@@ -31,7 +31,7 @@ constexpr int ROWS = 16;          // events whose time gradients are summed at o
 constexpr int PARTS = 8;          // partial sums of each of them
 constexpr int ROOT_STEPS = 12;    // as in tempotron_core/crossing.py
 
-// What a time in `t_star` is: see `cotangents`.
+// What a time t* is of: see `cotangents`.
 constexpr int PEAK = 0, CROSSING = 1;  // and GRID_PEAK = 2
 
 typedef long long int64;
@@ -315,8 +315,8 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
     cotangents(const void* times_data, int times_double, const void* afferents_data,
                int afferents_wide, const int64* __restrict__ counts, const void* weights_data,
                int weights_double, const void* v_bar_data, const void* t_bar_data,
-               const void* t_star_data, const int64* __restrict__ crossing_event, double* p, double* q,
-               double* at_spike, int64 n_patterns, int64 n_events, int64 n_outputs,
+               const void* t_star_data, const int64* __restrict__ crossing_event, double* p,
+               double* q, double* at_spike, int64 n_patterns, int64 n_events, int64 n_outputs,
                double duration, double tau, double tau_s, double beta, double kappa,
                double min_slope, int readout)
 {
@@ -596,7 +596,8 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
 {
     const int64 size = n_afferents * n_outputs;
     const int64 stride = static_cast<int64>(gridDim.x) * blockDim.x;
-    for (int64 i = static_cast<int64>(blockIdx.x) * blockDim.x + threadIdx.x; i < size; i += stride) {
+    const int64 first = static_cast<int64>(blockIdx.x) * blockDim.x + threadIdx.x;
+    for (int64 i = first; i < size; i += stride) {
         double total = 0.0;
         for (int64 shard = 0; shard < n_shards; ++shard)
             total += shards[shard * size + i];

@@ -19,6 +19,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -29,6 +30,7 @@ __all__ = [
     "both",
     "divide",
     "either",
+    "exponent",
     "first_lane",
     "fma",
     "lanes_of",
@@ -216,6 +218,21 @@ def power_of_two(typing_context: Any, shifted: Any) -> Any:
         exponent = builder.add(builder.bitcast(arguments[0], integers), bias)
         bits = builder.shl(exponent, ir.Constant(integers, [52] * WIDTH))
         return builder.bitcast(bits, _DOUBLES)
+
+    return LANES(LANES), generate
+
+
+@intrinsic
+def exponent(typing_context: Any, lanes: Any) -> Any:
+    """Return the whole k for which a positive number is 2^k times one in [0.7071, 1.4142)."""
+    integers = ir.VectorType(ir.IntType(64), WIDTH)
+    half_root = int(np.float64(0.5**0.5).view(np.int64))
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        bits = builder.bitcast(arguments[0], integers)
+        above = builder.sub(bits, ir.Constant(integers, [half_root] * WIDTH))
+        k = builder.ashr(above, ir.Constant(integers, [52] * WIDTH))
+        return builder.sitofp(k, _DOUBLES)
 
     return LANES(LANES), generate
 

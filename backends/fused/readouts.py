@@ -114,7 +114,7 @@ def peak_starts(
     The spikes at exactly t* move a kink, or lie at a smooth peak; what they add to their own times'
     gradients goes to ``time_sum`` [B, K] (of no rows if not wanted) at once.
     """
-    tau, tau_s, kappa, _, _ = constants
+    tau, tau_s, kappa, _, _, _ = constants
     with_times, shunted = time_sum.shape[0] > 0, last_event.shape[0] > 0
     with_t = t_bar.shape[0] > 0
     for p in range(first, last):

@@ -154,7 +154,7 @@ def pull_back_samples(
 
     See `adjoint`: a sample's cotangent g is a readout with p = g, which adds g to S.
     """
-    tau, _, kappa, _, _ = constants
+    tau, _, kappa, _, _, _ = constants
     n_outputs, width = cotangent.shape[1], rows.shape[1]
     with_times = time_sum.shape[0] > 0
     u, spike, sample = np.zeros(CHUNK), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)

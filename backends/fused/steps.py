@@ -14,8 +14,8 @@ with :math:`k = K(u)/\kappa = e^{-u/\tau} (1 - e^{-\beta u})/\beta` and
 
 No coefficient but E has terms that cancel, and the error of E is that of numbers of order one.
 
-``constants`` are tau, tau_s, kappa, beta and log(tau/tau_s) of the postsynaptic potential, with
-``tau >= tau_s``.
+``constants`` are tau, tau_s, kappa, beta, log(tau/tau_s) and the largest K/kappa of the
+postsynaptic potential, with ``tau >= tau_s``.
 """
 
 from __future__ import annotations
@@ -23,64 +23,30 @@ from __future__ import annotations
 import math
 
 from .compiled import compiled
-from .lanes import WIDTH, fma, load, maximum, power_of_two, splat, store
+from .elementary import exponential
+from .lanes import WIDTH, fma, load, store
 
 __all__ = ["CHUNK", "decays", "fill_decays", "fill_steps", "free_state", "gaps"]
 
 CHUNK = 128
 """Spikes whose coefficients are kept at a time: a few kilobytes, which stay in cache."""
 
-_LOWEST = -600.0  # e^-600 is nothing beside any potential, yet no subnormal number, which is slow
-_SHIFT = 1.5 * 2.0**52  # added to a number, it rounds it to whole and leaves it in the last bits
-_LOG2_E = 1.0 / math.log(2.0)
-_LOG_2_HIGH = 6.93147180369123816490e-01  # ln 2 to 32 bits, so that k times it is exact
-_LOG_2_LOW = 1.90821492927058770002e-10
-_TERMS = tuple(1.0 / math.factorial(k) for k in range(14))
-
-
-@compiled
-def _exponential(x, minus):
-    """e^x - minus for Lanes x <= 0, minus 0 or 1: within two units in the last place of either.
-
-    x = k ln 2 + r with whole k, and e^r by its series: e^x - 1 = 2^k (e^r - 1) + (2^k - 1).
-    """
-    x = maximum(x, splat(_LOWEST))
-    shifted = fma(_LOG2_E, x, _SHIFT)
-    k = shifted - _SHIFT
-    scale = power_of_two(shifted)
-    r = fma(-_LOG_2_HIGH, k, x)
-    r = fma(-_LOG_2_LOW, k, r)
-    series = splat(_TERMS[13])
-    series = fma(series, r, _TERMS[12])
-    series = fma(series, r, _TERMS[11])
-    series = fma(series, r, _TERMS[10])
-    series = fma(series, r, _TERMS[9])
-    series = fma(series, r, _TERMS[8])
-    series = fma(series, r, _TERMS[7])
-    series = fma(series, r, _TERMS[6])
-    series = fma(series, r, _TERMS[5])
-    series = fma(series, r, _TERMS[4])
-    series = fma(series, r, _TERMS[3])
-    series = fma(series, r, _TERMS[2])
-    series = fma(series * r, r, r)
-    return fma(scale, series, scale - minus)
-
 
 @compiled
 def decays(u, constants):
     """e^(-u/tau), e^(-u/tau_s) and K(u)/kappa for Lanes u >= 0."""
-    tau, _, _, beta, _ = constants
-    slow = _exponential(u * (-1.0 / tau), 0.0)
+    tau, _, _, beta, _, _ = constants
+    slow = exponential(u * (-1.0 / tau), 0.0)
     if beta == 0.0:
         return slow, slow, slow * u
-    lost = _exponential(u * -beta, 1.0)
+    lost = exponential(u * -beta, 1.0)
     return slow, fma(slow, lost, slow), slow * lost * (-1.0 / beta)
 
 
 @compiled
 def fill_steps(u, n, constants, a, b, c, e):
     """Coefficients A, B, C, E of n steps u; all arrays hold CHUNK numbers."""
-    tau, tau_s, _, _, _ = constants
+    tau, tau_s, _, _, _, _ = constants
     for i in range(0, n, WIDTH):
         slow, fast, k = decays(load(u, i), constants)
         k_tau = k * (1.0 / tau)
@@ -103,7 +69,7 @@ def fill_decays(u, n, constants, slow, fast, psp):
 @compiled
 def free_state(v, d, u, constants):
     """Potential and slope a time u later, for numbers."""
-    tau, tau_s, _, beta, _ = constants
+    tau, tau_s, _, beta, _, _ = constants
     slow = math.exp(-u / tau)
     k = slow * u if beta == 0.0 else slow * (-math.expm1(-beta * u) / beta)
     return (slow + k / tau) * v + k * d, -k / (tau * tau_s) * v + (
