@@ -9,7 +9,7 @@ from .arguments import check_readout, is_static
 from .candidates import pick, rows_by_pair, take_like
 from .dispatch import differentiable, fused
 from .events import Events
-from .membrane import Membrane, integrate, interior_maximum, tangent_bound, with_nobody
+from .membrane import Membrane, integrate, interior_bound, interior_maximum, with_nobody
 from .namespace import clip, device_of, known_true
 from .neuron import Neuron
 from .tiles import map_tiles
@@ -95,9 +95,9 @@ def crossing_interval(membrane: Membrane, neuron: Neuron, static: bool, *, xp: A
         inner = exists & (inside > threshold)
         first = xp.argmax(xp.astype(inner, v.dtype), axis=-1)
         return xp.where(xp.any(inner, axis=-1), xp.minimum(first, ends), ends)
-    # The rounding error of the tangent bound must not hide a maximum.
+    # The rounding error of the bound must not hide a maximum.
     slack = 32.0 * float(xp.finfo(v.dtype).eps) * (threshold + xp.max(xp.abs(v), axis=-1))
-    bound = tangent_bound(membrane, kernel)
+    bound = interior_bound(membrane, kernel, xp=xp)
     open_ = (bound > (threshold - slack)[..., None]) & (position < ends[..., None])
     (flat,) = xp.nonzero(xp.reshape(open_, (-1,)))
     if flat.shape[0] == 0:

@@ -23,10 +23,17 @@ import array_api_compat
 
 from .events import Events
 from .kernel import Kernel
-from .namespace import device_of, zeros
+from .namespace import clip, device_of, zeros
 from .scan import block_length, scan
 
-__all__ = ["Membrane", "integrate", "interior_maximum", "tangent_bound", "with_nobody"]
+__all__ = [
+    "Membrane",
+    "integrate",
+    "interior_bound",
+    "interior_floor",
+    "interior_maximum",
+    "with_nobody",
+]
 
 Array = Any
 
@@ -46,6 +53,8 @@ class Membrane:
         Membrane potential and synaptic sum.
     v_end : array, shape (O, B)
         Potential at the end of the pattern.
+    sparse : bool
+        Whether many intervals are so long that K peaks in them.
     """
 
     times: Array
@@ -53,6 +62,7 @@ class Membrane:
     v: Array
     s: Array
     v_end: Array
+    sparse: bool = False
 
 
 def with_nobody(weight: Array) -> Array:
@@ -66,8 +76,8 @@ def integrate(events: Events, weight: Array, kernel: Kernel, *, static: bool) ->
     xp = array_api_compat.array_namespace(weight)
     times, afferents = events.times, events.afferents
     n_patterns, n_events = times.shape
-    block = 1 if static else block_length(times, weight.dtype, kernel, xp=xp)
-    if extra := -n_events % block:
+    block = 0 if static else block_length(times, weight.dtype, kernel, xp=xp)
+    if block and (extra := -n_events % block):
         events = events._widened(n_events + extra, 0)
         times, afferents = events.times, events.afferents
     jumps = xp.take(weight, xp.reshape(afferents, (-1,)), axis=1)
@@ -78,17 +88,29 @@ def integrate(events: Events, weight: Array, kernel: Kernel, *, static: bool) ->
     last = gap[:, -1]
     v_end = xp.exp(last * (-1.0 / kernel.slow)) * v[..., -1]
     v_end = v_end + kernel.value(last, xp=xp) * s[..., -1]
-    return Membrane(times, gap, v, s, v_end)
+    sparse = events.duration > 0.5 * kernel.t_peak * n_events
+    return Membrane(times, gap, v, s, v_end, sparse)
 
 
-def tangent_bound(membrane: Membrane, kernel: Kernel) -> Array:
+def interior_bound(membrane: Membrane, kernel: Kernel, *, xp: Any) -> Array:
     """Bound [O, B, K] of each interval's interior maximum, where it has one.
 
     The potential is concave up to such a maximum, so the tangent at the interval's start, followed
-    to its end, lies above it.
+    to its end, lies above it.  In a long interval that says little; but there the maximum is at
+    most what is left of V without decay and of s at the peak of K.
     """
-    gap = membrane.gap
-    return membrane.v * (1.0 - gap * (1.0 / kernel.slow)) + membrane.s * (gap * kernel.rise)
+    v, s, gap = membrane.v, membrane.s, membrane.gap
+    tangent = v * (1.0 - gap * (1.0 / kernel.slow)) + s * (gap * kernel.rise)
+    if not membrane.sparse:
+        return tangent
+    return xp.minimum(tangent, clip(v, 0.0, None, xp=xp) + s * kernel.psp_peak)
+
+
+def interior_floor(membrane: Membrane, kernel: Kernel, *, xp: Any) -> Array:
+    """Largest potential [O, B] at the peak of K after a spike, in the intervals that long."""
+    decay = math.exp(-kernel.t_peak / kernel.slow)
+    at_peak = membrane.v * decay + membrane.s * kernel.psp_peak
+    return xp.max(xp.where(membrane.gap >= kernel.t_peak, at_peak, 0.0), axis=-1)
 
 
 def interior_maximum(

@@ -11,7 +11,14 @@ from .crossing import crossing_interval
 from .dispatch import differentiable, fused
 from .events import Events
 from .kernel import Kernel
-from .membrane import Membrane, integrate, interior_maximum, tangent_bound, with_nobody
+from .membrane import (
+    Membrane,
+    integrate,
+    interior_bound,
+    interior_floor,
+    interior_maximum,
+    with_nobody,
+)
 from .neuron import Neuron
 from .sampling import sample
 from .tiles import map_tiles
@@ -154,11 +161,17 @@ def _raised_by_interior(
 ) -> tuple[Array, Array]:
     """Raise (v, t) where an interior maximum is larger.
 
-    Only intervals whose tangent bound exceeds the best value so far are evaluated.
+    Only intervals whose bound exceeds what the maximum is known to be at least are evaluated.
     """
     gap = membrane.gap
-    bound = tangent_bound(membrane, kernel)
-    (flat,) = xp.nonzero(xp.reshape(bound > v[..., None], (-1,)))
+    known = v
+    if membrane.sparse:
+        floor = interior_floor(membrane, kernel, xp=xp)
+        # the interval that the floor comes from must not lose to its own rounding error
+        slack = 16.0 * float(xp.finfo(v.dtype).eps)
+        known = xp.where(floor > v, floor * (1.0 - slack), v)
+    bound = interior_bound(membrane, kernel, xp=xp)
+    (flat,) = xp.nonzero(xp.reshape(bound > known[..., None], (-1,)))
     if flat.shape[0] == 0:
         return v, t
     event = flat % math.prod(gap.shape)

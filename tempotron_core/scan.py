@@ -5,15 +5,15 @@ With :math:`s_k = \sum_{f \le k} w_f e^{-(t_k - t_f)/\tau_s}` the state ``(V_k, 
 .. math:: s_{k+1} = e^{-\Delta/\tau_s} s_k + w_{k+1}, \qquad
           V_{k+1} = e^{-\Delta/\tau} V_k + K(\Delta)\, s_k, \qquad \Delta = t_{k+1} - t_k
 
-whose coefficients never cancel, whatever the two time constants.  Both recurrences are linear,
-so they run without a loop over events in one of two ways:
+whose coefficients never cancel, whatever the two time constants.  Both recurrences are linear, so
+events are cut into parts of equal length that are scanned side by side, as if each began at rest.
+The ends of the parts are then events themselves, that jump in V and in s; scanned in the same way,
+they give the state each part really begins in.  A part is scanned in one of two ways:
 
-* *blocks*: within a block short enough that :math:`e^{\pm(t - t_c)/\tau_s}` keeps its digits,
-  multiplying by it turns the recurrence into a cumulative sum;
-* *doubling*: after step j every event holds the contribution of the :math:`2^j` events up to it.
-
-Blocks cost a few passes over the array, doubling ``log2`` as many as there are entries.  So
-events are scanned in blocks as long as possible, and the blocks' own end states by doubling.
+* by *cumulative sums*: within a block short enough that :math:`e^{\pm(t - t_c)/\tau_s}` keeps its
+  digits, multiplying by it turns the recurrence into a cumulative sum.  That takes the fewest
+  passes over the arrays, but long blocks, so many events within a time constant;
+* by *steps* through short rows, all rows at once, whatever the times.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import Any
 
 from .kernel import Kernel
-from .namespace import known_true
+from .namespace import clip, known_true, zeros
 
 __all__ = ["block_length", "scan"]
 
@@ -32,12 +32,17 @@ Array = Any
 _SPAN_FLOAT32 = 16.0
 _SPAN_FLOAT64 = 200.0
 
+_ROW = 8  # events in a row
+
 
 def block_length(times: Array, dtype: Any, kernel: Kernel, *, xp: Any) -> int:
-    """Return the largest usable block, in events, for spike times [B, K]; 1 means doubling."""
+    """Return the longest block, in events, whose spike times [B, K] suit a cumulative sum.
+
+    0 means that none is long enough to be worth it.
+    """
     limit = kernel.fast * (_SPAN_FLOAT64 if dtype == xp.float64 else _SPAN_FLOAT32)
     length = int(times.shape[1])
-    while length > 1:
+    while length > _ROW:
         first = times[:, ::length]
         last = times[:, length - 1 :: length]
         if last.shape[1] < first.shape[1]:
@@ -45,7 +50,7 @@ def block_length(times: Array, dtype: Any, kernel: Kernel, *, xp: Any) -> int:
         if known_true(xp.all(last - first <= limit)):
             return length
         length = (length + 1) // 2
-    return 1
+    return 0
 
 
 def scan(times: Array, jumps: Array, kernel: Kernel, block: int, *, xp: Any) -> tuple[Array, Array]:
@@ -54,20 +59,20 @@ def scan(times: Array, jumps: Array, kernel: Kernel, block: int, *, xp: Any) -> 
     Parameters
     ----------
     times : array, shape (B, K)
-        Ascending event times; K is a multiple of ``block``.
+        Ascending event times; K is a multiple of ``block`` unless that is 0.
     jumps : array, shape (O, B, K)
         What each event adds to the synaptic sum: its weight.
     kernel : Kernel
     block : int
-        Events per block, see :func:`block_length`.
+        Events per cumulative sum, see :func:`block_length`; 0 for steps.
 
     Returns
     -------
     v, s : array, shape (O, B, K)
         Membrane potential and synaptic sum.
     """
-    if block == 1:
-        return _doubling(times, None, jumps, kernel, xp=xp)
+    if block == 0:
+        return _by_steps(times, None, jumps, kernel, xp)
     dtype = jumps.dtype
     n_outputs, n_patterns, n_events = jumps.shape
     n_blocks = n_events // block
@@ -83,31 +88,73 @@ def scan(times: Array, jumps: Array, kernel: Kernel, block: int, *, xp: Any) -> 
     s = xp.cumulative_sum(w * growth_fast, axis=-1) * decay_fast
     v = xp.cumulative_sum(s[..., :-1] * feed, axis=-1, include_initial=True) * decay_slow
     if n_blocks > 1:
-        v_end, s_end = _doubling(t[..., -1], v[..., -1], s[..., -1], kernel, xp=xp)
-        at_rest = xp.zeros_like(v_end[..., :1])
-        v_before = xp.concat([at_rest, v_end[..., :-1]], axis=-1)[..., None]
-        s_before = xp.concat([at_rest, s_end[..., :-1]], axis=-1)[..., None]
+        v_end, s_end = _by_steps(t[..., -1], v[..., -1], s[..., -1], kernel, xp)
+        v_before, s_before = (_one_later(a, xp)[..., None] for a in (v_end, s_end))
         end_before = xp.concat([t[:, :1, 0], t[:, :-1, -1]], axis=-1)[..., None]
-        elapsed = xp.astype(t - end_before, dtype)
+        elapsed = _within_memory(t - end_before, dtype, kernel, xp)
         v = v + xp.exp(elapsed * (-1.0 / kernel.slow)) * v_before
         v = v + kernel.value(elapsed, xp=xp) * s_before
         s = s + xp.exp(elapsed * (-1.0 / kernel.fast)) * s_before
     return xp.reshape(v, jumps.shape), xp.reshape(s, jumps.shape)
 
 
-def _doubling(
-    times: Array, v: Array | None, s: Array, kernel: Kernel, *, xp: Any
+def _by_steps(
+    times: Array, v_jumps: Array | None, s_jumps: Array, kernel: Kernel, xp: Any
 ) -> tuple[Array, Array]:
-    """Scan events that jump by ``v`` (None: not at all) in potential and ``s`` in synaptic sum."""
-    v = xp.zeros_like(s) if v is None else v
-    reach = 1
-    while reach < s.shape[-1]:
-        elapsed = xp.astype(times[:, reach:] - times[:, :-reach], s.dtype)
-        v_past, s_past = v[..., :-reach], s[..., :-reach]
-        v_now = v[..., reach:] + xp.exp(elapsed * (-1.0 / kernel.slow)) * v_past
-        v_now = v_now + kernel.value(elapsed, xp=xp) * s_past
-        s_now = s[..., reach:] + xp.exp(elapsed * (-1.0 / kernel.fast)) * s_past
-        v = xp.concat([v[..., :reach], v_now], axis=-1)
-        s = xp.concat([s[..., :reach], s_now], axis=-1)
-        reach *= 2
-    return v, s
+    """Scan events that jump by ``v_jumps`` (None: not at all) and ``s_jumps``, each [O, B, K]."""
+    n_outputs, n_patterns, n_events = s_jumps.shape
+    length = min(n_events, _ROW)
+    extra = -n_events % length
+    if extra:  # events without a jump, at the time of the last, fill the last row
+        times = xp.concat([times, xp.broadcast_to(times[:, -1:], (n_patterns, extra))], axis=1)
+        none = zeros((n_outputs, n_patterns, extra), s_jumps, xp=xp)
+        s_jumps = xp.concat([s_jumps, none], axis=2)
+        v_jumps = None if v_jumps is None else xp.concat([v_jumps, none], axis=2)
+
+    def by_position(a: Array) -> Array:
+        """Event i of every row first: shape (length, ..., B, rows)."""
+        a = xp.reshape(a, (*a.shape[:-1], a.shape[-1] // length, length))
+        return xp.permute_dims(a, (a.ndim - 1, *range(a.ndim - 1)))
+
+    t = by_position(times)
+    s_jumps = by_position(s_jumps)
+    v_jumps = None if v_jumps is None else by_position(v_jumps)
+    before = xp.concat([times[:, :1], t[-1, :, :-1]], axis=1)  # the end of the row before
+    gap = t - xp.concat([before[None, ...], t[:-1, ...]], axis=0)
+    gap = _within_memory(gap, s_jumps.dtype, kernel, xp)
+    slow, fast = xp.exp(gap * (-1.0 / kernel.slow)), xp.exp(gap * (-1.0 / kernel.fast))
+    psp = kernel.value(gap, xp=xp)
+
+    def step(i: int, v: Array, s: Array) -> tuple[Array, Array]:
+        v = slow[i, ...] * v + psp[i, ...] * s
+        s = fast[i, ...] * s + s_jumps[i, ...]
+        return (v if v_jumps is None else v + v_jumps[i, ...]), s
+
+    rest = xp.zeros_like(s_jumps[0, ...])
+    v, s = rest, rest
+    if t.shape[2] > 1:
+        v, s = (rest if v_jumps is None else v_jumps[0, ...]), s_jumps[0, ...]
+        for i in range(1, length):
+            v, s = step(i, v, s)
+        v, s = (_one_later(a, xp) for a in _by_steps(t[-1, ...], v, s, kernel, xp))
+    all_v, all_s = [], []
+    for i in range(length):
+        v, s = step(i, v, s)
+        all_v.append(v)
+        all_s.append(s)
+    shape = (n_outputs, n_patterns, n_events + extra)
+    v, s = (xp.reshape(xp.stack(a, axis=-1), shape) for a in (all_v, all_s))
+    return (v[..., :n_events], s[..., :n_events]) if extra else (v, s)
+
+
+def _one_later(state: Array, xp: Any) -> Array:
+    """State [..., n] after each part as the state before each: the first begins at rest."""
+    return xp.concat([xp.zeros_like(state[..., :1]), state[..., :-1]], axis=-1)
+
+
+def _within_memory(elapsed: Array, dtype: Any, kernel: Kernel, xp: Any) -> Array:
+    """Cut times short that leave nothing of a state: e^-40 is nothing beside a rounding error.
+
+    Longer ones would make subnormal numbers, with which a processor is many times slower.
+    """
+    return xp.astype(clip(elapsed, None, 40.0 * kernel.slow, xp=xp), dtype)

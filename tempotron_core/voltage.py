@@ -190,11 +190,11 @@ def tiled_adjoint(
         return xp.zeros_like(weight), zero_times
     order = xp.flip(xp.argsort(sample_times, stable=True))
     reversed_times = -xp.take(sample_times, order)
-    block = 1
+    block = 0
     if not static:
         block = block_length(reversed_times[None, :], weight.dtype, kernel, xp=xp)
     # samples that fill the last block repeat the last one, with a cotangent of zero
-    extra = -sample_times.shape[0] % block
+    extra = -sample_times.shape[0] % block if block else 0
     last = xp.broadcast_to(reversed_times[-1:], (extra,))
     reversed_times = xp.concat([reversed_times, last])
 

@@ -39,9 +39,9 @@ def pull_back(
 
     Parameters
     ----------
-    event : integer array, shape (B, W)
+    event : integer array, shape (last - first, W)
         The last spike that each pair's readout comes after; -1 for none.
-    x, p_bar, q_bar : array, shape (B, W)
+    x, p_bar, q_bar : array, shape (last - first, W)
         The time from there to the readout, and its p and q.
     weight_sum : array, shape (N, W)
         Gains the gradient towards the weights.
@@ -65,14 +65,14 @@ def pull_back(
         for tile in range(width // WIDTH):
             pending[tile] = -1
             for o in range(tile * WIDTH, (tile + 1) * WIDTH):
-                pending[tile] = max(pending[tile], event[p, o])
+                pending[tile] = max(pending[tile], event[p - first, o])
             latest = max(latest, pending[tile])
         if latest < 0:
             continue
         for o in range(0, width, WIDTH):
-            slow_x, fast_x, k = decays(load(x[p], o), constants)
-            q = load(q_bar[p], o)
-            s = fma(-1.0 / tau_s, q, load(p_bar[p], o))
+            slow_x, fast_x, k = decays(load(x[p - first], o), constants)
+            q = load(q_bar[p - first], o)
+            s = fma(-1.0 / tau_s, q, load(p_bar[p - first], o))
             store(h_start, o, kappa * fma(slow_x, q, k * s))
             store(s_start, o, fast_x * s)
         for start in range(latest // CHUNK * CHUNK, -1, -CHUNK):
@@ -93,12 +93,12 @@ def pull_back(
                         store(s_state, o, s)
                         following = -1
                         for lane in range(o, o + WIDTH):
-                            if event[p, lane] == start + i:
+                            if event[p - first, lane] == start + i:
                                 h_state[lane] += h_start[lane]
                                 s_state[lane] += s_start[lane]
                                 tiny[lane] = _TINY if s_start[lane] != 0.0 else 0.0
-                            elif event[p, lane] < start + i:
-                                following = max(following, event[p, lane])
+                            elif event[p - first, lane] < start + i:
+                                following = max(following, event[p - first, lane])
                         pending[tile] = following
                         h, s, least = load(h_state, o), load(s_state, o), load(tiny, o)
                     total = weight_sum[afferents[p, start + i]]

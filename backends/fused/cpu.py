@@ -27,6 +27,9 @@ __all__ = ["first_crossing", "first_crossing_vjp", "peak", "peak_vjp", "voltage"
 
 Array = NDArray[Any]
 
+_PATTERNS = 64
+"""Patterns whose readouts are kept at a time."""
+
 _WORTH_THREADS = 200_000
 """Spikes times outputs from which on threads save more time than it takes to start them."""
 
@@ -80,22 +83,28 @@ class Batch:
     def pull_back(self, find: Callable[..., None], time_sum: Array) -> Array:
         """Gradient towards the weights [O, N]; that towards the times is added to ``time_sum``.
 
-        ``find(first, last, event, x, p, q)`` fills in what some patterns' readouts pull back.
+        ``find(first, last, event, x, p, q)`` fills in what some patterns' readouts pull back, see
+        `readouts`.
         """
-        event = np.full((self.shape[0], self.width), -1, np.int64)
-        readouts = (event, *(np.zeros(event.shape) for _ in range(3)))
 
         def add(first: int, last: int, weight_sum: Array) -> None:
-            find(first, last, *readouts)
-            self.call(pull_back, first, last, *readouts, weight_sum, time_sum)
+            # a few patterns at a time, so that memory does not grow with the batch
+            for start in range(first, last, _PATTERNS):
+                stop = min(start + _PATTERNS, last)
+                event = np.full((stop - start, self.width), -1, np.int64)
+                found = (event, *(np.zeros(event.shape) for _ in range(3)))
+                find(start, stop, *found)
+                self.call(pull_back, start, stop, *found, weight_sum, time_sum)
 
         return self.sum_over_patterns(add)
 
     def sum_over_patterns(self, add: Callable[[int, int, Array], None]) -> Array:
         """Gradient [O, N] to which ``add(first, last, weight_sum)`` adds that of some patterns."""
         n_patterns, n_outputs = self.shape
-        # A sum over a shard costs memory for all weights, so a shard has many spikes for each.
-        n_shards = max(1, min(64, n_patterns, self.n_spikes // (16 * max(1, self.n_afferents))))
+        # A sum over a shard costs memory for all weights, so a shard has many spikes for each; a
+        # power of two is shared out evenly by most numbers of threads.
+        spikes_per_weight = max(1.0, self.n_spikes / (8.0 * max(1, self.n_afferents)))
+        n_shards = max(1, min(32, n_patterns, 2 ** round(math.log2(spikes_per_weight))))
         sums = np.zeros((n_shards, self.n_afferents, self.width))
 
         def task(shard: int) -> None:
@@ -117,6 +126,11 @@ class Batch:
     def worth_threads(self) -> bool:
         """Whether there is more to do than to start threads."""
         return bool(self.n_spikes * self.width > _WORTH_THREADS)
+
+    def states(self, first: int, last: int) -> tuple[Array, Array]:
+        """Arrays for the potential and slope of some patterns."""
+        shape = (last - first, self.shape[1])
+        return np.empty(shape), np.empty(shape)
 
     def no_rows(self, dtype: Any) -> Array:
         """Stand for an array [B, O] that is not there."""
@@ -194,10 +208,9 @@ def peak_vjp(
     else:
         active = v_bar != 0.0 if t_bar is None else (v_bar != 0.0) | (t_bar != 0.0)
         t_bar = batch.no_rows(batch.dtype) if t_bar is None else t_bar
-        v_left, d_left = np.empty(batch.shape), np.empty(batch.shape)
 
         def find(first: int, last: int, *found: Array) -> None:
-            state = (last_event, v_left, d_left)
+            state = (last_event, *batch.states(first, last))
             batch.call(states_before, first, last, t_star, active, *state)
             batch.call(
                 peak_starts, first, last, t_star, v_bar, t_bar, active, *state, *found, time_sum
@@ -220,12 +233,11 @@ def first_crossing_vjp(
     batch = Batch(events, weight, neuron)
     t_spike, t_bar = usable(t_spike), usable(t_cotangent, batch.dtype)
     active = np.isfinite(t_spike) & (t_bar != 0.0)
-    v_left, d_left = np.empty(batch.shape), np.empty(batch.shape)
-    time_sum = batch.time_sum(times)
+    time_sum, no_rows = batch.time_sum(times), batch.no_rows(np.int64)
 
     def find(first: int, last: int, *found: Array) -> None:
-        state = (batch.no_rows(np.int64), v_left, d_left)
-        batch.call(states_before, first, last, t_spike, active, *state)
+        v_left, d_left = batch.states(first, last)
+        batch.call(states_before, first, last, t_spike, active, no_rows, v_left, d_left)
         batch.call(crossing_starts, first, last, t_spike, t_bar, min_slope, d_left, *found)
 
     gradient = batch.pull_back(find, time_sum)

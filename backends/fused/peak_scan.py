@@ -133,27 +133,25 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
             for o in range(0, width, WIDTH):
                 v, d = load(potential, o), load(slope, o)
                 top, when = load(best, o), load(best_time, o)
-                known, n_open = top, 0  # what the maximum is at least
+                crest, n_open = splat(0.0), 0  # the largest floor of an interior maximum
                 for i in range(n):
                     d = fma(kappa, load(rows[afferents[p, start + i]], o), d)
-                    v_next = fma(a[i], v, b[i] * d)
-                    d_next = fma(c[i], v, e[i] * d)
-                    turns = minimum(d, 0.0 - d_next) > 0.0
-                    floor, bound = splat(0.0), fma(u[i], d, v)
+                    v_next = fma(b[i], d, a[i] * v)
+                    d_next = fma(e[i], d, c[i] * v)
+                    turns, bound, known = minimum(d, 0.0 - d_next), fma(u[i], d, v), top
                     if sparse:
                         floor = fma(crest_a[i], v, crest_b[i] * d)
-                        bound = bounds(v, d, u[i], floor, constants)
-                    if lanes_of(both(turns, bound > known)):
+                        bound, known = bounds(v, d, u[i], floor, constants), maximum(top, crest)
+                        crest = maximum(crest, floor)
+                    if lanes_of(minimum(turns, bound - known) > 0.0):
                         open_event[n_open] = i
                         store(open_v, n_open * WIDTH, v)
                         store(open_d, n_open * WIDTH, d)
-                        store(open_bound, n_open * WIDTH, select(turns, bound, splat(-np.inf)))
+                        bound = select(turns > 0.0, bound, splat(-np.inf))
+                        store(open_bound, n_open * WIDTH, bound)
                         n_open += 1
                     when = select(v_next > top, splat(next_time[i]), when)
                     top = maximum(v_next, top)
-                    known = maximum(known, v_next)
-                    if sparse:
-                        known = maximum(known, floor)
                     v, d = v_next, d_next
                 store(potential, o, v)
                 store(slope, o, d)
@@ -190,7 +188,7 @@ def _settle(
             continue
         i = open_event[j]
         v, d = load(open_v, j * WIDTH), load(open_d, j * WIDTH)
-        v_end, d_end = fma(a[i], v, b[i] * d), fma(c[i], v, e[i] * d)
+        v_end, d_end = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
         floor = fma(crest_a[i], v, crest_b[i] * d)
         bound = minimum(bound, closer_bounds(v, d, v_end, d_end, u[i], floor, constants))
         store(open_bound, j * WIDTH, bound)
@@ -271,8 +269,8 @@ def scan_crossings(
                 v, d, open_limit = load(potential, o), load(slope, o), load(limit, o)
                 for i in range(n):
                     d = fma(kappa, load(rows[afferents[p, start + i]], o), d)
-                    v_next = fma(a[i], v, b[i] * d)
-                    d_next = fma(c[i], v, e[i] * d)
+                    v_next = fma(b[i], d, a[i] * v)
+                    d_next = fma(e[i], d, c[i] * v)
                     turns = minimum(d, 0.0 - d_next) > 0.0
                     floor = fma(crest_a[i], v, crest_b[i] * d)
                     inside = both(turns, bounds(v, d, u[i], floor, constants) > open_limit)

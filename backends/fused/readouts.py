@@ -1,7 +1,8 @@
 r"""What each readout pulls back from its time, :math:`h = p K + q K'`, see `adjoint`.
 
 A potential with cotangent v has p = v.  The time of a smooth peak with cotangent t adds
-:math:`q = -t/V''`; a crossing has :math:`p = -t/V'`.
+:math:`q = -t/V''`; a crossing has :math:`p = -t/V'`.  What is found has one row for each pattern of
+the call: the last spike before the readout, the time since then, p and q.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ def states_before(
     times, afferents, counts, rows, duration, constants, first, last, t_star, active, last_event,
     v_left, d_left,
 ):  # fmt: skip
-    """Potential and slope [B, O] just before the times t_star [B, O] of the active pairs.
+    """Potential and slope just before the times t_star [B, O] of the active pairs.
 
-    Spikes after ``last_event`` [B, O] are ignored; it has no rows if there are no such spikes.
+    v_left and d_left have one row for each pattern from ``first`` on.  Spikes after ``last_event`` [B, O] are ignored; it has no rows if there are no such spikes.
     """
     kappa = constants[2]
     n_outputs, width = t_star.shape[1], rows.shape[1]
@@ -50,8 +51,8 @@ def states_before(
         pending[:] = counts[p]
         latest = -1
         for o in range(n_outputs):
-            v_left[p, o] = 0.0
-            d_left[p, o] = 0.0
+            v_left[p - first, o] = 0.0
+            d_left[p - first, o] = 0.0
             if active[p, o]:
                 k = last_event_until(times[p], counts[p], t_star[p, o], False)
                 if last_event.shape[0] > 0:
@@ -77,11 +78,11 @@ def states_before(
                             if at[lane] == start + i:
                                 x = np.float64(t_star[p, lane]) - times[p, start + i]
                                 state = free_state(potential[lane], slope[lane], x, constants)
-                                v_left[p, lane], d_left[p, lane] = state
+                                v_left[p - first, lane], d_left[p - first, lane] = state
                             elif at[lane] > start + i:
                                 following = min(following, at[lane])
                         pending[tile] = following
-                    v, d = fma(a[i], v, b[i] * d), fma(c[i], v, e[i] * d)
+                    v, d = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
                 store(potential, o, v)
                 store(slope, o, d)
 
@@ -91,7 +92,7 @@ def potential_starts(
     times, afferents, counts, rows, duration, constants, first, last, t_star, v_bar, last_event,
     inclusive, event, x, p_bar, q_bar,
 ):  # fmt: skip
-    """Last spike before t_star [B, O], the time since then, and p; zero cotangents are left out."""
+    """Find them for potentials at t_star [B, O] with cotangents v_bar; zeros are left out."""
     for p in range(first, last):
         for o in range(v_bar.shape[1]):
             if v_bar[p, o] != 0.0:
@@ -99,9 +100,9 @@ def potential_starts(
                 if last_event.shape[0] > 0:
                     k = min(k, last_event[p, o])
                 if k >= 0:
-                    event[p, o] = k
-                    x[p, o] = np.float64(t_star[p, o]) - times[p, k]
-                    p_bar[p, o] = v_bar[p, o]
+                    event[p - first, o] = k
+                    x[p - first, o] = np.float64(t_star[p, o]) - times[p, k]
+                    p_bar[p - first, o] = v_bar[p, o]
 
 
 @compiled
@@ -109,7 +110,7 @@ def peak_starts(
     times, afferents, counts, rows, duration, constants, first, last, t_star, v_bar, t_bar, active,
     last_event, v_left, d_left, event, x, p_bar, q_bar, time_sum,
 ):  # fmt: skip
-    """The same for peaks and their times, given the state just before each.
+    """Find them for peaks and their times, given the state just before each.
 
     The spikes at exactly t* move a kink, or lie at a smooth peak; what they add to their own times'
     gradients goes to ``time_sum`` [B, K] (of no rows if not wanted) at once.
@@ -129,7 +130,7 @@ def peak_starts(
             group = 0.0
             for k in range(before + 1, until + 1):
                 group += rows[afferents[p, k], o]
-            v, d = v_left[p, o], d_left[p, o]
+            v, d = v_left[p - first, o], d_left[p - first, o]
             q, of_group = 0.0, 0.0  # the group's gradients are of_group times its weights
             if inside and group != 0.0:
                 of_group = v_bar[p, o] * min(max(d / group, -kappa), 0.0)
@@ -146,10 +147,10 @@ def peak_starts(
                 for k in range(before + 1, until + 1):
                     time_sum[p, k] += of_group * rows[afferents[p, k], o]
             if before >= 0:
-                event[p, o] = before
-                x[p, o] = np.float64(when) - times[p, before]
-                p_bar[p, o] = v_bar[p, o]
-                q_bar[p, o] = q
+                event[p - first, o] = before
+                x[p - first, o] = np.float64(when) - times[p, before]
+                p_bar[p - first, o] = v_bar[p, o]
+                q_bar[p - first, o] = q
 
 
 @compiled
@@ -157,13 +158,13 @@ def crossing_starts(
     times, afferents, counts, rows, duration, constants, first, last, t_spike, t_bar, min_slope,
     d_left, event, x, p_bar, q_bar,
 ):  # fmt: skip
-    """The same for crossings, given the slope d_left [B, O] at each."""
+    """Find them for crossings, given the slope d_left at each."""
     for p in range(first, last):
         for o in range(t_bar.shape[1]):
-            slope = max(d_left[p, o], min_slope)
+            slope = max(d_left[p - first, o], min_slope)
             if t_bar[p, o] != 0.0 and np.isfinite(t_spike[p, o]) and slope > 0.0:
                 k = last_event_until(times[p], counts[p], t_spike[p, o], False)
                 if k >= 0:
-                    event[p, o] = k
-                    x[p, o] = np.float64(t_spike[p, o]) - times[p, k]
-                    p_bar[p, o] = -t_bar[p, o] / slope
+                    event[p - first, o] = k
+                    x[p - first, o] = np.float64(t_spike[p, o]) - times[p, k]
+                    p_bar[p - first, o] = -t_bar[p, o] / slope

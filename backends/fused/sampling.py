@@ -77,7 +77,7 @@ def sample_patterns(
             for o in range(0, width, WIDTH):
                 v, d, until = load(potential, o), load(slope, o), load(allowed, o)
                 for i in range(n):
-                    v, d = fma(a[i], v, b[i] * d), fma(c[i], v, e[i] * d)
+                    v, d = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
                     if spike[i] >= 0:
                         weights = load(rows[afferents[p, spike[i]]], o)
                         d = fma(kappa, _kick(weights, spike[i], until), d)
@@ -113,7 +113,7 @@ def sampled_peaks(
                 v, d = load(potential, o), load(slope, o)
                 top, when = load(best, o), load(best_time, o)
                 for i in range(n):
-                    v, d = fma(a[i], v, b[i] * d), fma(c[i], v, e[i] * d)
+                    v, d = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
                     if spike[i] >= 0:
                         d = fma(kappa, load(rows[afferents[p, spike[i]]], o), d)
                     else:
