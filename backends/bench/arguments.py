@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .._selection import EXTRAS
+from .workload import Shape
 
 __all__ = ["SIZES", "add_bench_arguments"]
 
@@ -22,11 +23,12 @@ def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
     """Add them to the parser of the command."""
     shape = parser.add_argument_group(
         "what to measure",
-        "Any size given makes one shape, with defaults for the rest; without, two shapes are "
+        "Any size given makes one shape, with these defaults for the rest; without, two shapes are "
         "measured: 64 patterns on 12,544 afferents for 100 ms, and 256 on 500 for 500 ms.",
     )
     for name, (kind, metavar, text) in SIZES.items():
-        shape.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
+        shown = f"{text} (default: {getattr(Shape, name):g})"
+        shape.add_argument(f"--{name}", type=kind, metavar=metavar, help=shown)
     shape.add_argument(
         "--small",
         action="store_true",

@@ -15,20 +15,16 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron
 
-from .adjoint import pull_back
+from .gradients import add_crossing_gradient, add_peak_gradient, add_potential_gradient
 from .lanes import WIDTH
 from .layout import sum_shards, to_rows
 from .peak_scan import scan_crossings, scan_peaks
-from .readouts import crossing_starts, peak_starts, potential_starts, states_before
 from .sampling import pull_back_samples, sample_patterns, sampled_peaks
 from .threads import n_threads, run
 
 __all__ = ["first_crossing", "first_crossing_vjp", "peak", "peak_vjp", "voltage", "voltage_vjp"]
 
 Array = NDArray[Any]
-
-_PATTERNS = 64
-"""Patterns whose readouts are kept at a time."""
 
 _WORTH_THREADS = 200_000
 """Spikes times outputs from which on threads save more time than it takes to start them."""
@@ -80,36 +76,24 @@ class Batch:
             first, last, *arguments,
         )  # fmt: skip
 
-    def pull_back(self, find: Callable[..., None], time_sum: Array) -> Array:
-        """Gradient towards the weights [O, N]; that towards the times is added to ``time_sum``.
+    def gradient(
+        self, kernel: Callable[..., None], *arguments: Any, times: bool
+    ) -> tuple[Array, Array | None]:
+        """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K].
 
-        ``find(first, last, event, x, p, q)`` fills in what some patterns' readouts pull back, see
-        `readouts`.
+        ``kernel`` adds those of some patterns to sums that are its last two arguments.
         """
-
-        def add(first: int, last: int, weight_sum: Array) -> None:
-            # a few patterns at a time, so that memory does not grow with the batch
-            for start in range(first, last, _PATTERNS):
-                stop = min(start + _PATTERNS, last)
-                event = np.full((stop - start, self.width), -1, np.int64)
-                found = (event, *(np.zeros(event.shape) for _ in range(3)))
-                find(start, stop, *found)
-                self.call(pull_back, start, stop, *found, weight_sum, time_sum)
-
-        return self.sum_over_patterns(add)
-
-    def sum_over_patterns(self, add: Callable[[int, int, Array], None]) -> Array:
-        """Gradient [O, N] to which ``add(first, last, weight_sum)`` adds that of some patterns."""
         n_patterns, n_outputs = self.shape
         # A sum over a shard costs memory for all weights, so a shard has many spikes for each; a
         # power of two is shared out evenly by most numbers of threads.
         spikes_per_weight = max(1.0, self.n_spikes / (8.0 * max(1, self.n_afferents)))
-        n_shards = max(1, min(32, n_patterns, 2 ** round(math.log2(spikes_per_weight))))
+        n_shards = max(1, min(8, n_patterns, 2 ** round(math.log2(spikes_per_weight))))
         sums = np.zeros((n_shards, self.n_afferents, self.width))
+        time_sum = np.zeros((n_patterns if times else 0, self.times.shape[1]))
 
         def task(shard: int) -> None:
             first, last = (n_patterns * i // n_shards for i in (shard, shard + 1))
-            add(first, last, sums[shard])
+            self.call(kernel, first, last, *arguments, sums[shard], time_sum)
 
         run(task, range(n_shards), worth=self.worth_threads)
         gradient = np.empty((n_outputs, self.n_afferents), self.dtype)
@@ -120,25 +104,16 @@ class Batch:
             sum_shards(sums, first, last, gradient)
 
         run(combine, range(n_parts), worth=sums.size > _WORTH_THREADS)
-        return gradient
+        return gradient, time_sum.astype(self.times.dtype) if times else None
 
     @property
     def worth_threads(self) -> bool:
         """Whether there is more to do than to start threads."""
         return bool(self.n_spikes * self.width > _WORTH_THREADS)
 
-    def states(self, first: int, last: int) -> tuple[Array, Array]:
-        """Arrays for the potential and slope of some patterns."""
-        shape = (last - first, self.shape[1])
-        return np.empty(shape), np.empty(shape)
-
     def no_rows(self, dtype: Any) -> Array:
         """Stand for an array [B, O] that is not there."""
         return np.empty((0, self.shape[1]), dtype)
-
-    def time_sum(self, wanted: bool) -> Array:
-        """Array for the gradient towards the spike times, of no rows unless it is wanted."""
-        return np.zeros((self.times.shape[0] if wanted else 0, self.times.shape[1]))
 
 
 def usable(array: Array, dtype: Any = None) -> Array:
@@ -198,26 +173,12 @@ def peak_vjp(
     last_event = batch.no_rows(np.int64)
     if neuron.shunt and grid is None:
         last_event = _crossings(batch, neuron)[1]
-    time_sum = batch.time_sum(times)
     if grid is not None or (t_bar is None and not times):
         given = (t_star, v_bar, last_event, grid is not None)
-
-        def find(first: int, last: int, *found: Array) -> None:
-            batch.call(potential_starts, first, last, *given, *found)
-
-    else:
-        active = v_bar != 0.0 if t_bar is None else (v_bar != 0.0) | (t_bar != 0.0)
-        t_bar = batch.no_rows(batch.dtype) if t_bar is None else t_bar
-
-        def find(first: int, last: int, *found: Array) -> None:
-            state = (last_event, *batch.states(first, last))
-            batch.call(states_before, first, last, t_star, active, *state)
-            batch.call(
-                peak_starts, first, last, t_star, v_bar, t_bar, active, *state, *found, time_sum
-            )
-
-    gradient = batch.pull_back(find, time_sum)
-    return gradient, time_sum.astype(batch.times.dtype) if times else None
+        return batch.gradient(add_potential_gradient, *given, times=times)
+    active = v_bar != 0.0 if t_bar is None else (v_bar != 0.0) | (t_bar != 0.0)
+    t_bar = batch.no_rows(batch.dtype) if t_bar is None else t_bar
+    return batch.gradient(add_peak_gradient, t_star, v_bar, t_bar, active, last_event, times=times)
 
 
 def first_crossing_vjp(
@@ -233,15 +194,8 @@ def first_crossing_vjp(
     batch = Batch(events, weight, neuron)
     t_spike, t_bar = usable(t_spike), usable(t_cotangent, batch.dtype)
     active = np.isfinite(t_spike) & (t_bar != 0.0)
-    time_sum, no_rows = batch.time_sum(times), batch.no_rows(np.int64)
-
-    def find(first: int, last: int, *found: Array) -> None:
-        v_left, d_left = batch.states(first, last)
-        batch.call(states_before, first, last, t_spike, active, no_rows, v_left, d_left)
-        batch.call(crossing_starts, first, last, t_spike, t_bar, min_slope, d_left, *found)
-
-    gradient = batch.pull_back(find, time_sum)
-    return gradient, time_sum.astype(batch.times.dtype) if times else None
+    given = (t_spike, t_bar, active, batch.no_rows(np.int64), float(min_slope))
+    return batch.gradient(add_crossing_gradient, *given, times=times)
 
 
 def voltage(events: Events, weight: Array, neuron: Neuron, times: Array) -> Array:
@@ -268,10 +222,4 @@ def voltage_vjp(
     order = np.argsort(sample_times, kind="stable")
     last_event = _crossings(batch, neuron)[1] if neuron.shunt else batch.no_rows(np.int64)
     given = (sample_times[order], order, usable(cotangent), last_event)
-    time_sum = batch.time_sum(times)
-
-    def add(first: int, last: int, weight_sum: Array) -> None:
-        batch.call(pull_back_samples, first, last, *given, weight_sum, time_sum)
-
-    gradient = batch.sum_over_patterns(add)
-    return gradient, time_sum.astype(batch.times.dtype) if times else None
+    return batch.gradient(pull_back_samples, *given, times=times)

@@ -9,8 +9,8 @@ from .lanes import divide, exponent, fma, maximum, power_of_two, splat
 
 __all__ = ["exponential", "log1p"]
 
-# e^-400 is nothing beside any potential; smaller numbers would make subnormal ones, which are slow
-_LOWEST = -400.0
+# e^-300 is nothing beside any potential, and its square is no subnormal number, which is slow.
+_LOWEST = -300.0
 _SHIFT = 1.5 * 2.0**52  # added to a number, it rounds it to whole and leaves it in the last bits
 _LOG2_E = 1.0 / math.log(2.0)
 _LOG_2_HIGH = 6.93147180369123816490e-01  # ln 2 to 32 bits, so that k times it is exact

@@ -40,16 +40,20 @@ __all__ = ["scan_crossings", "scan_peaks"]
 def fill_crests(u, n, constants, a, b):
     """Coefficients of V and D in the potential where K would peak, in intervals that long.
 
-    It is a floor for an interior maximum, and nearly the maximum itself where spikes are sparse.
+    It is a floor for an interior maximum, and nearly the maximum itself where spikes are sparse;
+    returned is whether they are.  Where they are not, it is not worth its cost, and left out.
     """
     tau, _, _, beta, log_ratio, crest = constants
     time = log_ratio / beta if beta > 0.0 else tau
     of_v = free_state(1.0, 0.0, time, constants)[0]
-    sparse = False
+    n_long = 0
     for i in range(n):
-        a[i] = of_v if u[i] >= time else 0.0
-        b[i] = crest if u[i] >= time else 0.0
-        sparse |= u[i] >= time
+        n_long += u[i] >= time
+    sparse = 4 * n_long > n
+    for i in range(n):
+        reached = sparse and u[i] >= time
+        a[i] = of_v if reached else 0.0
+        b[i] = crest if reached else 0.0
     return sparse
 
 
@@ -69,14 +73,13 @@ def bounds(v, d, gap, floor, constants):
 
 
 @compiled
-def closer_bounds(v, d, v_end, d_end, gap, floor, constants):
+def closer_bounds(v, d, v_end, d_end, gap, floor, bound, constants):
     """Lower the bounds of some intervals to where the tangents of both their ends meet.
 
     That takes a potential that is concave all the way.  V'' changes its sign at most once, so it
     is if it is at the end.
     """
     tau, tau_s, _, _, _, _ = constants
-    bound = bounds(v, d, gap, floor, constants)
     convexity = fma(1.0 / tau + 1.0 / tau_s, d_end, v_end * (1.0 / (tau * tau_s)))
     meeting = divide(v_end - v - gap * d_end, d - d_end)
     meeting = minimum(maximum(meeting, splat(0.0)), splat(gap))
@@ -118,7 +121,7 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
     # beats most of them, so they are worked out when a chunk of spikes is done.
     open_event = np.empty(CHUNK, np.int64)
     open_v, open_d = np.empty(CHUNK * WIDTH), np.empty(CHUNK * WIDTH)
-    open_bound = np.empty(CHUNK * WIDTH)
+    open_bound, crest_now = np.empty(CHUNK * WIDTH), np.empty(WIDTH)
     for p in range(first, last):
         potential[:] = 0.0
         slope[:] = 0.0
@@ -140,7 +143,7 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
                     d_next = fma(e[i], d, c[i] * v)
                     turns, bound, known = minimum(d, 0.0 - d_next), fma(u[i], d, v), top
                     if sparse:
-                        floor = fma(crest_a[i], v, crest_b[i] * d)
+                        floor = fma(crest_b[i], d, crest_a[i] * v)
                         bound, known = bounds(v, d, u[i], floor, constants), maximum(top, crest)
                         crest = maximum(crest, floor)
                     if lanes_of(minimum(turns, bound - known) > 0.0):
@@ -158,9 +161,10 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
                 store(best, o, top)
                 store(best_time, o, when)
                 if n_open:
+                    store(crest_now, 0, crest)
                     _settle(
                         n_open, open_event, open_v, open_d, open_bound, u, a, b, c, e, crest_a,
-                        crest_b, times[p], start, constants, best, best_time, o,
+                        crest_b, crest_now, times[p], start, constants, best, best_time, o,
                     )  # fmt: skip
         for o in range(n_outputs):
             v_max[p, o] = best[o]
@@ -169,8 +173,8 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
 
 @compiled
 def _settle(
-    n_open, open_event, open_v, open_d, open_bound, u, a, b, c, e, crest_a, crest_b, times, start,
-    constants, best, best_time, o,
+    n_open, open_event, open_v, open_d, open_bound, u, a, b, c, e, crest_a, crest_b, crest_now,
+    times, start, constants, best, best_time, o,
 ):  # fmt: skip
     """Raise the best potentials by the maxima of open intervals.
 
@@ -180,17 +184,17 @@ def _settle(
     nothing = splat(-np.inf)
     first_v, first_d, first_gap, first_time = nothing, nothing, nothing, nothing
     first_floor, first_bound, first_of = nothing, nothing, nothing
-    top = load(best, o)
+    known = maximum(load(best, o), load(crest_now, 0))
     for j in range(n_open):
         # at a tie the earlier time counts, so a bound that is only reached is not enough to skip
         bound = load(open_bound, j * WIDTH)
-        if not lanes_of(not_less(bound, top)):
+        if not lanes_of(not_less(bound, known)):
             continue
         i = open_event[j]
         v, d = load(open_v, j * WIDTH), load(open_d, j * WIDTH)
         v_end, d_end = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
-        floor = fma(crest_a[i], v, crest_b[i] * d)
-        bound = minimum(bound, closer_bounds(v, d, v_end, d_end, u[i], floor, constants))
+        floor = fma(crest_b[i], d, crest_a[i] * v)
+        bound = closer_bounds(v, d, v_end, d_end, u[i], floor, bound, constants)
         store(open_bound, j * WIDTH, bound)
         larger = bound > first_bound
         first_v, first_d = select(larger, v, first_v), select(larger, d, first_d)
@@ -204,11 +208,11 @@ def _settle(
     )  # fmt: skip
     for j in range(n_open):
         bound = load(open_bound, j * WIDTH)
-        left = both(not_less(bound, load(best, o)), either(first_of > j, j > first_of))
-        if lanes_of(left):
+        known = maximum(load(best, o), load(crest_now, 0))
+        if lanes_of(both(not_less(bound, known), either(first_of > j, j > first_of))):
             i = open_event[j]
             v, d = load(open_v, j * WIDTH), load(open_d, j * WIDTH)
-            floor = fma(crest_a[i], v, crest_b[i] * d)
+            floor = fma(crest_b[i], d, crest_a[i] * v)
             _raise(
                 v, d, splat(u[i]), splat(np.float64(times[start + i])), floor, bound, constants,
                 best, best_time, o,
@@ -272,13 +276,14 @@ def scan_crossings(
                     v_next = fma(b[i], d, a[i] * v)
                     d_next = fma(e[i], d, c[i] * v)
                     turns = minimum(d, 0.0 - d_next) > 0.0
-                    floor = fma(crest_a[i], v, crest_b[i] * d)
-                    inside = both(turns, bounds(v, d, u[i], floor, constants) > open_limit)
+                    floor = fma(crest_b[i], d, crest_a[i] * v)
+                    bound = bounds(v, d, u[i], floor, constants)
+                    inside = both(turns, bound > open_limit)
                     lanes = lanes_of(either(inside, v_next > open_limit))
                     if lanes:
                         store(v_now, 0, v)
                         store(d_now, 0, d)
-                        bound = closer_bounds(v, d, v_next, d_next, u[i], floor, constants)
+                        bound = closer_bounds(v, d, v_next, d_next, u[i], floor, bound, constants)
                         bound = select(turns, bound, splat(-np.inf))
                         top, value = interior_maxima(v, d, splat(u[i]), floor, bound, constants)
                         exceeds = bound > open_limit

@@ -36,7 +36,8 @@ def states_before(
 ):  # fmt: skip
     """Potential and slope just before the times t_star [B, O] of the active pairs.
 
-    v_left and d_left have one row for each pattern from ``first`` on.  Spikes after ``last_event`` [B, O] are ignored; it has no rows if there are no such spikes.
+    v_left and d_left have one row for each pattern from ``first`` on.  Spikes after ``last_event``
+    [B, O] are ignored; it has no rows if there are no such spikes.
     """
     kappa = constants[2]
     n_outputs, width = t_star.shape[1], rows.shape[1]
