@@ -102,8 +102,13 @@ def place(backend: Any, array: np.ndarray) -> Any:
 
 
 def methods(backend: Any) -> tuple[str, ...]:
-    """NumPy also runs the static path, which is what tracing libraries run."""
-    return ("auto", "static") if backend.name == "numpy" else ("auto",)
+    """Compiled kernels where there are any, the form they stand for, and that of tracing libraries.
+
+    NumPy runs all three, torch the first two; elsewhere 'auto' is one of the others.
+    """
+    return {"numpy": ("auto", "pruned", "static"), "torch": ("auto", "pruned")}.get(
+        backend.name, ("auto",)
+    )
 
 
 def random_batch(

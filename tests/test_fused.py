@@ -154,12 +154,14 @@ def test_outputs_at_the_ends_of_lanes(n_outputs):
     assert not disagreements(*problem(3, n_outputs=n_outputs))
 
 
+@pytest.mark.parametrize("shunt", [False, True], ids=["free", "shunted"])
 @pytest.mark.parametrize("n_spikes", [1, 2, 127, 128, 129, 256, 257, 400])
-def test_spikes_at_the_ends_of_chunks(n_spikes):
+def test_spikes_at_the_ends_of_chunks(n_spikes, shunt):
     rng = np.random.default_rng(n_spikes)
     times = rng.uniform(0.0, 300.0, (3, n_spikes))
     weight = rng.normal(0.0, 3.0 * n_spikes**-0.5, (2, n_spikes))
-    assert not disagreements(Events.from_latencies(times, 300.0), weight, Neuron())
+    events, neuron = Events.from_latencies(times, 300.0), Neuron(v_threshold=2.0, shunt=shunt)
+    assert not disagreements(events, weight, neuron)
 
 
 @pytest.mark.parametrize("duration", [20.0, 1e3, 1e5, 4e7])
