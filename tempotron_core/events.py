@@ -530,9 +530,12 @@ def _sorted(
     last = xp.where(counts > 0, counts - 1, 0)[:, None]
     last_time = xp.take_along_axis(times, xp.astype(last, order.dtype), axis=1)
     last_time = xp.where((counts > 0)[:, None], last_time, 0.0)
+    afferents = xp.where(present, xp.take_along_axis(afferents, kept, axis=1), n_afferents)
+    if max(n_afferents, order.shape[1]) < 2**31:  # half the memory
+        afferents, order = xp.astype(afferents, xp.int32), xp.astype(order, xp.int32)
     return Events(
         xp.where(present, times, last_time),
-        xp.where(present, xp.take_along_axis(afferents, kept, axis=1), n_afferents),
+        afferents,
         counts,
         order,
         n_afferents,

@@ -272,12 +272,14 @@ def test_arguments_may_be_read_only_or_strided_and_are_not_changed():
         np.testing.assert_array_equal(given.times, before[1])
 
 
-def test_afferents_of_32_bits():
+def test_afferents_of_64_bits():
+    """Events have them where 32 do not suffice."""
     events, weight, neuron = problem(10)
-    short = replace(events, afferents=events.afferents.astype(np.int32))
-    np.testing.assert_array_equal(
-        peak(short, weight, neuron).v_max, peak(events, weight, neuron).v_max
-    )
+    assert events.afferents.dtype == events.order.dtype == np.int32
+    long = replace(events, afferents=events.afferents.astype(np.int64))
+    expected = everything(events, weight, neuron, "auto")
+    for name, value in everything(long, weight, neuron, "auto").items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
 def test_tensors():

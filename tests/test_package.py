@@ -26,7 +26,8 @@ ROOT = Path(__file__).parents[1]
 CORE = Path(tempotron_core.__file__).parent
 MODULES = sorted(info.name for info in pkgutil.iter_modules([str(CORE)]))
 OPTIONAL = (
-    "torch jax jaxlib cupy array_api_strict numba sklearn matplotlib rich scipy mpmath safetensors"
+    "torch jax jaxlib cupy array_api_strict numba dask distributed sklearn matplotlib rich scipy "
+    "mpmath safetensors"
 ).split()
 
 

@@ -35,7 +35,7 @@ class Batch:
 
     def __init__(self, events: Events, weight: Array, neuron: Neuron) -> None:
         self.times = usable(events.times)
-        self.afferents = usable(events.afferents, np.int64)
+        self.afferents = usable(events.afferents)
         self.counts = usable(events.counts, np.int64)
         self.duration = events.duration
         kernel = neuron.kernel
