@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron
 
+from .crossing_scan import scan_crossings
 from .gradients import add_crossing_gradient, add_peak_gradient, add_potential_gradient
 from .lanes import WIDTH
 from .layout import sum_shards, to_rows
-from .peak_scan import scan_crossings, scan_peaks
+from .peak_scan import scan_peaks
 from .sampling import pull_back_samples, sample_patterns, sampled_peaks
 from .threads import n_threads, run
 

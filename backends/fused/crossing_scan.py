@@ -1,0 +1,122 @@
+"""The first threshold crossing, by one pass over the spikes of a pattern."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .compiled import compiled
+from .crossing_root import rising_root
+from .interior import bounds, closer_bounds, fill_crests, interior_maxima
+from .lanes import (
+    WIDTH,
+    both,
+    either,
+    first_lane,
+    fma,
+    lanes_of,
+    load,
+    maximum,
+    minimum,
+    select,
+    splat,
+    store,
+)
+from .steps import CHUNK, fill_steps, free_state, gaps
+
+__all__ = ["scan_crossings"]
+
+
+@compiled
+def scan_crossings(
+    times, afferents, counts, rows, duration, constants, first, last, threshold,
+    t_spike, last_event, v_free, t_free,
+):  # fmt: skip
+    """Fill the arrays [B, O] of the patterns from ``first`` to ``last``.
+
+    t_spike: the first crossing, inf without one.  last_event: the spike before it, or the last
+    spike of the pattern.  v_free, t_free: where a pair crosses, the peak of the trajectory that
+    ignores the spikes after the crossing, and its time.
+    """
+    kappa = constants[2]
+    n_outputs, width = t_spike.shape[1], rows.shape[1]
+    u, next_time = np.zeros(CHUNK), np.zeros(CHUNK)
+    a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
+    potential, slope, limit = np.empty(width), np.empty(width), np.empty(width)
+    v_now, d_now = np.empty(WIDTH), np.empty(WIDTH)
+    top_now, value_now = np.empty(WIDTH), np.empty(WIDTH)
+    crest_a, crest_b = np.empty(CHUNK), np.empty(CHUNK)
+    # The peak exceeds the threshold if it does so in the dtype it is returned in.
+    rounded = np.empty(1, rows.dtype)
+    rounded[0] = threshold
+    least = np.float64(rounded[0])
+    for p in range(first, last):
+        count = counts[p]
+        potential[:], slope[:] = 0.0, 0.0
+        limit[:n_outputs] = least
+        limit[n_outputs:] = np.inf
+        t_spike[p] = np.inf
+        last_event[p] = count - 1
+        silent = n_outputs
+        for start in range(0, count, CHUNK):
+            if silent == 0:
+                break
+            n = min(CHUNK, count - start)
+            gaps(times[p], start, n, count, duration, u, next_time)
+            fill_steps(u, n, constants, a, b, c, e)
+            fill_crests(u, n, constants, crest_a, crest_b)
+            for o in range(0, width, WIDTH):
+                v, d, open_limit = load(potential, o), load(slope, o), load(limit, o)
+                for i in range(n):
+                    d = fma(kappa, load(rows[afferents[p, start + i]], o), d)
+                    v_next = fma(b[i], d, a[i] * v)
+                    d_next = fma(e[i], d, c[i] * v)
+                    turns = minimum(d, 0.0 - d_next) > 0.0
+                    floor = fma(crest_b[i], d, crest_a[i] * v)
+                    bound = bounds(v, d, u[i], floor, constants)
+                    inside = both(turns, bound > open_limit)
+                    lanes = lanes_of(either(inside, v_next > open_limit))
+                    if lanes:
+                        store(v_now, 0, v)
+                        store(d_now, 0, d)
+                        bound = closer_bounds(v, d, v_next, d_next, u[i], floor, bound, constants)
+                        bound = select(turns, bound, splat(-np.inf))
+                        top, value = interior_maxima(v, d, splat(u[i]), floor, bound, constants)
+                        exceeds = bound > open_limit
+                        store(top_now, 0, select(exceeds, top, splat(u[i])))
+                        store(value_now, 0, select(exceeds, maximum(value, v_next), v_next))
+                        while lanes:
+                            lane = first_lane(lanes)
+                            lanes &= lanes - 1
+                            v0, d0, value = v_now[lane], d_now[lane], value_now[lane]
+                            rounded[0] = value
+                            if not rounded[0] > least:
+                                continue
+                            limit[o + lane] = np.inf
+                            silent -= 1
+                            now = np.float64(times[p, start + i])
+                            reached = rising_root(v0, d0, top_now[lane], threshold, constants)
+                            t_spike[p, o + lane] = now + reached
+                            last_event[p, o + lane] = start + i
+                            free, free_time = _free_peak(v0, d0, duration - now, constants)
+                            v_free[p, o + lane] = max(free, value)
+                            t_free[p, o + lane] = now + free_time
+                        open_limit = load(limit, o)
+                    v, d = v_next, d_next
+                store(potential, o, v)
+                store(slope, o, d)
+
+
+@compiled
+def _free_peak(v, d, left, constants):
+    """Largest potential of a state that rises and then runs freely for a time, and when."""
+    tau, tau_s, _, beta, log_ratio, _ = constants
+    v_end, d_end = free_state(v, d, left, constants)
+    drive = d + v / tau
+    # d_end is zero after so long a time that nothing is left
+    if not (d > 0.0 and d_end <= 0.0 and drive > 0.0 and drive + beta * v > 0.0):
+        return v_end, left
+    u = tau - v / drive if beta == 0.0 else (log_ratio - math.log1p(beta * v / drive)) / beta
+    u = min(max(u, 0.0), left)
+    return tau_s * (drive + beta * v) * math.exp(-u / tau), u

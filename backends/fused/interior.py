@@ -1,0 +1,83 @@
+"""Maxima of the potential between two spikes, and bounds that tell which need not be worked out.
+
+Between two spikes the potential has an interior maximum iff its slope D is positive just after the
+first and negative just before the second.  A maximum is kept between its bounds after rounding too,
+so that the peak and the crossing, which compare bounds with different numbers, always decide alike.
+"""
+
+from __future__ import annotations
+
+from .compiled import compiled
+from .elementary import exponential, log1p
+from .lanes import divide, fma, maximum, minimum, select, splat
+from .steps import free_state
+
+__all__ = ["bounds", "closer_bounds", "fill_crests", "interior_maxima"]
+
+
+@compiled
+def fill_crests(u, n, constants, a, b):
+    """Coefficients of V and D in the potential where K would peak, in intervals that long.
+
+    It is a floor for an interior maximum, and nearly the maximum itself where spikes are sparse;
+    returned is whether they are.  Where they are not, it is not worth its cost, and left out.
+    """
+    tau, _, _, beta, log_ratio, crest = constants
+    time = log_ratio / beta if beta > 0.0 else tau
+    of_v = free_state(1.0, 0.0, time, constants)[0]
+    n_long = 0
+    for i in range(n):
+        n_long += u[i] >= time
+    sparse = 4 * n_long > n
+    for i in range(n):
+        reached = sparse and u[i] >= time
+        a[i] = of_v if reached else 0.0
+        b[i] = crest if reached else 0.0
+    return sparse
+
+
+@compiled
+def bounds(v, d, gap, floor, constants):
+    """Lanes that no interior maximum of an interval exceeds.
+
+    Up to a maximum the potential lies below its tangent at the start, which is close in a short
+    interval.  It is also at most what is left of V without decay and of the synaptic sum s at the
+    crest of K, which is close where the spikes are sparse.  Rounding must not take the bound below
+    the floor.
+    """
+    tau, _, _, _, _, crest = constants
+    tangent = fma(gap, d, v)
+    apart = fma(crest, fma(1.0 / tau, v, d), maximum(v, splat(0.0)))
+    return maximum(minimum(tangent, apart), floor)
+
+
+@compiled
+def closer_bounds(v, d, v_end, d_end, gap, floor, bound, constants):
+    """Lower the bounds of some intervals to where the tangents of both their ends meet.
+
+    That takes a potential that is concave all the way.  V'' changes its sign at most once, so it
+    is if it is at the end.
+    """
+    tau, tau_s, _, _, _, _ = constants
+    convexity = fma(1.0 / tau + 1.0 / tau_s, d_end, v_end * (1.0 / (tau * tau_s)))
+    meeting = divide(v_end - v - gap * d_end, d - d_end)
+    meeting = minimum(maximum(meeting, splat(0.0)), splat(gap))
+    closer = maximum(minimum(bound, fma(d, meeting, v)), floor)
+    return select(convexity > 0.0, closer, bound)
+
+
+@compiled
+def interior_maxima(v, d, gap, floor, bound, constants):
+    """Time and value of the maximum after each state whose slope d > 0 turns negative within gap.
+
+    Where the slope does not, both are finite and meaningless.
+    """
+    tau, tau_s, _, beta, log_ratio, _ = constants
+    drive = fma(1.0 / tau, v, d)  # kappa s
+    if beta == 0.0:
+        u = tau - divide(v, drive)
+    else:
+        u = (log_ratio - log1p(divide(beta * v, drive))) * (1.0 / beta)
+    u = minimum(maximum(u, splat(0.0)), gap)
+    value = tau_s * fma(beta, v, drive) * exponential(u * (-1.0 / tau), 0.0)
+    return u, maximum(maximum(v, floor), minimum(value, bound))
