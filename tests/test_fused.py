@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import warnings
 from dataclasses import replace
 
@@ -359,6 +360,22 @@ def test_an_error_in_a_thread_is_raised(monkeypatch):
     with pytest.raises(RuntimeError, match="part 4"):
         run(task, range(9))
     assert 4 not in done
+
+
+def test_a_busy_pool_holds_nobody_up(monkeypatch):
+    """Work whose helper waits behind another caller's is done without it."""
+    from tempotron_backends.fused import threads
+
+    monkeypatch.setenv("TEMPOTRON_NUM_THREADS", "2")
+    go_on = threading.Event()
+    busy = threads._pool(1).submit(go_on.wait, 60)
+    try:
+        done = []
+        threads.run(done.append, range(5))
+        assert done == [0, 1, 2, 3, 4]
+        assert not busy.done()
+    finally:
+        go_on.set()
 
 
 PEAK = """

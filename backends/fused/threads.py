@@ -59,9 +59,11 @@ def run(task: Callable[[int], None], parts: Sequence[int], *, worth: bool = True
     try:
         work()
     finally:
-        for helper in helpers:
+        # one that waits behind the work of another caller would find nothing left to do
+        started = [helper for helper in helpers if not helper.cancel()]
+        for helper in started:
             helper.exception()
-    for helper in helpers:
+    for helper in started:
         helper.result()
 
 
