@@ -98,13 +98,14 @@ class Batch:
 
         run(task, range(n_shards), worth=self.worth_threads)
         gradient = np.empty((n_outputs, self.n_afferents), self.dtype)
-        n_parts = min(8, self.n_afferents)
+        worth = sums.size > _WORTH_THREADS
+        n_parts = min(8, self.n_afferents) if worth else 1
 
         def combine(part: int) -> None:
             first, last = (self.n_afferents * i // n_parts for i in (part, part + 1))
             sum_shards(sums, first, last, gradient)
 
-        run(combine, range(n_parts), worth=sums.size > _WORTH_THREADS)
+        run(combine, range(n_parts), worth=worth)
         return gradient, time_sum.astype(self.times.dtype) if times else None
 
     @property
