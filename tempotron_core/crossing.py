@@ -43,7 +43,7 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str
     -------
     array, shape (B, O)
         Output spike times in the dtype of the events, inf where the neuron is silent.  Finite
-        exactly where ``peak(...).v_max > v_threshold``.
+        exactly where ``peak(...).v_max > v_threshold``; NaN, not inf, where that is NaN.
 
     Raises
     ------
@@ -73,7 +73,8 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str
     def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
         membrane = integrate(part, rows, neuron.kernel, static=static)
         k = crossing_interval(membrane, neuron, static, xp=xp)
-        return (_crossing_time(membrane, k, neuron, static, xp),)
+        t = _crossing_time(membrane, k, neuron, static, xp)
+        return (xp.where(xp.isnan(membrane.v_end) & xp.isinf(t), float("nan"), t),)
 
     (t_spike,) = map_tiles(of_tile, events, with_nobody(weight), static=static)
     return xp.permute_dims(t_spike, (1, 0))

@@ -80,7 +80,8 @@ def peak(
     Returns
     -------
     Peak
-        ``v_max`` and ``t_max``, each of shape (B, O).
+        ``v_max`` and ``t_max``, each of shape (B, O).  ``v_max`` is NaN where the potential is
+        at the end, which takes weights that are not finite.
 
     Raises
     ------
@@ -142,7 +143,8 @@ def _largest(
     v, t = xp.where(at_end, membrane.v_end, v), xp.where(at_end, duration, t)
     if not static:
         v, t = _raised_by_interior(membrane, v, t, kernel, xp)
-    return v, t
+    # weights that are no numbers make no number, not a silent neuron
+    return xp.where(xp.isnan(membrane.v_end), membrane.v_end, v), t
 
 
 def _largest_from_all(membrane: Membrane, kernel: Kernel, xp: Any) -> tuple[Array, Array]:

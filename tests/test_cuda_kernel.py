@@ -254,6 +254,17 @@ def test_the_earliest_of_equal_peaks(make_forms):
     np.testing.assert_allclose(t_max, [[Neuron().kernel.t_peak, 0.0]], rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_weights_that_are_no_numbers_do_not_look_silent(make_forms, dtype):
+    events = Events.from_latencies(np.asarray([[1.0, 3.0, 2.0], [1.0, 3.0, np.inf]]), 50.0)
+    weight = np.asarray([[0.5, 0.3, np.nan], [0.5, 0.3, 0.2]], dtype=dtype)
+    for shunt in (False, True):
+        v_max, _ = make_forms(3)["peak"](events, weight, Neuron(shunt=shunt), None)
+        t_spike = make_forms(3)["first_crossing"](events, weight, Neuron(shunt=shunt))
+        for values in (v_max, t_spike):
+            np.testing.assert_array_equal(np.isnan(values), [[True, False], [False, False]])
+
+
 @pytest.fixture
 def small(host) -> tuple[Events, np.ndarray, Neuron]:
     batch = random_batch(np.random.default_rng(5), 7, 5, max_spikes=25, layout="latencies")

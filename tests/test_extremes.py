@@ -381,6 +381,24 @@ def test_mixed_precision(backend):
             assert error <= bar(trajectory.scale, "float32")
 
 
+@pytest.mark.parametrize("shunt", [False, True], ids=["free", "shunted"])
+def test_weights_that_are_no_numbers_do_not_look_silent(backend, shunt):
+    """NaN shows in every readout of the outputs and patterns that it reaches, and in no other."""
+    times = place(backend, np.asarray([[1.0, 3.0, 2.0], [1.0, 3.0, np.inf]]))
+    events = Events.from_latencies(times, 50.0)
+    weight = place(backend, np.asarray([[0.5, 0.3, np.nan], [0.5, 0.3, 0.2]]))
+    neuron = Neuron(shunt=shunt)
+    expected = [[True, False], [False, False]]
+    for method in methods(backend):
+        v_max = peak(events, weight, neuron, method=method).v_max
+        t_spike = first_crossing(events, weight, neuron, method=method)
+        found = [v_max, t_spike]
+        if not shunt:
+            found.append(peak(events, weight, neuron, grid=(50, 1.0), method=method).v_max)
+        for values in found:
+            np.testing.assert_array_equal(np.isnan(backend.to_numpy(values)), expected)
+
+
 def test_integer_times(backend):
     """Integer times are times."""
     times = np.asarray([[3, 9, -1], [0, 40, 41]])

@@ -35,9 +35,9 @@ def scan_crossings(
 ):  # fmt: skip
     """Fill the arrays [B, O] of the patterns from ``first`` to ``last``.
 
-    t_spike: the first crossing, inf without one.  last_event: the spike before it, or the last
-    spike of the pattern.  v_free, t_free: where a pair crosses, the peak of the trajectory that
-    ignores the spikes after the crossing, and its time.
+    t_spike: the first crossing, inf without one, NaN if the potential is.  last_event: the spike
+    before it, or the last spike of the pattern.  v_free, t_free: where a pair crosses, the peak of
+    the trajectory that ignores the spikes after the crossing, and its time.
     """
     kappa = constants[2]
     n_outputs, width = t_spike.shape[1], rows.shape[1]
@@ -106,6 +106,9 @@ def scan_crossings(
                     v, d = v_next, d_next
                 store(potential, o, v)
                 store(slope, o, d)
+        for o in range(n_outputs):
+            if np.isnan(potential[o]) and np.isinf(t_spike[p, o]):
+                t_spike[p, o] = np.nan
 
 
 @compiled

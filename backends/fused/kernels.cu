@@ -272,12 +272,16 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
             if (o >= n_outputs)
                 continue;  // the barriers above are behind every thread of the block
             const int64 pair = b * n_outputs + o;
+            // weights that are no numbers make no number, not a silent neuron
+            const bool lost = state.v != state.v;
             if (crossing_event != nullptr)
                 crossing_event[pair] = k_crossing;
             if (t_spike != nullptr) {
                 double t = -log(0.0);  // infinity, without <cmath>
                 if (fires)
                     t = t_before + rising_root(psp, at_crossing, top, threshold);
+                else if (lost)
+                    t = state.v;
                 store(t_spike, times_double, pair, t);
             }
             if (v_max != nullptr) {
@@ -287,6 +291,8 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
                     if (raise(psp, free_run, at_crossing, after(free_run, at_crossing), best,
                               reach))
                         t_best = time_at(free_run, reach);
+                } else if (lost) {
+                    best = state.v;
                 }
                 store(v_max, weights_double, pair, best);
                 store(t_max, times_double, pair, t_best);

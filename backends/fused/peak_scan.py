@@ -92,7 +92,8 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
                         crest_b, crest_now, times[p], start, constants, best, best_time, o,
                     )  # fmt: skip
         for o in range(n_outputs):
-            v_max[p, o] = best[o]
+            # weights that are no numbers make no number, not a silent neuron
+            v_max[p, o] = potential[o] if np.isnan(potential[o]) else best[o]
             t_max[p, o] = best_time[o]
 
 

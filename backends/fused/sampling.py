@@ -105,6 +105,7 @@ def sampled_peaks(
         potential[:] = 0.0
         slope[:] = 0.0
         best[:] = -np.inf
+        best_time[:] = 0.0
         k, j, now = 0, 0, -np.inf
         while j < samples.shape[0]:
             n, k, j, now = _points(times[p], counts[p], samples, k, j, now, u, spike, sample)
@@ -124,7 +125,7 @@ def sampled_peaks(
                 store(best, o, top)
                 store(best_time, o, when)
         for o in range(n_outputs):
-            v_max[p, o] = best[o]
+            v_max[p, o] = potential[o] if np.isnan(potential[o]) else best[o]
             t_max[p, o] = best_time[o]
 
 
