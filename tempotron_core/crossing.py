@@ -67,8 +67,7 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str
     xp = check_readout(events, weight, neuron)
     static = is_static(method, events.times, weight)
     if form := fused("first_crossing", method, weight):
-        t_spike: Array = form(events, weight, neuron)
-        return t_spike
+        return form(events, weight, neuron)
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
         membrane = integrate(part, rows, neuron.kernel, static=static)

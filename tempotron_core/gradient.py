@@ -162,9 +162,7 @@ def pair_gradient(
         pattern = part % n_patterns
         spike_times = xp.take(events.times, pattern, axis=0)
         read_at = xp.take(xp.reshape(t_star, (-1,)), part)[:, None]
-        # nothing is left of a spike after 40 time constants, and exp is slow where it underflows
-        x = clip(read_at - spike_times, 0.0, 40.0 * kernel.slow, xp=xp)
-        x = xp.astype(x, weight.dtype)
+        x = xp.astype(clip(read_at - spike_times, 0.0, kernel.memory, xp=xp), weight.dtype)
         counts = xp.take(events.counts, pattern)[:, None]
         if last_event is not None:
             last = xp.take(xp.reshape(last_event, (-1,)), part)[:, None]

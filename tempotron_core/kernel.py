@@ -63,6 +63,14 @@ class Kernel:
         # from K(t_peak) = rise * fast * exp(-t_peak/slow) = psp_peak
         set_field(self, "rise", self.psp_peak * math.exp(t_peak / self.slow) / self.fast)
 
+    @property
+    def memory(self) -> float:
+        """Time after which nothing is left of a state: e^-40 is nothing beside a rounding error.
+
+        To look further back makes subnormal numbers, with which a processor is many times slower.
+        """
+        return 40.0 * self.slow
+
     def value(self, x: Array, *, xp: Namespace) -> Array:
         """K(x) for an array ``x >= 0``."""
         decay = xp.exp(x * (-1.0 / self.slow))

@@ -153,8 +153,5 @@ def _one_later(state: Array, xp: Any) -> Array:
 
 
 def _within_memory(elapsed: Array, dtype: Any, kernel: Kernel, xp: Any) -> Array:
-    """Cut times short that leave nothing of a state: e^-40 is nothing beside a rounding error.
-
-    Longer ones would make subnormal numbers, with which a processor is many times slower.
-    """
-    return xp.astype(clip(elapsed, None, 40.0 * kernel.slow, xp=xp), dtype)
+    """Cut times short that leave nothing of a state."""
+    return xp.astype(clip(elapsed, None, kernel.memory, xp=xp), dtype)

@@ -87,8 +87,7 @@ def voltage(
     static = is_static(method, events.times, weight)
     times = checked_times("times", events, times, method, xp)
     if form := fused("voltage", method, weight):
-        sampled: Array = form(events, weight, neuron, times)
-        return sampled
+        return form(events, weight, neuron, times)
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
         v, _ = membrane_at(part, rows, neuron, times, static, xp)

@@ -467,7 +467,7 @@ def test_a_cache_that_cannot_be_written(monkeypatch, when):
     monkeypatch.setattr(base, name, refuse)
     if when == "full disk":
         monkeypatch.setattr(base, "load_overload", lambda *_: None)
-    compiled._warn_once.cache_clear()
+    compiled._warn_uncached.cache_clear()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
 
@@ -480,7 +480,7 @@ def test_a_cache_that_cannot_be_written(monkeypatch, when):
             return 3.0 * x
 
         assert (double(1.5), triple(1.5)) == (3.0, 4.5)
-    compiled._warn_once.cache_clear()
+    compiled._warn_uncached.cache_clear()
     (warning,) = (w for w in caught if issubclass(w.category, RuntimeWarning))
     assert "NUMBA_CACHE_DIR" in str(warning.message)
 

@@ -26,8 +26,8 @@ def compiled(function: F) -> F:
     dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
     try:
         dispatcher._cache = _KernelCache(function)
-    except RuntimeError as error:  # no folder to write to
-        _warn_uncached(str(error))
+    except RuntimeError:  # no folder to write to
+        _warn_uncached()
     return cast(F, dispatcher)
 
 
@@ -46,9 +46,9 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]
         """Save, or say once that it cannot be done."""
         try:
             super().save_overload(signature, data)
-        except OSError as error:
+        except OSError:
             self.disable()
-            _warn_uncached(str(error))
+            _warn_uncached()
 
 
 @functools.cache
@@ -60,13 +60,11 @@ def _sources() -> str:
     return digest.hexdigest()
 
 
-@functools.cache
-def _warn_once(message: str) -> None:
-    warnings.warn(message, RuntimeWarning, stacklevel=2)
-
-
-def _warn_uncached(_reason: str) -> None:
-    _warn_once(
+@functools.cache  # once per process
+def _warn_uncached() -> None:
+    warnings.warn(
         "the compiled kernels cannot be kept on disk and are compiled anew in every process: set "
-        "NUMBA_CACHE_DIR to a folder that can be written to"
+        "NUMBA_CACHE_DIR to a folder that can be written to",
+        RuntimeWarning,
+        stacklevel=2,
     )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron
+from tempotron_core.arguments import grid_times
 
 from .crossing_scan import scan_crossings
 from .gradients import add_crossing_gradient, add_peak_gradient, add_potential_gradient
@@ -21,7 +22,7 @@ from .lanes import WIDTH
 from .layout import sum_shards, to_rows
 from .peak_scan import scan_peaks
 from .sampling import pull_back_samples, sample_patterns, sampled_peaks
-from .threads import n_threads, run
+from .threads import n_threads, run, split
 
 __all__ = ["first_crossing", "first_crossing_vjp", "peak", "peak_vjp", "voltage", "voltage_vjp"]
 
@@ -58,17 +59,8 @@ class Batch:
 
     def over_patterns(self, kernel: Callable[..., None], *arguments: Any) -> None:
         """Run a kernel that treats every pattern on its own."""
-        n_parts = min(self.shape[0], 4 * n_threads())
-
-        def task(part: int) -> None:
-            self.call(
-                kernel,
-                self.shape[0] * part // n_parts,
-                self.shape[0] * (part + 1) // n_parts,
-                *arguments,
-            )
-
-        run(task, range(n_parts), worth=self.worth_threads)
+        parts = split(self.shape[0], min(self.shape[0], 4 * n_threads()))
+        run(lambda part: self.call(kernel, *part, *arguments), parts, worth=self.worth_threads)
 
     def call(self, kernel: Callable[..., None], first: int, last: int, *arguments: Any) -> None:
         """Run a kernel on the patterns from ``first`` to ``last``."""
@@ -92,20 +84,16 @@ class Batch:
         sums = np.zeros((n_shards, self.n_afferents, self.width))
         time_sum = np.zeros((n_patterns if times else 0, self.times.shape[1]))
 
-        def task(shard: int) -> None:
-            first, last = (n_patterns * i // n_shards for i in (shard, shard + 1))
-            self.call(kernel, first, last, *arguments, sums[shard], time_sum)
+        def add(shard: tuple[tuple[int, int], Array]) -> None:
+            patterns, weight_sum = shard
+            self.call(kernel, *patterns, *arguments, weight_sum, time_sum)
 
-        run(task, range(n_shards), worth=self.worth_threads)
+        shards = list(zip(split(n_patterns, n_shards), sums, strict=True))
+        run(add, shards, worth=self.worth_threads)
         gradient = np.empty((n_outputs, self.n_afferents), self.dtype)
         worth = sums.size > _WORTH_THREADS
-        n_parts = min(8, self.n_afferents) if worth else 1
-
-        def combine(part: int) -> None:
-            first, last = (self.n_afferents * i // n_parts for i in (part, part + 1))
-            sum_shards(sums, first, last, gradient)
-
-        run(combine, range(n_parts), worth=worth)
+        parts = split(self.n_afferents, min(8, self.n_afferents) if worth else 1)
+        run(lambda part: sum_shards(sums, *part, gradient), parts, worth=worth)
         return gradient, time_sum.astype(self.times.dtype) if times else None
 
     @property
@@ -130,8 +118,7 @@ def peak(
     batch = Batch(events, weight, neuron)
     v_max, t_max = np.empty(batch.shape, batch.dtype), np.empty(batch.shape, batch.times.dtype)
     if grid is not None:
-        n_steps, dt = grid
-        samples = np.arange(n_steps, dtype=batch.times.dtype) * dt
+        samples = grid_times(grid, batch.times, events.xp)
         batch.over_patterns(sampled_peaks, samples, v_max, t_max)
         return v_max, t_max
     batch.over_patterns(scan_peaks, v_max, t_max)
@@ -155,6 +142,11 @@ def _crossings(batch: Batch, neuron: Neuron) -> tuple[Array, Array, Array, Array
     return t_spike, last_event, v_free, t_free
 
 
+def _last_events(batch: Batch, neuron: Neuron) -> Array:
+    """Last spike [B, O] that counts for each pair; of no rows where all do."""
+    return _crossings(batch, neuron)[1] if neuron.shunt else batch.no_rows(np.int64)
+
+
 def peak_vjp(
     events: Events,
     weight: Array,
@@ -172,9 +164,7 @@ def peak_vjp(
     if grid is None:  # a silent pair has its maximum, 0, at t = 0
         v_bar = np.where(t_star > 0.0, v_bar, 0.0)
         t_bar = None if t_bar is None else np.where(t_star > 0.0, t_bar, 0.0)
-    last_event = batch.no_rows(np.int64)
-    if neuron.shunt and grid is None:
-        last_event = _crossings(batch, neuron)[1]
+    last_event = _last_events(batch, neuron)
     if grid is not None or (t_bar is None and not times):
         given = (t_star, v_bar, last_event, grid is not None)
         return batch.gradient(add_potential_gradient, *given, times=times)
@@ -206,8 +196,8 @@ def voltage(events: Events, weight: Array, neuron: Neuron, times: Array) -> Arra
     order = np.argsort(times, kind="stable")
     n_patterns, n_outputs = batch.shape
     potential = np.empty((n_patterns, len(order), n_outputs), batch.dtype)
-    last_event = _crossings(batch, neuron)[1] if neuron.shunt else batch.no_rows(np.int64)
-    batch.over_patterns(sample_patterns, times[order], order, last_event, potential)
+    given = (times[order], order, _last_events(batch, neuron))
+    batch.over_patterns(sample_patterns, *given, potential)
     return potential.transpose(0, 2, 1)
 
 
@@ -222,6 +212,5 @@ def voltage_vjp(
     """Gradients of sampled potentials by the weights and the sorted spike times."""
     batch = Batch(events, weight, neuron)
     order = np.argsort(sample_times, kind="stable")
-    last_event = _crossings(batch, neuron)[1] if neuron.shunt else batch.no_rows(np.int64)
-    given = (sample_times[order], order, usable(cotangent), last_event)
+    given = (sample_times[order], order, usable(cotangent), _last_events(batch, neuron))
     return batch.gradient(pull_back_samples, *given, times=times)

@@ -88,7 +88,7 @@ def add_crossing_gradient(
         )  # fmt: skip
         crossing_starts(
             times, afferents, counts, rows, duration, constants, start, stop, t_spike, t_bar,
-            min_slope, d_left, event, x, p_bar, q_bar,
+            active, min_slope, d_left, event, x, p_bar, q_bar,
         )  # fmt: skip
         pull_back(
             times, afferents, counts, rows, duration, constants, start, stop, event, x, p_bar,

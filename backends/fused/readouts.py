@@ -156,14 +156,14 @@ def peak_starts(
 
 @compiled
 def crossing_starts(
-    times, afferents, counts, rows, duration, constants, first, last, t_spike, t_bar, min_slope,
-    d_left, event, x, p_bar, q_bar,
+    times, afferents, counts, rows, duration, constants, first, last, t_spike, t_bar, active,
+    min_slope, d_left, event, x, p_bar, q_bar,
 ):  # fmt: skip
-    """Find them for crossings, given the slope d_left at each."""
+    """Find them for the active crossings, given the slope d_left at each."""
     for p in range(first, last):
         for o in range(t_bar.shape[1]):
             slope = max(d_left[p - first, o], min_slope)
-            if t_bar[p, o] != 0.0 and np.isfinite(t_spike[p, o]) and slope > 0.0:
+            if active[p, o] and slope > 0.0:
                 k = last_event_until(times[p], counts[p], t_spike[p, o], False)
                 if k >= 0:
                     event[p - first, o] = k

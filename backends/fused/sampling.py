@@ -49,9 +49,8 @@ def _kick(weights, k, allowed):
 def _last_allowed(last_event, p, allowed):
     """Fill in the last spike that each output takes in, as a number to compare with."""
     allowed[:] = np.inf
-    for o in range(last_event.shape[1]):
-        if last_event.shape[0] > 0:
-            allowed[o] = last_event[p, o]
+    if last_event.shape[0] > 0:
+        allowed[: last_event.shape[1]] = last_event[p]
 
 
 @compiled

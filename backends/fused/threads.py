@@ -11,8 +11,12 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
 
-__all__ = ["n_threads", "run"]
+__all__ = ["n_threads", "run", "split"]
+
+T = TypeVar("T")
 
 _VARIABLES = ("TEMPOTRON_NUM_THREADS", "OMP_NUM_THREADS")
 
@@ -38,7 +42,13 @@ def n_threads() -> int:
     return os.cpu_count() or 1
 
 
-def run(task: Callable[[int], None], parts: Sequence[int], *, worth: bool = True) -> None:
+def split(total: int, n_parts: int) -> list[tuple[int, int]]:
+    """Where each of so many nearly equal parts of ``total`` begins and ends."""
+    bounds = [total * i // n_parts for i in range(n_parts + 1)] if n_parts else []
+    return list(pairwise(bounds))
+
+
+def run(task: Callable[[T], None], parts: Sequence[T], *, worth: bool = True) -> None:
     """Call ``task(part)`` for every part, side by side if that is ``worth`` the start of threads.
 
     An exception of a task is raised here, after the others have ended.
