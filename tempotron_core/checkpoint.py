@@ -57,7 +57,7 @@ def save(model: Tempotron, path: PathLike, *, metadata: dict[str, Any] | None = 
     """
     try:
         header = {name: getattr(model, name) for name in CONSTANTS}
-        weight = _to_host(model.weight)
+        weight = to_host(model.weight)
     except AttributeError as error:
         raise TypeError(f"model must be a Tempotron, got {type(model).__name__}: {error}") from None
     if not np.all(np.isfinite(weight)):
@@ -223,7 +223,7 @@ def _from_bytes(path: PathLike, name: str, raw: np.ndarray[Any, Any]) -> dict[st
     return value
 
 
-def _to_host(array: Array) -> np.ndarray[Any, Any]:
+def to_host(array: Array) -> np.ndarray[Any, Any]:
     """Copy an array of any library from any device to NumPy."""
     detached = array.detach() if hasattr(array, "detach") else array
     xp = array_api_compat.array_namespace(detached)

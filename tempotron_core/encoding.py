@@ -42,7 +42,7 @@ def feature_range(x: Array) -> tuple[Array, Array]:
     ValueError
         If ``x`` does not have two axes and a row, or holds a NaN or an infinity.
     """
-    xp, x = _features(x)
+    xp, x = finite_features(x)
     if x.ndim != 2 or x.shape[0] == 0:
         raise ValueError(f"x must have shape (patterns >= 1, features), got {tuple(x.shape)}")
     x_min, x_max = xp.min(x, axis=0), xp.max(x, axis=0)
@@ -86,8 +86,8 @@ def encode_latency(
     array([inf, 75.,  0.])
     """
     duration = positive_float("duration", duration)
-    xp, x = _features(x)
-    low, high = _ranges(xp, x, x_min, x_max)
+    xp, x = finite_features(x)
+    low, high = feature_limits(xp, x, x_min, x_max)
     times = duration * (1.0 - (x - low) / (high - low))
     # a value above the range must be the earliest spike, and negative times mean silence
     times = xp.where(times < 0.0, xp.zeros_like(times), times)
@@ -204,12 +204,12 @@ class GaussianReceptiveFields:
             holds a NaN or an infinity, or ``duration`` is not positive.
         """
         duration = positive_float("duration", duration)
-        xp, x = _features(x)
+        xp, x = finite_features(x)
         if x.ndim != 2:
             raise ValueError(f"x must have shape (patterns, features), got {tuple(x.shape)}")
         low, high = (
             xp.broadcast_to(limit, (x.shape[1],))[:, None]
-            for limit in _ranges(xp, x, self.x_min, self.x_max)
+            for limit in feature_limits(xp, x, self.x_min, self.x_max)
         )
         j = xp.arange(1, self.m + 1, dtype=x.dtype, device=device_of(x))[None, :]
         # operation for operation as GaussianTuning, so that rounded times agree in float32 too
@@ -224,7 +224,7 @@ class GaussianReceptiveFields:
         return xp.where(times >= duration - 0.5, xp.full_like(times, float("inf")), times)
 
 
-def _features(x: Array) -> tuple[Namespace, Array]:
+def finite_features(x: Array) -> tuple[Namespace, Array]:
     """Return the namespace of ``x`` and ``x`` as finite floating-point values."""
     xp = array_namespace(x=x)
     if xp.isdtype(x.dtype, "integral"):
@@ -235,7 +235,7 @@ def _features(x: Array) -> tuple[Namespace, Array]:
     return xp, x
 
 
-def _ranges(
+def feature_limits(
     xp: Namespace, x: Array, x_min: Array | float, x_max: Array | float
 ) -> tuple[Array, Array]:
     """Return the range in the dtype of ``x``, checked: it fits ``x`` and is not empty."""

@@ -99,7 +99,9 @@ class Events:
         times, duration = _checked(name, times, duration, "(B, N)", 2, xp)
         afferents = xp.arange(times.shape[1], device=device_of(times))
         afferents = xp.broadcast_to(afferents[None, :], times.shape)
-        return _sorted(times, afferents, times.shape[1], duration, (times.shape[1],), None, xp)
+        return sorted_events(
+            times, afferents, times.shape[1], duration, (times.shape[1],), None, xp
+        )
 
     @classmethod
     def from_trains(cls, times: Array, duration: float) -> Events:
@@ -128,7 +130,9 @@ class Events:
         afferents = xp.reshape(xp.broadcast_to(afferents[:, None], (n_afferents, n_slots)), (1, -1))
         flat = xp.reshape(times, (n_patterns, n_afferents * n_slots))
         afferents = xp.broadcast_to(afferents, flat.shape)
-        return _sorted(flat, afferents, n_afferents, duration, (n_afferents, n_slots), None, xp)
+        return sorted_events(
+            flat, afferents, n_afferents, duration, (n_afferents, n_slots), None, xp
+        )
 
     @classmethod
     def from_csr(
@@ -186,7 +190,7 @@ class Events:
             xp.concat([xp.astype(afferents, integer), nobody]), entry, axis=0
         )
         shape = (lengths.shape[0], width)
-        return _sorted(
+        return sorted_events(
             xp.reshape(padded_times, shape),
             xp.reshape(padded_afferents, shape),
             n_afferents,
@@ -502,7 +506,7 @@ def _check_csr(times: Array, afferents: Array, offsets: Array, n_afferents: int,
         )
 
 
-def _sorted(
+def sorted_events(
     times: Array,
     afferents: Array,
     n_afferents: int,

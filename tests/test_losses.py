@@ -1,4 +1,4 @@
-"""Losses against plain loops, their derivative against differences, and the update rule."""
+"""Losses and labels against plain loops, their derivatives against differences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_core import Momentum, Tempotron, mse_loss, tempotron_loss
+from tempotron_core import Tempotron, mse_loss, tempotron_loss
+from tempotron_core.labels import should_fire
+from tempotron_core.losses import cross_entropy_loss
 
 V_MAX = np.asarray([[0.2, 1.7, 0.9], [1.4, 0.3, 1.1], [0.0, 0.6, 2.5], [1.2, 1.3, 0.1]])
 LABELS = np.asarray([0, 0, 2, 1])
@@ -154,40 +156,175 @@ def test_mixed_libraries() -> None:
         tempotron_loss(V_MAX, torch.asarray(LABELS), 1.0)
 
 
-def test_momentum_repeats_a_part_of_the_last_change(asarray: Any, to_numpy: Any) -> None:
-    gradients = np.random.default_rng(0).normal(size=(5, 2, 3))
-    weight, rule = asarray(np.zeros((2, 3))), Momentum(0.1, momentum=0.8)
-    plain, delta = np.zeros((2, 3)), np.zeros((2, 3))
-    for n, gradient in enumerate(gradients):
-        rule.learning_rate = 0.1 / (n + 1)
-        before = weight
-        weight = rule.step(weight, asarray(gradient))
-        delta = -0.1 / (n + 1) * gradient + 0.8 * delta
-        plain = plain + delta
-        assert weight is not before
-    np.testing.assert_allclose(to_numpy(weight), plain, rtol=1e-5)
-    assert weight.dtype == before.dtype
-    assert "momentum=0.8" in repr(rule)
+# -- class weights ----------------------------------------------------------------------------
+
+CLASS_WEIGHT = np.asarray([0.5, 2.0, 3.0])
 
 
-@pytest.mark.parametrize("rate", [-1.0, math.inf, math.nan, "fast"])
-def test_bad_learning_rate(rate: Any) -> None:
-    with pytest.raises(ValueError, match=f"learning_rate must be a finite number.*{rate}"):
-        Momentum(rate)
+def of_any(name: str) -> Any:
+    """A loss as a function of potentials and labels alone."""
+    if name == "cross-entropy":
+        return lambda v, y, **more: cross_entropy_loss(v, y, temperature=0.3, **more)
+    return lambda v, y, **more: LOSSES[name][0](v, y, 1.0, margin=0.2, **more)
 
 
-@pytest.mark.parametrize("momentum", [-0.1, 1.0, math.nan, "much"])
-def test_bad_momentum(momentum: Any) -> None:
-    with pytest.raises(ValueError, match=rf"momentum must be a number in \[0, 1\).*{momentum}"):
-        Momentum(0.1, momentum)
+EVERY_LOSS = [*LOSSES, "cross-entropy"]
 
 
-def test_bad_steps() -> None:
-    rule = Momentum(0.1, 0.5)
-    with pytest.raises(ValueError, match=r"gradient must have the shape of weight, \(2,\).*\(3,\)"):
-        rule.step(np.zeros(2), np.zeros(3))
-    rule.step(np.zeros(2), np.zeros(2))
-    with pytest.raises(ValueError, match=r"weight must keep its shape between steps, \(2,\)"):
-        rule.step(np.zeros(3), np.zeros(3))
-    with pytest.raises(TypeError, match="weight must be an array"):
-        rule.step([0.0, 0.0], np.zeros(2))
+@pytest.mark.parametrize("name", EVERY_LOSS)
+def test_class_weights_multiply_the_terms_of_each_pattern(
+    name: str, asarray: Any, to_numpy: Any, dtype: Any
+) -> None:
+    function = of_any(name)
+    weight = CLASS_WEIGHT[LABELS]
+    alone = [function(V_MAX[b : b + 1], LABELS[b : b + 1]) for b in range(4)]
+    total = sum(float(loss) * weight[b] for b, (loss, _) in enumerate(alone)) / 4
+    slope = np.concatenate([c * weight[b] for b, (_, c) in enumerate(alone)]) / 4
+    loss, cotangent = function(
+        asarray(V_MAX), asarray(LABELS), class_weight=asarray(CLASS_WEIGHT, dtype=dtype)
+    )
+    assert loss.shape == ()
+    assert loss.dtype == cotangent.dtype == dtype
+    np.testing.assert_allclose(float(to_numpy(loss)), total, rtol=1e-5)
+    np.testing.assert_allclose(to_numpy(cotangent), slope, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", EVERY_LOSS)
+def test_equal_class_weights_change_nothing(name: str) -> None:
+    plain, equal = of_any(name)(V_MAX, LABELS), of_any(name)(V_MAX, LABELS, class_weight=np.ones(3))
+    np.testing.assert_array_equal(plain[0], equal[0])
+    np.testing.assert_array_equal(plain[1], equal[1])
+
+
+@pytest.mark.parametrize("name", EVERY_LOSS)
+@pytest.mark.parametrize(
+    ("labels", "class_weight", "error", "message"),
+    [
+        (LABELS, np.ones(2), ValueError, r"one weight for each of the 3 classes, got shape \(2,\)"),
+        (LABELS, -CLASS_WEIGHT, ValueError, r"class_weight must be finite .* from -3\.0 to -0\.5"),
+        (LABELS, CLASS_WEIGHT * math.nan, ValueError, "class_weight must be finite .* nan"),
+        (LABELS, CLASS_WEIGHT * math.inf, ValueError, "class_weight must be finite .* inf"),
+        (LABELS, np.ones(3, dtype=int), TypeError, "class_weight must be float32 or float64"),
+        (LABELS, [1.0, 1.0, 1.0], TypeError, "class_weight must be an array .* got list"),
+        (V_MAX > 1.0, CLASS_WEIGHT, TypeError, "labels must be integer class indices .* bool"),
+    ],
+)
+def test_bad_class_weights(
+    name: str, labels: Any, class_weight: Any, error: type, message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        of_any(name)(V_MAX, labels, class_weight=class_weight)
+
+
+@pytest.mark.parametrize("name", EVERY_LOSS)
+def test_a_potential_that_is_no_number_shows_in_the_loss(name: str) -> None:
+    v_max = V_MAX.copy()
+    v_max[0, 1] = math.nan
+    assert math.isnan(of_any(name)(v_max, LABELS)[0])
+
+
+# -- cross-entropy ----------------------------------------------------------------------------
+
+
+def plain_cross_entropy(v_max: Any, labels: Any, temperature: float) -> float:
+    """The mean of -log softmax, term by term."""
+    total = 0.0
+    for row, label in zip(v_max, labels, strict=True):
+        odds = [math.exp(v / temperature) for v in row]
+        total -= math.log(odds[label] / math.fsum(odds))
+    return total / len(v_max)
+
+
+@pytest.mark.parametrize("temperature", [1, 0.2, 5.0])
+def test_cross_entropy_follows_its_definition(
+    temperature: float, asarray: Any, to_numpy: Any, dtype: Any
+) -> None:
+    loss, cotangent = cross_entropy_loss(asarray(V_MAX), asarray(LABELS), temperature=temperature)
+    assert loss.shape == ()
+    assert loss.dtype == cotangent.dtype == dtype
+    assert cotangent.device == asarray(V_MAX).device
+    expected = plain_cross_entropy(V_MAX, LABELS, temperature)
+    np.testing.assert_allclose(float(to_numpy(loss)), expected, rtol=1e-5)
+    step, slope = 1e-6, np.zeros_like(V_MAX)
+    for b, o in np.ndindex(V_MAX.shape):
+        shift = np.zeros_like(V_MAX)
+        shift[b, o] = step
+        up, down = (plain_cross_entropy(V_MAX + s * shift, LABELS, temperature) for s in (1, -1))
+        slope[b, o] = (up - down) / (2 * step)
+    np.testing.assert_allclose(to_numpy(cotangent), slope, atol=2e-6)
+
+
+def test_cross_entropy_of_far_potentials_is_stable(asarray: Any, to_numpy: Any) -> None:
+    v_max = asarray([[0.0, 3000.0], [3000.0, -3000.0]])
+    loss, cotangent = cross_entropy_loss(v_max, asarray(np.asarray([0, 0])), temperature=0.5)
+    assert float(to_numpy(loss)) == 3000.0
+    np.testing.assert_array_equal(to_numpy(cotangent), [[-1.0, 1.0], [0.0, 0.0]])
+
+
+def test_cross_entropy_of_nothing(asarray: Any, to_numpy: Any) -> None:
+    loss, cotangent = cross_entropy_loss(
+        asarray(np.empty((0, 3))), asarray(np.empty(0, dtype=np.int64))
+    )
+    assert float(to_numpy(loss)) == 0.0
+    assert cotangent.shape == (0, 3)
+
+
+def test_weighted_cross_entropy_compiles() -> None:
+    jax = pytest.importorskip("jax")
+
+    def function(v: Any, y: Any, w: Any) -> Any:
+        return cross_entropy_loss(v, y, temperature=0.4, class_weight=w)
+
+    given = [jax.numpy.asarray(each) for each in (V_MAX, LABELS, CLASS_WEIGHT)]
+    for first, second in zip(jax.jit(function)(*given), function(*given), strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("v_max", "labels", "temperature", "error", "message"),
+    [
+        (V_MAX, V_MAX > 1.0, 1.0, TypeError, "labels must be integer class indices .* got bool"),
+        (V_MAX, LABELS * 1.0, 1.0, TypeError, "labels must be integer class indices or booleans"),
+        (V_MAX, LABELS + 1, 1.0, ValueError, "from 0 to 2 .* got values from 1 to 3"),
+        (V_MAX[0], LABELS, 1.0, ValueError, r"v_max must have shape .* got \(3,\)"),
+        (V_MAX > 1, LABELS, 1.0, TypeError, "v_max must be float32 or float64, got bool"),
+        (V_MAX, LABELS, 0.0, ValueError, r"temperature must be positive and finite, got 0\.0"),
+        (V_MAX, LABELS, "hot", TypeError, "temperature must be a real number, got 'hot'"),
+        (np.float32(V_MAX), LABELS, 1e-60, ValueError, "temperature must be from .* got 1e-60"),
+    ],
+)
+def test_bad_cross_entropy(
+    v_max: Any, labels: Any, temperature: Any, error: type, message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        cross_entropy_loss(v_max, labels, temperature=temperature)
+
+
+# -- labels -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n_neurons", "n_classes"), [(3, 3), (6, 3), (9, 3), (4, 1)])
+def test_the_neurons_of_a_class_should_fire(
+    n_neurons: int, n_classes: int, asarray: Any, to_numpy: Any
+) -> None:
+    labels = np.asarray([0, 2, 1, 0]) % n_classes
+    size = n_neurons // n_classes
+    expected = [[size * y <= o < size * (y + 1) for o in range(n_neurons)] for y in labels]
+    v_max = asarray(np.zeros((4, n_neurons)))
+    found = should_fire(asarray(labels), v_max, n_classes=n_classes)
+    np.testing.assert_array_equal(to_numpy(found), expected)
+    assert found.device == v_max.device
+
+
+@pytest.mark.parametrize(
+    ("labels", "n_classes", "error", "message"),
+    [
+        ([0, 1], 4, ValueError, "n_classes must divide .* 4 classes for 6 neurons"),
+        ([0, 1], 0, ValueError, "n_classes must be from 1"),
+        ([0, 1], 2.0, TypeError, r"n_classes must be an integer, got 2\.0"),
+        ([0, 3], 3, ValueError, r"from 0 to 2 \(2 neurons per class\), got values from 0 to 3"),
+    ],
+)
+def test_bad_classes(labels: Any, n_classes: Any, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        should_fire(np.asarray(labels), np.zeros((2, 6)), n_classes=n_classes)
