@@ -1,10 +1,11 @@
-"""Labelled feature vectors: scikit-learn's digits, folders in MNIST's IDX format, and hold-out.
+"""Labelled feature vectors: two data sets of scikit-learn, MNIST's IDX format, and hold-out.
 
 Everything here runs on the host in NumPy, so that every backend sees the same numbers.
 """
 
 from __future__ import annotations
 
+import importlib
 import math
 import os
 import warnings
@@ -18,9 +19,33 @@ from numpy.typing import NDArray
 
 from .idx_format import as_text, read_idx
 
-__all__ = ["Dataset", "hold_out", "load_digits", "load_idx_folder", "read_features"]
+__all__ = [
+    "Dataset",
+    "hold_out",
+    "load_breast_cancer",
+    "load_digits",
+    "load_idx_folder",
+    "read_features",
+]
 
 PathLike = str | os.PathLike[str]
+
+CHECKED_AT_ONCE = 4096
+"""Patterns; bounds the memory of a checksum in double precision."""
+
+BREAST_CANCER_RANGES = (
+    # mean of the cell nuclei in an image: radius, texture, perimeter, area, smoothness,
+    # compactness, concavity, concave points, symmetry, fractal dimension
+    ((6.981, 28.11), (9.71, 39.28), (43.79, 188.5), (143.5, 2501.0), (0.05263, 0.1634)),
+    ((0.01938, 0.3454), (0.0, 0.4268), (0.0, 0.2012), (0.106, 0.304), (0.04996, 0.09744)),
+    # standard error, of the same
+    ((0.1115, 2.873), (0.3602, 4.885), (0.757, 21.98), (6.802, 542.2), (0.001713, 0.03113)),
+    ((0.002252, 0.1354), (0.0, 0.396), (0.0, 0.05279), (0.007882, 0.07895), (0.0008948, 0.02984)),
+    # mean of the three largest values
+    ((7.93, 36.04), (12.02, 49.54), (50.41, 251.2), (185.2, 4254.0), (0.07117, 0.2226)),
+    ((0.02729, 1.058), (0.0, 1.252), (0.0, 0.291), (0.1565, 0.6638), (0.05504, 0.2075)),
+)
+"""Smallest and largest value of each of the 30 features, over all 569 patterns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +57,8 @@ class Dataset:
     name : str
         For messages.
     features : array, shape (B, F)
-        Feature values, float64.
+        Feature values: finite real numbers.  Bytes stay bytes, an eighth of float64; the encoders
+        convert what they are given.
     labels : array, shape (B,)
         Class of each pattern, int64, from 0.
     value_range : tuple of float
@@ -41,14 +67,37 @@ class Dataset:
         Rows and columns of a pattern that is an image.
     test_from : int or None
         Where the data come with a test set of their own, the index of its first pattern.
+
+    Raises
+    ------
+    ValueError
+        If there are no patterns or features, features and labels do not fit each other, a feature
+        is NaN or infinite, or a label is negative.
     """
 
     name: str
-    features: NDArray[np.float64]
+    features: NDArray[Any]
     labels: NDArray[np.int64]
     value_range: tuple[float, float]
     image_shape: tuple[int, ...] | None = None
     test_from: int | None = None
+
+    def __post_init__(self) -> None:
+        features, labels = self.features, self.labels
+        if features.ndim != 2 or labels.shape != features.shape[:1] or 0 in features.shape:
+            raise ValueError(
+                f"features and labels must have shapes (patterns >= 1, features >= 1) and "
+                f"(patterns,), got {features.shape} and {labels.shape} in {self.name}"
+            )
+        if features.dtype.kind == "f":
+            bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
+            if len(bad):
+                raise ValueError(
+                    f"features must be finite, got NaN or infinity in pattern {bad[0]} "
+                    f"of {self.name}"
+                )
+        if labels.min() < 0:
+            raise ValueError(f"labels must be 0 or more, got {labels.min()} in {self.name}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -61,7 +110,11 @@ class Dataset:
     @property
     def fingerprint(self) -> str:
         """Short text that changes with the data: numbers of patterns and features, a checksum."""
-        checksum = zlib.crc32(np.ascontiguousarray(self.features).data)
+        checksum = 0
+        for start in range(0, len(self), CHECKED_AT_ONCE):
+            # of the values, whatever they are kept as
+            part = self.features[start : start + CHECKED_AT_ONCE].astype(np.float64, order="C")
+            checksum = zlib.crc32(part.data, checksum)
         checksum = zlib.crc32(np.ascontiguousarray(self.labels).data, checksum)
         return f"{len(self)}x{self.features.shape[1]}-{checksum:08x}"
 
@@ -74,20 +127,34 @@ def load_digits() -> Dataset:
     ImportError
         If scikit-learn is not installed.
     """
-    try:
-        from sklearn.datasets import load_digits as read
-    except ImportError as error:
-        raise ImportError(
-            "the digits come with scikit-learn, which is not installed: "
-            "pip install 'tempotron-core[train]'"
-        ) from error
-    features, labels = read(return_X_y=True)
+    features, labels = _read_sklearn("load_digits", "the digits come")
     return Dataset(
         "scikit-learn digits",
         np.asarray(features, dtype=np.float64),
         np.asarray(labels, dtype=np.int64),
         value_range=(0.0, 16.0),
         image_shape=(8, 8),
+    )
+
+
+def load_breast_cancer() -> Dataset:
+    """Return the 569 diagnoses, malignant (0) or benign (1), that come with scikit-learn.
+
+    Each of the 30 features is mapped to [0, 1] by its range over all patterns, which is written
+    down in `BREAST_CANCER_RANGES`.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed.
+    """
+    features, labels = _read_sklearn("load_breast_cancer", "the breast cancer data come")
+    low, high = np.asarray(BREAST_CANCER_RANGES).reshape(-1, 2).T
+    return Dataset(
+        "breast cancer Wisconsin",
+        (np.asarray(features, dtype=np.float64) - low) / (high - low),
+        np.asarray(labels, dtype=np.int64),
+        value_range=(0.0, 1.0),
     )
 
 
@@ -104,7 +171,7 @@ def load_idx_folder(folder: PathLike) -> Dataset:
     Returns
     -------
     Dataset
-        The training set, followed by the test set where there is one.
+        The training set, followed by the test set where there is one; bytes stay bytes.
 
     Raises
     ------
@@ -131,7 +198,7 @@ def load_idx_folder(folder: PathLike) -> Dataset:
         labels = np.concatenate([labels, test_labels])
     return Dataset(
         "IDX images",
-        images.reshape(len(images), -1).astype(np.float64),
+        images.reshape(len(images), -1),
         labels.astype(np.int64),
         value_range=(0.0, 255.0),
         image_shape=images.shape[1:],
@@ -193,36 +260,57 @@ def read_features(path: PathLike) -> NDArray[np.float64]:
 
 
 def hold_out(
-    dataset: Dataset, fraction: float, rng: np.random.Generator
+    dataset: Dataset,
+    fraction: float,
+    rng: np.random.Generator,
+    *,
+    index: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split patterns into a training and a held-out part, each class in proportion.
 
     Parameters
     ----------
     dataset : Dataset
-        If it comes with a test set, that is the held-out part and ``fraction`` plays no role.
-    fraction : float
-        Part to hold out, between 0 and 1; the number of patterns is rounded up.
+    fraction : float or int
+        Part to hold out, between 0 and 1; the number of patterns is rounded up.  Or an integer, 2
+        or more: the number of patterns.
     rng : numpy.random.Generator
         Source of the split.
+    index : integer array, optional
+        The patterns to split, without repetition.  By default all; or, if the data come with a test
+        set, that is the held-out part, and ``fraction`` plays no role.  To hold out 5,000 training
+        patterns of such data as well, split the training part again.
 
     Returns
     -------
     train, held_out : integer array
-        Indices of patterns, ascending.
+        Indices of patterns in ``dataset``, ascending.
 
     Raises
     ------
     ValueError
-        If a class would be missing from either part.
+        If there is only one class, or a class would be missing from either part.
     """
-    if dataset.test_from is not None:
+    if index is None and dataset.test_from is not None:
+        _check_classes(dataset.labels[: dataset.test_from], dataset.name)
         return np.arange(dataset.test_from), np.arange(dataset.test_from, len(dataset))
-    if not 0.0 < fraction < 1.0:
-        raise ValueError(f"fraction must be between 0 and 1, got {fraction}")
-    classes, sizes = np.unique(dataset.labels, return_counts=True)
+    index = np.arange(len(dataset)) if index is None else np.sort(index)
+    labels = dataset.labels[index]
+    total = len(labels)
+    if isinstance(fraction, int | np.integer) and fraction > 1:
+        if not fraction < total:
+            raise ValueError(f"fraction must be less than the {total} patterns, got {fraction}")
+        wanted = int(fraction)
+    elif 0.0 < fraction < 1.0:
+        wanted = math.ceil(fraction * total)
+    else:
+        raise ValueError(
+            f"fraction must be between 0 and 1, got {fraction}, or a whole number of patterns, "
+            f"2 or more"
+        )
+    classes, sizes = _check_classes(labels, dataset.name)
     # largest remainders, so that the parts add up to the number asked for
-    shares = sizes * (math.ceil(fraction * len(dataset)) / len(dataset))
+    shares = sizes * (wanted / total)
     counts = np.floor(shares).astype(np.int64)
     short = round(float(shares.sum())) - int(counts.sum())
     counts[np.argsort(counts - shares, kind="stable")[:short]] += 1
@@ -232,14 +320,40 @@ def hold_out(
                 f"fraction must leave patterns of every class in both parts, got {fraction}: "
                 f"of {size} of class {label} it holds out {count}"
             )
-    held_out = np.concatenate(
+    places = np.concatenate(
         [
-            rng.permutation(np.flatnonzero(dataset.labels == label))[:count]
+            rng.permutation(np.flatnonzero(labels == label))[:count]
             for label, count in zip(classes, counts, strict=True)
         ]
     )
-    held_out.sort()
-    return np.setdiff1d(np.arange(len(dataset)), held_out), held_out
+    held_out = index[np.sort(places)]
+    return np.setdiff1d(index, held_out), held_out
+
+
+def _check_classes(
+    labels: NDArray[np.int64], name: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the classes and their sizes; an error if there is nothing to tell apart."""
+    classes, sizes = np.unique(labels, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"labels must be of two classes or more to train on, got only class "
+            f"{', '.join(map(str, classes))} in {name}"
+        )
+    return classes, sizes
+
+
+def _read_sklearn(loader: str, subject: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Features and labels of one of scikit-learn's own data sets."""
+    try:
+        datasets = importlib.import_module("sklearn.datasets")
+    except ImportError as error:
+        raise ImportError(
+            f"{subject} with scikit-learn, which is not installed: "
+            "pip install 'tempotron-core[train]'"
+        ) from error
+    features, labels = getattr(datasets, loader)(return_X_y=True)
+    return features, labels
 
 
 def _read_pair(folder: Path, part: str) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from idx import idx_bytes, small_images, write_folder
 from tempotron_backends.datasets import (
     Dataset,
     hold_out,
+    load_breast_cancer,
     load_digits,
     load_idx_folder,
     read_features,
@@ -46,12 +48,28 @@ def test_digits_need_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
         load_digits()
 
 
+def test_breast_cancer() -> None:
+    datasets = pytest.importorskip("sklearn.datasets")
+    found = load_breast_cancer()
+    raw, labels = datasets.load_breast_cancer(return_X_y=True)
+    assert found.features.shape == (569, 30)
+    np.testing.assert_array_equal(found.labels, labels)
+    # the ranges written down are those of the data
+    np.testing.assert_allclose(found.features.min(axis=0), np.zeros(30), atol=1e-15)
+    np.testing.assert_allclose(found.features.max(axis=0), np.ones(30), atol=1e-15)
+    for feature in range(30):
+        assert abs(np.corrcoef(found.features[:, feature], raw[:, feature])[0, 1] - 1.0) < 1e-12
+    assert found.value_range == (0.0, 1.0)
+    assert found.image_shape is None
+
+
 @pytest.mark.parametrize("zipped", [False, True])
 def test_an_idx_folder(tmp_path: Path, zipped: bool) -> None:
     write_folder(tmp_path, zipped=zipped)
     dataset = load_idx_folder(tmp_path)
     images, labels = small_images()
     np.testing.assert_array_equal(dataset.features, images.reshape(60, 20))
+    assert dataset.features.dtype == np.uint8  # an eighth of the memory
     np.testing.assert_array_equal(dataset.labels, labels)
     assert dataset.image_shape == (5, 4)
     assert dataset.n_classes == 3
@@ -197,6 +215,87 @@ def test_bad_hold_out() -> None:
             hold_out(make_dataset([0, 0, 1, 1]), fraction, rng)
     with pytest.raises(ValueError, match=r"fraction must leave patterns of every class .* class 1"):
         hold_out(make_dataset([0, 0, 0, 0, 0, 0, 1]), 0.3, rng)
+
+
+@pytest.mark.parametrize("wanted", [2, 20, np.int64(31), 70])
+def test_hold_out_takes_as_many_as_asked_for(wanted: int) -> None:
+    labels = np.repeat([0, 1], [45, 32])
+    train, held_out = hold_out(make_dataset(labels), wanted, np.random.default_rng(1))
+    assert len(held_out) == wanted
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, held_out])), np.arange(77))
+    np.testing.assert_allclose(
+        np.bincount(labels[held_out]), wanted * np.asarray([45, 32]) / 77, atol=1.0
+    )
+
+
+def test_a_part_of_the_training_part_can_be_held_out_too() -> None:
+    dataset = make_dataset(np.arange(90) % 3, test_from=60)
+    train, test = hold_out(dataset, 0.5, np.random.default_rng(0))
+    fitted, validation = hold_out(dataset, 12, np.random.default_rng(0), index=train[::-1])
+    np.testing.assert_array_equal(np.sort(np.concatenate([fitted, validation])), np.arange(60))
+    np.testing.assert_array_equal(np.bincount(dataset.labels[validation]), [4, 4, 4])
+    assert (np.diff(validation) > 0).all()
+    np.testing.assert_array_equal(test, np.arange(60, 90))
+    # as if the test set were not there
+    alone = hold_out(make_dataset(np.arange(60) % 3), 0.2, np.random.default_rng(0))
+    np.testing.assert_array_equal(alone[1], validation)
+    some, others = hold_out(dataset, 0.5, np.random.default_rng(0), index=np.arange(40, 64))
+    np.testing.assert_array_equal(np.sort(np.concatenate([some, others])), np.arange(40, 64))
+
+
+def test_splits_of_earlier_releases_are_repeated() -> None:
+    """Checkpoints rely on it: the same draws, from the same shares."""
+    _, held_out = hold_out(make_dataset(np.arange(40) % 4), 0.25, np.random.default_rng(3))
+    rng, wanted = np.random.default_rng(3), []
+    for label in range(4):
+        members = [b for b in range(40) if b % 4 == label]
+        wanted += rng.permutation(members)[: [3, 3, 2, 2][label]].tolist()
+    assert held_out.tolist() == sorted(wanted)
+
+
+def test_bad_numbers_to_hold_out() -> None:
+    rng, dataset = np.random.default_rng(0), make_dataset([0, 0, 1, 1])
+    with pytest.raises(ValueError, match="fraction must be less than the 4 patterns, got 4"):
+        hold_out(dataset, 4, rng)
+    for wrong in (1, 0, -3, 2.5, True):
+        with pytest.raises(ValueError, match=f"between 0 and 1, got {wrong}, or a whole number"):
+            hold_out(dataset, wrong, rng)
+    with pytest.raises(
+        ValueError, match="every class in both parts, got 2: of 2 of class 1 it holds out 0"
+    ):
+        hold_out(make_dataset([0, 0, 0, 0, 0, 0, 0, 1, 1]), 2, rng)
+
+
+def test_data_that_cannot_be() -> None:
+    labels, features = np.asarray([0, 1]), np.zeros((2, 3))
+    broken = features.copy()
+    broken[1, 2] = np.nan
+    for wrong, message in (
+        ((features, labels - 1), "labels must be 0 or more, got -1 in test"),
+        ((broken, labels), "features must be finite, got NaN or infinity in pattern 1 of test"),
+        ((features[:0], labels[:0]), r"got \(0, 3\) and \(0,\) in test"),
+        ((features[:, :0], labels), r"got \(2, 0\) and \(2,\) in test"),
+        ((features, labels[:1]), r"got \(2, 3\) and \(1,\) in test"),
+        ((features[0], labels), r"got \(3,\) and \(2,\) in test"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Dataset("test", *wrong, value_range=(0.0, 1.0))
+    for one_class in (make_dataset([2, 2, 2, 2]), make_dataset([2, 2, 1], test_from=2)):
+        with pytest.raises(ValueError, match="two classes or more to train on, got only class 2"):
+            hold_out(one_class, 0.5, np.random.default_rng(0))
+
+
+def test_fingerprints_are_of_the_values_whatever_they_are_kept_as() -> None:
+    images, labels = small_images(50)
+    flat = images.reshape(50, 20)
+    kept = [
+        Dataset("test", flat.astype(dtype), labels.astype(np.int64), (0.0, 255.0)).fingerprint
+        for dtype in ("uint8", "float64", "float32")
+    ]
+    # what earlier releases, which kept float64, put into checkpoints
+    checksum = zlib.crc32(flat.astype(np.float64).tobytes())
+    checksum = zlib.crc32(labels.astype(np.int64).tobytes(), checksum)
+    assert kept == [f"50x20-{checksum:08x}"] * 3
 
 
 def test_fingerprints_differ_with_the_data() -> None:

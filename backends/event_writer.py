@@ -1,0 +1,317 @@
+"""Writing of event files in parts, with bounded memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tempotron_core import Events
+from tempotron_core.checkpoint import to_host
+from tempotron_core.neuron import positive_float, whole_number
+
+from .event_format import ARRAYS, FORMAT, TIME_DTYPES, VERSION, PathLike, read_header
+
+__all__ = ["EventWriter"]
+
+HEADER_BYTES = 128
+"""Of every ``.npy`` file; leaves room for any number of entries."""
+
+
+class EventWriter:
+    """Write an event file in parts; use it in a ``with`` statement.
+
+    The file grows beside its destination, with the memory of one part, and appears there in one
+    step when it is closed.  Leaving the ``with`` block by an exception discards it.
+
+    Parameters
+    ----------
+    path : path
+        The folder to make, conventionally ``*.events``; its parent must exist.
+    n_afferents : int
+    duration : float
+        Length of every pattern.
+    n_classes : int, optional
+        By default one more than the largest label.
+    dtype : {'float32', 'float64'}
+        Of the spike times.
+    metadata : dict, optional
+        Anything JSON can hold (no NaN or infinity).
+    overwrite : bool, default False
+        Whether to replace an event file that is there.  Anything else is never replaced.
+
+    Raises
+    ------
+    TypeError
+        If ``metadata`` is no dict that JSON can hold.
+    ValueError
+        If a size, the duration or the dtype is not possible.
+    OSError
+        If the folder cannot be made, or something is there already.
+    """
+
+    def __init__(
+        self,
+        path: PathLike,
+        n_afferents: int,
+        duration: float,
+        *,
+        n_classes: int | None = None,
+        dtype: str = "float32",
+        metadata: dict[str, Any] | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = Path(os.path.realpath(path))
+        self.n_afferents = whole_number("n_afferents", n_afferents, least=1)
+        self.duration = positive_float("duration", duration)
+        if n_classes is not None:
+            n_classes = whole_number("n_classes", n_classes, least=1)
+        self.n_classes = n_classes
+        if dtype not in TIME_DTYPES:
+            raise ValueError(f"dtype must be one of {TIME_DTYPES}, got {dtype!r}")
+        self.metadata = {} if metadata is None else metadata
+        _json("metadata", self.metadata)
+        self.overwrite = overwrite
+        self._check_destination()
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                f"path must lie in an existing folder, got {str(self.path)!r} "
+                f"(no folder {str(self.path.parent)!r})"
+            )
+        self._folder = self._beside("tmp")
+        self._folder.mkdir()
+        dtypes = {name: np.dtype(names[0]).newbyteorder("<") for name, names in ARRAYS.items()}
+        dtypes["times"] = np.dtype(dtype).newbyteorder("<")
+        self._arrays = {name: _Column(self._folder, name, dtypes[name]) for name in ARRAYS}
+        self._arrays["offsets"].append(np.zeros(1, dtype=np.int64))
+        self._largest_label = -1
+
+    def __enter__(self) -> EventWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.discard()
+        elif not self._closed:
+            self.close()
+
+    def __len__(self) -> int:
+        return self._arrays["labels"].length
+
+    def append(self, events: Events, labels: ArrayLike) -> None:
+        """Add patterns.
+
+        Parameters
+        ----------
+        events : Events
+            Of any array library, on any device.
+        labels : integer array, shape (B,)
+            Their classes, on the host.
+
+        Raises
+        ------
+        TypeError
+            If ``events`` is no Events or labels are no integers.
+        ValueError
+            If the afferents, the duration or the number of labels do not fit, or a label is out of
+            range.
+        """
+        if not isinstance(events, Events):
+            raise TypeError(f"events must be an Events, got {type(events).__name__}")
+        for name in ("n_afferents", "duration"):
+            if getattr(events, name) != getattr(self, name):
+                raise ValueError(
+                    f"events must have {name} {getattr(self, name)}, got {getattr(events, name)}"
+                )
+        times, afferents, counts = map(to_host, (events.times, events.afferents, events.counts))
+        present = np.arange(times.shape[1]) < counts[:, None]
+        self._append(times[present], afferents[present], counts, labels)
+
+    def append_spikes(
+        self, times: ArrayLike, afferents: ArrayLike, offsets: ArrayLike, labels: ArrayLike
+    ) -> None:
+        """Add patterns as spike lists on the host.
+
+        Parameters
+        ----------
+        times, afferents, offsets : array
+            As `Events.from_csr` takes them.  What is no spike (negative times, times after the
+            duration) is left out.
+        labels : integer array, shape (B,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`append` and `Events.from_csr`.
+        """
+        lists = (np.asarray(times), np.asarray(afferents), np.asarray(offsets))
+        self.append(Events.from_csr(*lists, self.n_afferents, self.duration), labels)
+
+    def close(self) -> None:
+        """Complete the file and put it in its place.
+
+        Raises
+        ------
+        ValueError
+            If no pattern was added, or the writer is closed already.
+        OSError
+            If something is there by now.
+        """
+        self._check_open()
+        try:
+            if len(self) == 0:
+                raise ValueError(
+                    f"an event file must hold a pattern, got none for {str(self.path)!r}"
+                )
+            header = {
+                "format": FORMAT,
+                "version": VERSION,
+                "n_patterns": len(self),
+                "n_spikes": self._arrays["times"].length,
+                "n_afferents": self.n_afferents,
+                "duration": self.duration,
+                "n_classes": self.n_classes or self._largest_label + 1,
+                "crc32": {name: column.finish() for name, column in self._arrays.items()},
+                "metadata": self.metadata,
+            }
+            text = json.dumps(header, allow_nan=False, indent=1) + "\n"
+            (self._folder / "header.json").write_text(text, encoding="utf-8")
+            self._put_in_place()
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Throw away what was written, unless it has been put in its place."""
+        for column in self._arrays.values():
+            column.file.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _append(
+        self,
+        times: NDArray[Any],
+        afferents: NDArray[Any],
+        counts: NDArray[Any],
+        labels: ArrayLike,
+    ) -> None:
+        self._check_open()
+        classes = np.asarray(labels)
+        if classes.size == 0 and len(counts) == 0:
+            return
+        if classes.dtype.kind not in "iu":
+            raise TypeError(f"labels must be integers, got {classes.dtype}")
+        if classes.shape != counts.shape:
+            raise ValueError(
+                f"labels must have shape {counts.shape}, one per pattern, got {classes.shape}"
+            )
+        least, largest = int(classes.min()), int(classes.max())
+        if least < 0 or (self.n_classes is not None and largest >= self.n_classes):
+            below = "" if self.n_classes is None else f" and below {self.n_classes}"
+            raise ValueError(f"labels must be 0 or more{below}, got {least} to {largest}")
+        self._largest_label = max(self._largest_label, largest)
+        start = self._arrays["times"].length
+        self._arrays["times"].append(times)
+        self._arrays["afferents"].append(afferents)
+        self._arrays["offsets"].append(start + np.cumsum(counts, dtype=np.int64))
+        self._arrays["labels"].append(classes)
+
+    @property
+    def _closed(self) -> bool:
+        return self._arrays["times"].file.closed
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError(f"the writer of {str(self.path)!r} must be open, got a closed one")
+
+    def _check_destination(self) -> None:
+        if not os.path.lexists(self.path):
+            return
+        if not self.overwrite:
+            raise FileExistsError(
+                f"path must be free unless overwrite is set, got {str(self.path)!r}"
+            )
+        if not _is_event_file(self.path):
+            raise FileExistsError(
+                f"path must be free or an event file to overwrite, got {str(self.path)!r}"
+            )
+
+    def _beside(self, ending: str) -> Path:
+        return self.path.with_name(f".{self.path.name}.{secrets.token_hex(6)}.{ending}")
+
+    def _put_in_place(self) -> None:
+        self._check_destination()
+        if not self.path.exists():
+            os.rename(self._folder, self.path)
+            return
+        # a folder that is not empty cannot be replaced by one rename; whoever has mapped the old
+        # one keeps it
+        old = self._beside("old")
+        os.rename(self.path, old)
+        try:
+            os.rename(self._folder, self.path)
+        except OSError:
+            os.rename(old, self.path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+class _Column:
+    """A growing ``.npy`` file of one axis; its header is written again with the final length."""
+
+    def __init__(self, folder: Path, name: str, dtype: np.dtype[Any]) -> None:
+        self.file = open(folder / f"{name}.npy", "xb")  # noqa: SIM115 (closed by `finish`)
+        self.dtype, self.length, self.checksum = dtype, 0, 0
+        self._write_header()
+
+    def append(self, values: NDArray[Any]) -> None:
+        block = np.ascontiguousarray(values, dtype=self.dtype)
+        self.file.write(block.data)
+        self.length += len(block)
+        self.checksum = zlib.crc32(block.data, self.checksum)
+
+    def finish(self) -> int:
+        """Complete the file and return its checksum."""
+        self.file.seek(0)
+        self._write_header()
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        return self.checksum
+
+    def _write_header(self) -> None:
+        """Version 1.0 of the format, padded to a fixed length."""
+        text = (
+            f"{{'descr': {self.dtype.str!r}, 'fortran_order': False, 'shape': ({self.length},), }}"
+        )
+        room = HEADER_BYTES - 10
+        start = b"\x93NUMPY\x01\x00" + room.to_bytes(2, "little")
+        self.file.write(start + text.ljust(room - 1).encode("ascii") + b"\n")
+
+
+def _is_event_file(path: Path) -> bool:
+    try:
+        read_header(path)
+    except ValueError:
+        return False
+    return True
+
+
+def _json(name: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a dict, got {type(value).__name__}")
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must hold only what JSON can: {error}") from None

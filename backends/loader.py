@@ -1,0 +1,262 @@
+"""Where a trainer draws its batches from: events in memory, or an event file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tempotron_core import Events
+
+from ._backend import Backend
+from .event_files import EventFile
+from .event_format import pattern_numbers
+
+__all__ = ["FromEventFile", "InMemory", "PatternSource"]
+
+Array = Any
+Integers = NDArray[np.int64]
+
+
+class PatternSource(Protocol):
+    """Labelled patterns that can be had in batches."""
+
+    @property
+    def labels(self) -> Integers:
+        """Class of each pattern, shape (B,), on the host."""
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes, whether or not all occur."""
+
+    @property
+    def n_afferents(self) -> int:
+        """Afferents of every pattern."""
+
+    @property
+    def duration(self) -> float:
+        """Length of every pattern."""
+
+    @property
+    def mean_spikes(self) -> float:
+        """Mean number of spikes of a pattern."""
+
+    def __len__(self) -> int:
+        """Return the number of patterns."""
+
+    def events(self, index: Integers) -> Events:
+        """Return chosen patterns, shape (n,) of numbers from 0, on the backend's device."""
+
+
+class InMemory:
+    """Patterns that are events already.
+
+    Parameters
+    ----------
+    events : Events
+        All patterns, on the device they are to be used on.
+    labels : integer array, shape (B,)
+        Their classes, on the host.
+    backend : Backend
+        That of the events.
+    n_classes : int, optional
+        By default one more than the largest label.
+
+    Raises
+    ------
+    TypeError
+        If ``events`` is no Events or labels are no integers.
+    ValueError
+        If there are no patterns, not one label per pattern, or a label is out of range.
+    """
+
+    def __init__(
+        self, events: Events, labels: ArrayLike, backend: Backend, *, n_classes: int | None = None
+    ) -> None:
+        if not isinstance(events, Events):
+            raise TypeError(f"events must be an Events, got {type(events).__name__}")
+        self.labels = _checked_labels(labels, len(events), n_classes)
+        self.n_classes = int(self.labels.max()) + 1 if n_classes is None else int(n_classes)
+        self.backend = backend
+        self._events = events
+        self._counts = backend.to_numpy(events.counts)
+        self._index: Integers | None = None
+        self._take = _take(backend)
+
+    @property
+    def n_afferents(self) -> int:
+        """Afferents of every pattern."""
+        return self._events.n_afferents
+
+    @property
+    def duration(self) -> float:
+        """Length of every pattern."""
+        return self._events.duration
+
+    @property
+    def mean_spikes(self) -> float:
+        """Mean number of spikes of a pattern."""
+        counts = self._counts if self._index is None else self._counts[self._index]
+        return float(np.mean(counts))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def events(self, index: ArrayLike) -> Events:
+        """Return chosen patterns.
+
+        Parameters
+        ----------
+        index : integer array, shape (n,)
+            Numbers of patterns, in any order, repetitions allowed.
+
+        Returns
+        -------
+        Events
+            As wide as those of all patterns, whichever are chosen.
+
+        Raises
+        ------
+        IndexError
+            If a number is out of range or not an integer.
+        """
+        chosen = pattern_numbers(index, len(self))
+        chosen = chosen if self._index is None else self._index[chosen]
+        return self._take(self._events, self.backend.from_numpy(chosen))
+
+    def subset(self, index: ArrayLike) -> InMemory:
+        """Return some of the patterns as a source of their own, which shares the memory."""
+        chosen = pattern_numbers(index, len(self), least=1)
+        part = object.__new__(InMemory)
+        part.__dict__.update(self.__dict__)
+        part.labels = self.labels[chosen]
+        part._index = chosen if self._index is None else self._index[chosen]
+        return part
+
+
+class FromEventFile:
+    """Patterns that stay in an event file until a batch needs them.
+
+    Parameters
+    ----------
+    event_file : EventFile
+    backend : Backend
+        Where to put the batches.
+    dtype : str or dtype
+        Of their spike times.
+    index : integer array, optional
+        The patterns to use; all by default.
+
+    Raises
+    ------
+    IndexError
+        If ``index`` holds no number of a pattern.
+    ValueError
+        If the backend cannot hold the dtype.
+    """
+
+    def __init__(
+        self,
+        event_file: EventFile,
+        backend: Backend,
+        dtype: Any,
+        index: ArrayLike | None = None,
+    ) -> None:
+        self.event_file, self.backend, self.dtype = event_file, backend, backend.dtype(dtype)
+        chosen = np.arange(len(event_file)) if index is None else index
+        self.index = pattern_numbers(chosen, len(event_file), least=1)
+        self.labels = event_file.labels[self.index]
+        self.n_classes = event_file.n_classes
+        self.n_afferents = event_file.n_afferents
+        self.duration = event_file.duration
+        counts = event_file.counts
+        # of the whole file, so that training and test part have one width
+        self.width = max(1, int(counts.max()))
+        self.mean_spikes = float(np.mean(counts[self.index]))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def events(self, index: ArrayLike) -> Events:
+        """Read chosen patterns.
+
+        Parameters
+        ----------
+        index : integer array, shape (n,)
+            Numbers of patterns, in any order, repetitions allowed.
+
+        Returns
+        -------
+        Events
+            As wide as the largest pattern of the file, whichever are chosen: a library that
+            compiles for shapes compiles once for a size of batch.  Gradients by time come back as
+            those of `Events.from_csr`.
+
+        Raises
+        ------
+        IndexError
+            If a number is out of range or not an integer.
+        ValueError
+            If what the file holds is no sorted list of spikes.
+        """
+        chosen = pattern_numbers(index, len(self))
+        times, afferents, offsets = self.event_file.read(self.index[chosen])
+        counts = np.diff(offsets)
+        column = np.arange(self.width, dtype=np.int32)
+        present = column < counts[:, None]
+        # padding repeats the last spike; a silent pattern may begin where the list ends
+        entries = offsets[:-1, None] + np.minimum(column, np.maximum(counts - 1, 0)[:, None])
+        rows = np.append(times, times.dtype.type(0.0))[entries]
+        rows[counts == 0] = 0.0
+        of_spikes = np.full(present.shape, self.n_afferents, dtype=np.int32)
+        of_spikes[present] = afferents
+        place = self.backend.from_numpy
+        return Events(
+            place(rows, self.dtype),
+            place(of_spikes),
+            place(counts),
+            place(np.broadcast_to(column, present.shape)),  # they are sorted on disk
+            self.n_afferents,
+            self.duration,
+            None,
+            place(counts),
+        )
+
+    def subset(self, index: ArrayLike) -> FromEventFile:
+        """Return some of the patterns as a source of their own."""
+        chosen = pattern_numbers(index, len(self), least=1)
+        return FromEventFile(self.event_file, self.backend, self.dtype, self.index[chosen])
+
+
+def _take(backend: Backend) -> Callable[[Events, Array], Events]:
+    """Return a function that takes patterns, compiled where that pays."""
+
+    def take(events: Events, index: Array) -> Events:
+        # not events[index]: the index was checked on the host, without waiting for the device
+        return events._mapped(lambda array: backend.xp.take(array, index, axis=0))
+
+    if backend.name == "jax":
+        import jax
+
+        compiled: Callable[[Events, Array], Events] = jax.jit(take)
+        return compiled
+    return take
+
+
+def _checked_labels(labels: ArrayLike, n_patterns: int, n_classes: int | None) -> Integers:
+    classes = np.asarray(labels)
+    if classes.dtype.kind not in "iu":
+        raise TypeError(f"labels must be integers, got {classes.dtype}")
+    if classes.shape != (n_patterns,) or n_patterns == 0:
+        raise ValueError(
+            f"labels must have shape ({n_patterns},), one per pattern and at least one, "
+            f"got {classes.shape}"
+        )
+    below = np.inf if n_classes is None else n_classes
+    if classes.min() < 0 or classes.max() >= below:
+        raise ValueError(
+            f"labels must be 0 or more and below {below}, got {classes.min()} to {classes.max()}"
+        )
+    return classes.astype(np.int64)
