@@ -8,13 +8,16 @@ Sompolinsky, Nature Neuroscience 9, 420-428, 2006).  See :func:`peak` for the de
 from . import schedules
 from .augmentation import delete_spikes, jitter_spikes, shift_image
 from .checkpoint import load, read_metadata, save
+from .clipping import clip_norm
 from .crossing import first_crossing
 from .crossing_gradient import first_crossing_vjp
 from .delays import delay_gradient, delayed, peak_with_delays, peak_with_delays_vjp
 from .encoding import GaussianReceptiveFields, encode_latency
 from .events import Events
 from .gradient import Gradient
+from .initialisation import initial_network, scale_to_fire
 from .losses import cross_entropy_loss, mse_loss, tempotron_loss
+from .network import Activity, Network, NetworkGradient
 from .neuron import Neuron
 from .optimisers import Adam, Momentum
 from .peak import Peak, peak
@@ -31,14 +34,18 @@ from .voltage import voltage, voltage_vjp
 __version__ = "0.1.0"
 
 __all__ = [
+    "Activity",
     "Adam",
     "Events",
     "GaussianReceptiveFields",
     "Gradient",
     "Momentum",
+    "Network",
+    "NetworkGradient",
     "Neuron",
     "Peak",
     "Tempotron",
+    "clip_norm",
     "constrain_signs",
     "cross_entropy_loss",
     "delay_gradient",
@@ -48,6 +55,7 @@ __all__ = [
     "encode_poisson",
     "first_crossing",
     "first_crossing_vjp",
+    "initial_network",
     "jitter_spikes",
     "load",
     "mse_loss",
@@ -60,6 +68,7 @@ __all__ = [
     "read_metadata",
     "revive",
     "save",
+    "scale_to_fire",
     "schedules",
     "shift_image",
     "soft_peak_time",

@@ -1,0 +1,275 @@
+r"""Layers of tempotrons: the output spikes of one are the input spikes of the next.
+
+Every neuron of a hidden layer passes on at most one spike: at its first threshold crossing, or,
+if it fires, at the peak of its potential.  The last layer is read by its maximal potentials.  The
+gradient towards a hidden layer's weights is the chain of two exact derivatives, that of the loss
+by the spike times its successor received (``peak_vjp`` with ``times=True``) and that of the spike
+times by the weights that made them:
+
+.. math:: \frac{dE}{dw^{l}} = \sum_{o} \frac{dE}{dt^{l}_o} \frac{dt^{l}_o}{dw^{l}}, \qquad
+          \frac{dE}{dt^{l-1}_i} = \sum_{o} \frac{dE}{dt^{l}_o} \frac{dt^{l}_o}{dt^{l-1}_i}.
+
+A silent neuron passes nothing on, neither a spike nor a gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from .crossing import first_crossing
+from .crossing_gradient import first_crossing_vjp
+from .events import Events
+from .namespace import array_namespace, check_floating, check_same_device, device_of
+from .neuron import Neuron, positive_float
+from .peak import Peak, peak
+from .peak_gradient import peak_vjp
+
+__all__ = ["PASS_ON", "Activity", "Network", "NetworkGradient"]
+
+Array = Any
+
+PASS_ON = ("first_crossing", "peak")
+
+
+class Activity(NamedTuple):
+    """What every layer received and did, as the backward pass needs it.
+
+    Attributes
+    ----------
+    inputs : tuple of Events
+        Input of each layer.
+    hidden : tuple of array or Peak
+        Readout of each layer but the last: spike times, or with ``pass_on='peak'`` a `Peak`.
+    peak : Peak
+        ``v_max`` and ``t_max`` of the last layer, each of shape (B, O).
+    """
+
+    inputs: tuple[Events, ...]
+    hidden: tuple[Any, ...]
+    peak: Peak
+
+
+class NetworkGradient(NamedTuple):
+    """Gradient of a loss.
+
+    Attributes
+    ----------
+    weights : tuple of array
+        One per layer, in the shape of its weights.
+    times : array or None
+        Towards the spike times the network was given, in the layout of its events.
+    """
+
+    weights: tuple[Array, ...]
+    times: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Tempotrons in layers.
+
+    Parameters
+    ----------
+    weights : sequence of array
+        One per layer, shape (outputs, inputs); all of one library and device.  A layer has as
+        many inputs as the one before has outputs, and then one for each reference spike.
+    neuron : Neuron or sequence of Neuron
+        Constants of all layers, or of each.
+    pass_on : {'first_crossing', 'peak'}
+        When a hidden neuron that fires spikes: as its potential first exceeds the threshold, or at
+        its peak.
+    reference_times : sequence of float, optional
+        Spike times of afferents that fire in every pattern, beside the outputs of every hidden
+        layer: they let a neuron fire whatever the layer before does.  The input has none but its
+        own.
+    min_slope : float, default 0.0
+        Bounds the gradient of spike times near grazing, see `first_crossing_vjp`.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type, or weights come from different libraries.
+    ValueError
+        If the layers do not fit each other, or an option is not valid.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempotron_core import Events, Network, Neuron
+    >>> events = Events.from_latencies(np.asarray([[1.0, 3.0]]), duration=50.0)
+    >>> hidden, output = np.asarray([[1.0, 0.5], [0.2, 0.3]]), np.asarray([[1.5, 2.0]])
+    >>> network = Network([hidden, output], Neuron())
+    >>> activity = network.forward(events)
+    >>> print(activity.inputs[1].to_latencies().round(3), activity.peak.v_max.round(3))
+    [[4.138   inf]] [[1.5]]
+    >>> gradient = network.vjp(activity, np.ones((1, 1)))
+    >>> [array.shape for array in gradient.weights]
+    [(2, 2), (1, 2)]
+    """
+
+    weights: Sequence[Array]
+    neuron: Neuron | Sequence[Neuron]
+    pass_on: str = "first_crossing"
+    reference_times: Sequence[float] = ()
+    min_slope: float = 0.0
+
+    def __post_init__(self) -> None:
+        weights = tuple(self.weights)
+        if not weights:
+            raise ValueError("weights must hold one array per layer, got none")
+        named = {f"weights[{layer}]": weight for layer, weight in enumerate(weights)}
+        xp = array_namespace(**named)
+        check_same_device(**named)
+        times = tuple(
+            positive_float("reference_times", t, or_zero=True) for t in self.reference_times
+        )
+        inputs = None
+        for name, weight in named.items():
+            check_floating(name, weight, xp=xp)
+            if weight.ndim != 2 or inputs not in (None, weight.shape[1]):
+                wanted = "N" if inputs is None else inputs
+                raise ValueError(f"{name} must have shape (O, {wanted}), got {tuple(weight.shape)}")
+            inputs = weight.shape[0] + len(times)
+        neurons = self.neuron
+        neurons = (neurons,) * len(weights) if isinstance(neurons, Neuron) else tuple(neurons)
+        if len(neurons) != len(weights):
+            raise ValueError(
+                f"neuron must be one Neuron or one per layer, got {len(neurons)} "
+                f"for {len(weights)} layers"
+            )
+        for each in neurons:
+            if not isinstance(each, Neuron):
+                raise TypeError(f"neuron must hold Neurons, got {type(each).__name__}")
+        if self.pass_on not in PASS_ON:
+            raise ValueError(f"pass_on must be one of {PASS_ON}, got {self.pass_on!r}")
+        for name, value in (
+            ("weights", weights),
+            ("neuron", neurons),
+            ("reference_times", times),
+            ("min_slope", positive_float("min_slope", self.min_slope, or_zero=True)),
+        ):
+            object.__setattr__(self, name, value)
+
+    @property
+    def neurons(self) -> tuple[Neuron, ...]:
+        """Constants of each layer."""
+        return tuple(self.neuron)  # type: ignore[arg-type]
+
+    def with_weights(self, weights: Sequence[Array]) -> Network:
+        """Return the network with other weights.
+
+        Parameters
+        ----------
+        weights : sequence of array
+            One per layer.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        TypeError, ValueError
+            As the class.
+        """
+        return replace(self, weights=tuple(weights))
+
+    def forward(self, events: Events) -> Activity:
+        """Let the network work on a batch of patterns.
+
+        Parameters
+        ----------
+        events : Events
+            B patterns, in the library and on the device of the weights.
+
+        Returns
+        -------
+        Activity
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `peak`.
+        """
+        inputs, hidden = [events], []
+        for weight, neuron in zip(self.weights[:-1], self.neurons[:-1], strict=True):
+            found: Any
+            if self.pass_on == "peak":
+                found = peak(inputs[-1], weight, neuron)
+            else:
+                found = first_crossing(inputs[-1], weight, neuron)
+            hidden.append(found)
+            inputs.append(self._passed_on(found, neuron, events.duration))
+        last = peak(inputs[-1], self.weights[-1], self.neurons[-1])
+        return Activity(tuple(inputs), tuple(hidden), last)
+
+    def vjp(
+        self, activity: Activity, v_cotangent: Array, *, times: bool = False
+    ) -> NetworkGradient:
+        """Pull a cotangent of the last layer's maximal potentials back to all weights.
+
+        Parameters
+        ----------
+        activity : Activity
+            What :meth:`forward` returned, for these weights.
+        v_cotangent : array, shape (B, O)
+            Derivative of the loss by ``activity.peak.v_max``.
+        times : bool, default False
+            Also return the gradient towards the spike times of the input.
+
+        Returns
+        -------
+        NetworkGradient
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `peak_vjp` and `first_crossing_vjp`.
+        """
+        depth = len(self.weights)
+        found = peak_vjp(
+            activity.inputs[-1],
+            self.weights[-1],
+            self.neurons[-1],
+            activity.peak,
+            v_cotangent,
+            times=times or depth > 1,
+        )
+        gradients = [found.weight]
+        for layer in range(depth - 2, -1, -1):
+            weight, neuron, events = (
+                self.weights[layer],
+                self.neurons[layer],
+                activity.inputs[layer],
+            )
+            towards = found.times[:, : weight.shape[0]]  # type: ignore[index]
+            readout, more = activity.hidden[layer], times or layer > 0
+            if self.pass_on == "peak":
+                xp = array_namespace(towards=towards)
+                silent = ~(readout.v_max > neuron.v_threshold)
+                towards = xp.where(silent, xp.zeros_like(towards), towards)
+                nothing = xp.zeros_like(readout.v_max)
+                found = peak_vjp(events, weight, neuron, readout, nothing, towards, times=more)
+            else:
+                found = first_crossing_vjp(
+                    events, weight, neuron, readout, towards, times=more, min_slope=self.min_slope
+                )
+            gradients.append(found.weight)
+        return NetworkGradient(tuple(reversed(gradients)), found.times if times else None)
+
+    def _passed_on(self, found: Any, neuron: Neuron, duration: float) -> Events:
+        """Return a layer's output spikes, and the reference spikes, as the next one's input."""
+        if self.pass_on == "peak":
+            xp = array_namespace(t_max=found.t_max)
+            spikes = xp.where(found.v_max > neuron.v_threshold, found.t_max, float("inf"))
+        else:
+            xp, spikes = array_namespace(t_spike=found), found
+        if self.reference_times:
+            reference = [
+                xp.full((spikes.shape[0], 1), t, dtype=spikes.dtype, device=device_of(spikes))
+                for t in self.reference_times
+            ]
+            spikes = xp.concat([spikes, *reference], axis=1)
+        return Events.from_latencies(spikes, duration)
