@@ -1,4 +1,4 @@
-"""The ``tempotron`` command: train, eval, predict, bench, backends."""
+"""The ``tempotron`` command: train, encode, eval, predict, bench, backends."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import argparse
 import os
 import secrets
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._backend import Backend
 from ._selection import select, status
-from .options import FAILURE, LATENCY_FROM, RECIPE_OPTIONS, make_parser
+from .options import FAILURE, make_parser
+from .training_options import LATENCY_FROM, RECIPE_OPTIONS
 
 if TYPE_CHECKING:
-    from .datasets import Dataset
-    from .experiment import Experiment, TrainedModel
+    from matplotlib.figure import Figure
+
+    from .experiment import Experiment
+    from .patterns import EventPatterns, FeaturePatterns
     from .recipe import Recipe
-    from .training import Training
+    from .trained_model import TrainedModel
 
 __all__ = ["main"]
 
@@ -42,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         args = make_parser().parse_args(argv)
-        code = COMMANDS[args.command](args)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            code = COMMANDS[args.command](args)
         sys.stdout.flush()
     except SystemExit as stop:  # argparse has printed its message
         return stop.code if isinstance(stop.code, int) else FAILURE
@@ -59,50 +66,72 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from .experiment import Experiment
+    from .callbacks import CsvLog
+    from .experiment import Experiment, KeepState
+    from .patterns import open_patterns
     from .plotting import require_matplotlib
     from .progress import reporting
+    from .training import SilenceWarning
 
     require_matplotlib()  # better now than after the training
+    warnings.simplefilter("once", SilenceWarning)
     backend = _backend(args)
     out = _output_folder(args.out)
-    dataset = _dataset(args.data)
-    recipe = _recipe(args, dataset)
-    experiment = Experiment.prepare(dataset, recipe, backend, args.dtype)
-    afferents = experiment.model.in_features
-    print(f"data      {dataset.name}: {_count(experiment)}")
-    print(f"encoding  {recipe.encoder}, {afferents} afferents, {recipe.duration:g} ms")
-    print(f"training  {recipe.loss} loss, {backend} {args.dtype}, seed {recipe.seed}", flush=True)
-    with reporting(recipe.epochs) as progress:
-        training = experiment.train(progress)
-    return _finish(experiment, training, out)
+    data = open_patterns(args.data)
+    last = out / "last.npz"
+    if args.resume:
+        experiment = Experiment.resume(last, data, backend)
+        _check_same_settings(args, experiment)
+    else:
+        experiment = Experiment.prepare(data, _recipe(args, data), backend, args.dtype)
+        last.unlink(missing_ok=True)  # of another run, which this one takes the place of
+    recipe, done = experiment.recipe, experiment.state.epoch
+    print(f"data      {data.name}: {_count(experiment)}")
+    print(f"encoding  {_coding(experiment)}")
+    print(f"network   {_layers(experiment)}")
+    print(
+        f"training  {recipe.loss} loss, {backend} {experiment.dtype}, seed {recipe.seed}",
+        flush=True,
+    )
+    if done:
+        print(f"resuming  after {done} of {recipe.epochs} epochs", flush=True)
+    with reporting(recipe.epochs, done=done) as progress:
+        log = CsvLog(out / "log.csv", epochs_done=done)
+        experiment.train([KeepState(experiment, last, out / "best.npz"), log, progress])
+    return _finish(experiment, out)
 
 
-def _finish(experiment: Experiment, training: Training, out: Path) -> int:
+def _finish(experiment: Experiment, out: Path) -> int:
     """Score and save a run, complete or not."""
-    done, wanted = len(training.history["loss"]), experiment.recipe.epochs
-    if training.interrupted:
-        print(f"interrupted after {done} of {wanted} epochs; saving", flush=True)
+    state, wanted = experiment.state, experiment.recipe.epochs
+    if state.interrupted:
+        print(f"interrupted after {state.epoch} of {wanted} epochs; saving", flush=True)
+    elif state.epoch < wanted:
+        print(f"stopped after {state.epoch} epochs: no better since epoch {state.best_epoch}")
     hits, total = experiment.held_out_hits(), len(experiment.held_out_index)
     print(f"held-out accuracy {hits / total:.2%} ({hits} of {total})")
     # an interrupted run never takes the place of a complete one
-    stem = "interrupted" if training.interrupted else "model"
+    stem = "interrupted" if state.interrupted else "model"
     checkpoint, picture = out / f"{stem}.npz", out / f"{stem}.png"
-    experiment.save(checkpoint, training, hits)
+    experiment.save(checkpoint, hits)
     print(f"wrote {checkpoint}")
-    _save_figure(experiment, training, hits / total, picture)
+    _save_training_figure(experiment, hits / total, picture)
     print(f"wrote {picture}")
-    return INTERRUPTED if training.interrupted else 0
+    return INTERRUPTED if state.interrupted else 0
 
 
-def _save_figure(experiment: Experiment, training: Training, accuracy: float, path: Path) -> None:
+def _save_training_figure(experiment: Experiment, accuracy: float, path: Path) -> None:
     from .plotting import training_figure
 
     figure = training_figure(
         **experiment.example(),
-        history=training.history | {"held_out_accuracy": [accuracy]},
-        heading=f"{experiment.dataset.name}: {accuracy:.1%} held-out accuracy",
+        history=experiment.state.history | {"held_out_accuracy": [accuracy]},
+        heading=f"{experiment.data.name}: {accuracy:.1%} held-out accuracy",
     )
+    _save_figure(figure, path)
+
+
+def _save_figure(figure: Figure, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         figure.savefig(temporary, format="png")
@@ -112,22 +141,63 @@ def _save_figure(experiment: Experiment, training: Training, accuracy: float, pa
 
 
 def _eval(args: argparse.Namespace) -> int:
+    from .patterns import open_patterns
+
+    if args.figure is not None:
+        from .plotting import require_matplotlib
+
+        require_matplotlib()
     model = _trained(args)
-    dataset = _dataset(args.data)
-    index = model.held_out_part(dataset)
-    kind = "accuracy" if index is None else "held-out accuracy"
-    if index is None:
-        if args.data is None:
-            raise ValueError(
-                f"checkpoint {args.checkpoint!r} was trained on {model.data['name']}, "
-                f"not on {dataset.name}: name its folder with --data"
-            )
-        print(f"these are not the data it was trained on: scoring all {len(dataset)} patterns")
-        index = np.arange(len(dataset))
-    labels = dataset.labels[index]
-    hits = int((model.classify(dataset.features[index]) == labels).sum())
+    data = open_patterns(args.data, args.split if args.split in ("train", "test") else None)
+    index, kind = _chosen_part(args, model, data)
+    labels, values = data.labels[index], model.potentials(data, index)
+    predicted = values.argmax(axis=1)
+    hits = int((predicted == labels).sum())
     print(f"{kind} {hits / len(labels):.2%} ({hits} of {len(labels)})")
+    if args.figure is not None:
+        from .plotting import evaluation_figure
+
+        figure = evaluation_figure(
+            labels,
+            predicted,
+            v_max=values,
+            images=data.images(index),
+            heading=f"{data.name}: {kind} {hits / len(labels):.2%}",
+        )
+        _save_figure(figure, Path(args.figure))
+        print(f"wrote {args.figure}")
     return 0
+
+
+def _chosen_part(
+    args: argparse.Namespace, model: TrainedModel, data: FeaturePatterns | EventPatterns
+) -> tuple[NDArray[np.int64], str]:
+    """Return the patterns to score, and what to call their accuracy."""
+    everything = np.arange(len(data))
+    if args.split == "all":
+        return everything, "accuracy"
+    if args.split == "test":
+        if data.test_from is not None:  # an event file, or the digits, hold all they have
+            return everything[data.test_from :], "test accuracy"
+        if args.data is None or not hasattr(data, "dataset") or args.data == "breast-cancer":
+            raise ValueError(f"--split test needs data with a test set, got {data.name}")
+        return everything, "test accuracy"
+    if args.split == "train" and data.test_from is not None:
+        return everything[: data.test_from], "training-set accuracy"
+    parts = model.parts(data)
+    if parts is not None:
+        if args.split == "train":
+            return parts[0], "training accuracy"
+        return parts[2], "held-out accuracy"
+    if args.split == "train":
+        return everything, "training-set accuracy"
+    if args.data is None or args.split == "held-out":
+        raise ValueError(
+            f"checkpoint {args.checkpoint!r} was trained on {model.data['name']}, "
+            f"not on {data.name}: name its data with --data"
+        )
+    print(f"these are not the data it was trained on: scoring all {len(data)} patterns")
+    return everything, "accuracy"
 
 
 def _predict(args: argparse.Namespace) -> int:
@@ -135,8 +205,8 @@ def _predict(args: argparse.Namespace) -> int:
 
     model = _trained(args)
     features = read_features(args.input)
-    low, high = model.data["value_range"]
     labels = model.classify(features)
+    low, high = model.data["value_range"]
     if len(features) and (features.min() < low or features.max() > high):
         print(
             f"tempotron: warning: input runs from {features.min():g} to {features.max():g}, "
@@ -146,6 +216,12 @@ def _predict(args: argparse.Namespace) -> int:
     for label in labels:
         print(label)
     return 0
+
+
+def _encode(args: argparse.Namespace) -> int:
+    from .encode_command import run
+
+    return run(args)
 
 
 def _bench(args: argparse.Namespace) -> int:
@@ -195,19 +271,32 @@ def _backend(args: argparse.Namespace) -> Backend:
     return backend
 
 
-def _dataset(folder: str | None) -> Dataset:
-    from .datasets import load_digits, load_idx_folder
-
-    return load_digits() if folder is None else load_idx_folder(folder)
-
-
-def _recipe(args: argparse.Namespace, dataset: Dataset) -> Recipe:
+def _recipe(args: argparse.Namespace, data: FeaturePatterns | EventPatterns) -> Recipe:
+    from .patterns import EventPatterns
     from .recipe import Recipe
+    from .recipe_files import read_recipe
 
-    given = {name: value for name in RECIPE_OPTIONS if (value := getattr(args, name)) is not None}
-    if dataset.features.shape[1] > LATENCY_FROM:
-        given = {"encoder": "latency"} | given
-    return Recipe(**given)
+    settings = {} if args.recipe is None else read_recipe(args.recipe)
+    if isinstance(data, EventPatterns):
+        settings |= data.coded_by()
+    elif data.dataset.features.shape[1] > LATENCY_FROM:
+        settings = {"encoder": "latency"} | settings
+    return Recipe(**settings | _given(args))
+
+
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    return {name: value for name in RECIPE_OPTIONS if (value := getattr(args, name)) is not None}
+
+
+def _check_same_settings(args: argparse.Namespace, experiment: Experiment) -> None:
+    """Raise if a run is to be continued with other settings than its own."""
+    from .recipe_files import read_recipe
+
+    asked = ({} if args.recipe is None else read_recipe(args.recipe)) | _given(args)
+    for name, value in asked.items():
+        own = getattr(experiment.recipe, name)
+        if (tuple(value) if name == "hidden" else value) != own:
+            raise ValueError(f"{name} must be that of the run to resume, {own}, got {value}")
 
 
 def _output_folder(out: str) -> Path:
@@ -222,18 +311,39 @@ def _output_folder(out: str) -> Path:
 
 
 def _trained(args: argparse.Namespace) -> TrainedModel:
-    from .experiment import TrainedModel
+    from .trained_model import TrainedModel
 
     return TrainedModel.read(args.checkpoint, _backend(args))
 
 
 def _count(experiment: Experiment) -> str:
-    dataset = experiment.dataset
+    data, source = experiment.data, experiment.source
+    parts = [f"{len(experiment.train_index)} to train"]
+    if len(experiment.validation_index):
+        parts.append(f"{len(experiment.validation_index)} to watch")
+    parts.append(f"{len(experiment.held_out_index)} held out")
+    features = data.describe().get("n_features")
+    features = "" if features is None else f"{features} features, "
+    return f"{len(data)} patterns, {features}{source.n_classes} classes; {', '.join(parts)}"
+
+
+def _coding(experiment: Experiment) -> str:
+    recipe, source = experiment.recipe, experiment.source
     return (
-        f"{len(dataset)} patterns, {dataset.features.shape[1]} features, "
-        f"{dataset.n_classes} classes; {len(experiment.train_index)} to train, "
-        f"{len(experiment.held_out_index)} held out"
+        f"{recipe.encoder}, {source.n_afferents} afferents, {source.mean_spikes:.1f} spikes in "
+        f"{recipe.duration:g} ms"
     )
+
+
+def _layers(experiment: Experiment) -> str:
+    weights = experiment.state.network.weights
+    sizes = [weights[0].shape[1], *(weight.shape[0] for weight in weights)]
+    n_weights = sum(weight.shape[0] * weight.shape[1] for weight in weights)
+    return f"{' - '.join(map(str, sizes))} neurons, {n_weights:,} weights"
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    print(f"tempotron: warning: {message}", file=sys.stderr)
 
 
 def _message(error: BaseException) -> str:
@@ -244,6 +354,7 @@ def _message(error: BaseException) -> str:
 
 COMMANDS = {
     "train": _train,
+    "encode": _encode,
     "eval": _eval,
     "predict": _predict,
     "bench": _bench,

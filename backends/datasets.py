@@ -12,7 +12,7 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +119,25 @@ class Dataset:
         return f"{len(self)}x{self.features.shape[1]}-{checksum:08x}"
 
 
+class Labelled(Protocol):
+    """What `hold_out` looks at."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class of each pattern."""
+
+    @property
+    def test_from(self) -> int | None:
+        """Where the data come with a test set of their own, the index of its first pattern."""
+
+    def __len__(self) -> int:
+        """Return the number of patterns."""
+
+
 def load_digits() -> Dataset:
     """Return the 1,797 handwritten digits, 8 x 8 pixels, that come with scikit-learn.
 
@@ -158,7 +177,7 @@ def load_breast_cancer() -> Dataset:
     )
 
 
-def load_idx_folder(folder: PathLike) -> Dataset:
+def load_idx_folder(folder: PathLike, *, part: str | None = None) -> Dataset:
     """Read labelled images from a folder in the layout of MNIST.
 
     It must hold ``train-images-idx3-ubyte`` and ``train-labels-idx1-ubyte``, and may hold a test
@@ -167,11 +186,13 @@ def load_idx_folder(folder: PathLike) -> Dataset:
     Parameters
     ----------
     folder : path
+    part : {None, 'train', 'test'}
+        Read only the training or the test set; the other need not be there.
 
     Returns
     -------
     Dataset
-        The training set, followed by the test set where there is one; bytes stay bytes.
+        The training set, followed by the test set where there is one; or the part asked for.
 
     Raises
     ------
@@ -181,11 +202,15 @@ def load_idx_folder(folder: PathLike) -> Dataset:
         If a file is damaged, or the files do not fit each other.
     """
     folder = Path(folder)
+    if part not in (None, "train", "test"):
+        raise ValueError(f"part must be None, 'train' or 'test', got {part!r}")
     if not folder.is_dir():
         raise FileNotFoundError(f"data must be a folder of IDX files, got {str(folder)!r}: no such")
-    images, labels = _read_pair(folder, "train")
+    stem = "t10k" if part == "test" else "train"
+    images, labels = _read_pair(folder, stem)
     test_from = None
-    if any(_find(folder, f"t10k-{kind}") for kind in ("images-idx3", "labels-idx1")):
+    has_test = any(_find(folder, f"t10k-{kind}") for kind in ("images-idx3", "labels-idx1"))
+    if part is None and has_test:
         test_from = len(labels)
         test_images, test_labels = _read_pair(folder, "t10k")
         if test_images.shape[1:] != images.shape[1:]:
@@ -260,7 +285,7 @@ def read_features(path: PathLike) -> NDArray[np.float64]:
 
 
 def hold_out(
-    dataset: Dataset,
+    dataset: Labelled,
     fraction: float,
     rng: np.random.Generator,
     *,
@@ -270,7 +295,7 @@ def hold_out(
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset, or anything labelled
     fraction : float or int
         Part to hold out, between 0 and 1; the number of patterns is rounded up.  Or an integer, 2
         or more: the number of patterns.

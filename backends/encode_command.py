@@ -6,7 +6,8 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .recipe import ENCODED_AT_ONCE, ENCODERS, Recipe
+from .recipe import CHOICES, ENCODED_AT_ONCE, Recipe
+from .training_options import LATENCY_FROM
 
 if TYPE_CHECKING:
     from .datasets import Dataset
@@ -14,14 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["add_encode_arguments", "encode_dataset", "run"]
 
-CODING = ("encoder", "n_fields", "duration")
+CODING = ("encoder", "n_fields", "duration", "window")
 """Options that are fields of the recipe, which knows their defaults."""
 
 
 def add_encode_arguments(parser: argparse.ArgumentParser) -> None:
     """Add them to the parser of the command."""
-    from .options import LATENCY_FROM  # which imports this module
-
     data = parser.add_argument_group("data and output")
     data.add_argument(
         "--data",
@@ -33,7 +32,7 @@ def add_encode_arguments(parser: argparse.ArgumentParser) -> None:
     coding = parser.add_argument_group("encoding")
     coding.add_argument(
         "--encoder",
-        choices=ENCODERS,
+        choices=CHOICES["encoder"],
         help=f"how values become spikes (default: gaussian; latency above {LATENCY_FROM} features)",
     )
     coding.add_argument(
@@ -49,6 +48,12 @@ def add_encode_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help=f"length of a pattern in ms (default: {Recipe.duration})",
     )
+    coding.add_argument(
+        "--window",
+        metavar="T",
+        type=float,
+        help="first part of the pattern that spikes are coded into (default: all of it)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,7 +65,6 @@ def run(args: argparse.Namespace) -> int:
         If the data cannot be had, an option is not possible, or there is something at FILE.
     """
     from .datasets import load_digits, load_idx_folder
-    from .options import LATENCY_FROM
 
     dataset = load_digits() if args.data is None else load_idx_folder(args.data)
     given = {name: value for name in CODING if (value := getattr(args, name)) is not None}

@@ -1,142 +1,194 @@
-"""From data to a trained checkpoint and back: what the command line does, as functions.
+"""A training run from data to checkpoint: what ``tempotron train`` does, as functions.
 
 A checkpoint's metadata hold the recipe, a fingerprint of the data and the outcome, so that a model
-can be scored later on the very patterns it has not seen.
+can be scored later on the very patterns it has not seen, and a run can be continued.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core import Events, Tempotron, __version__, load, peak, read_metadata, save, voltage
+from tempotron_core import (
+    Events,
+    Network,
+    __version__,
+    delete_spikes,
+    jitter_spikes,
+    load,
+    read_arrays,
+    read_metadata,
+    save,
+    shift_image,
+    voltage,
+)
 
 from ._backend import Backend
-from .datasets import Dataset, hold_out
+from .callbacks import Callback, Epoch
+from .datasets import hold_out
+from .loader import PatternSource
+from .patterns import Patterns
 from .recipe import Recipe
-from .training import Progress, Training, classify, train
+from .run_state import pack, unpack
+from .training import Training, begin, classify, train
 
-__all__ = ["Experiment", "TrainedModel"]
+__all__ = ["Experiment", "KeepState", "checksum", "split"]
 
 PathLike = str | os.PathLike[str]
 Integers = NDArray[np.int64]
 
 
+def split(
+    data: Patterns, recipe: Recipe, rng: np.random.Generator
+) -> tuple[Integers, Integers, Integers]:
+    """Return the patterns to train on, to watch and to hold out, as the recipe says.
+
+    Raises
+    ------
+    ValueError
+        If the data cannot be split so.
+    """
+    chosen, held_out = hold_out(data, recipe.hold_out, rng)
+    watched = chosen[:0]
+    if recipe.validation:
+        chosen, watched = hold_out(data, recipe.validation, rng, index=chosen)
+    return chosen, watched, held_out
+
+
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """A data set, split and encoded, and what to do with it; made by `prepare`.
+    """Data, split and encoded, and what to do with them; made by `prepare` or `resume`.
 
     Attributes
     ----------
-    dataset : Dataset
+    data : Patterns
     recipe : Recipe
     backend : Backend
     dtype : str
         Of weights and spike times.
-    train_index, held_out_index : integer array
-        The two parts of the data.
-    times : array, shape (B, afferents)
-        Spike times of all patterns, on the host.
-    model : Tempotron
-        With the weights to start from, in NumPy.
-    rng : numpy.random.Generator
-        Has drawn the split and the weights.
+    train_index, validation_index, held_out_index : integer array
+        The parts of the data.
+    source : PatternSource
+        The training patterns.
+    state : Training
     """
 
-    dataset: Dataset
+    data: Patterns
     recipe: Recipe
     backend: Backend
     dtype: str
     train_index: Integers
+    validation_index: Integers
     held_out_index: Integers
-    times: NDArray[np.float32]
-    model: Tempotron
-    rng: np.random.Generator
+    source: PatternSource
+    state: Training
 
     @classmethod
-    def prepare(cls, dataset: Dataset, recipe: Recipe, backend: Backend, dtype: str) -> Experiment:
+    def prepare(
+        cls, data: Patterns, recipe: Recipe, backend: Backend, dtype: str = "float32"
+    ) -> Experiment:
         """Split and encode the data, and draw the weights.
 
         Raises
         ------
         ValueError
-            If the data cannot be split so, or the backend cannot hold the dtype.
+            If the data cannot be split or augmented so, or the backend cannot hold the dtype.
         """
         backend.dtype(dtype)
+        if recipe.shift and data.image_shape is None:
+            raise ValueError(f"shift needs patterns that are images, got {data.name}")
         rng = np.random.default_rng(recipe.seed)
-        chosen, held_out = hold_out(dataset, recipe.hold_out, rng)
-        times = recipe.encode(dataset.features, dataset.value_range)
-        model = Tempotron(
-            times.shape[1],
-            dataset.n_classes,
-            math.ceil(recipe.duration),
-            recipe.tau,
-            recipe.tau_s,
-            recipe.v_threshold,
-            rng=rng,
-            dtype=dtype,
-        )
-        return cls(dataset, recipe, backend, dtype, chosen, held_out, times, model, rng)
+        parts = split(data, recipe, rng)
+        source = data.source(parts[0], recipe, backend, dtype)
+        state = begin(backend, source, recipe, rng, dtype)
+        return cls(data, recipe, backend, dtype, *parts, source, state)
 
-    def events(self, index: Integers) -> Events:
-        """Return those patterns as events on the backend's device."""
-        return _events(self.times[index], self.recipe, self.backend, self.dtype)
+    @classmethod
+    def resume(cls, path: PathLike, data: Patterns, backend: Backend) -> Experiment:
+        """Take a run up where its last complete epoch left it.
 
-    def train(self, progress: Progress) -> Training:
+        Parameters
+        ----------
+        path : path
+            Written by :meth:`save_state`.
+        data : Patterns
+            Those of that run.
+        backend : Backend
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is no state of a run, or one on other data.
+        """
+        metadata = read_metadata(path)
+        network = load(path, xp=backend.xp, device=backend.native_device)
+        try:
+            recipe, dtype = Recipe.from_dict(metadata["recipe"]), metadata["dtype"]
+            fingerprint, numbers = metadata["data"]["fingerprint"], metadata["state"]
+            if not isinstance(network, Network):
+                raise TypeError(f"a {type(network).__name__}, not a Network")
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"checkpoint must hold the state of a training run, got {os.fspath(path)!r}: "
+                f"its metadata lack or garble {error}"
+            ) from None
+        if fingerprint != data.describe()["fingerprint"]:
+            raise ValueError(
+                f"data must be those of the run in {os.fspath(path)!r}, "
+                f"{metadata['data'].get('name')}, got {data.name} with other patterns"
+            )
+        backend.dtype(dtype)
+        parts = split(data, recipe, np.random.default_rng(recipe.seed))
+        source = data.source(parts[0], recipe, backend, dtype)
+        state = unpack(numbers, read_arrays(path), network, recipe, backend)
+        return cls(data, recipe, backend, dtype, *parts, source, state)
+
+    def train(self, callbacks: Sequence[Callback] = ()) -> Training:
         """Train on the training part; an interrupted run returns what it has reached."""
-        state = train(
+        validation = None
+        if len(self.validation_index):
+            validation = self._source(self.validation_index)
+        recipe = self.recipe
+        augmented = recipe.shift or recipe.jitter or recipe.deletion
+        return train(
             self.backend,
-            self.events(self.train_index),
-            self.dataset.labels[self.train_index],
-            self.backend.from_numpy(self.model.weight, self.dtype),
-            self.recipe,
-            self.rng,
-            progress,
+            self.source,
+            self.state,
+            recipe,
+            validation=validation,
+            augment=self._augmented if augmented else None,
+            callbacks=callbacks,
         )
-        self.model.weight = state.weight
-        return state
+
+    def held_out_classes(self) -> Integers:
+        """Return the class that the trained network gives each held-out pattern."""
+        source = self._source(self.held_out_index)
+        return classify(self.backend, source, self.state.result, self.recipe)
 
     def held_out_hits(self) -> int:
-        """Return how many held-out patterns the current weights classify correctly."""
-        found = classify(
-            self.backend,
-            self.events(self.held_out_index),
-            self.model.weight,
-            self.recipe.neuron,
-        )
-        return int(np.sum(found == self.dataset.labels[self.held_out_index]))
+        """Return how many held-out patterns the trained network classifies correctly."""
+        return int(np.sum(self.held_out_classes() == self.data.labels[self.held_out_index]))
 
-    def save(self, path: PathLike, training: Training, held_out_hits: int) -> None:
-        """Write the checkpoint."""
-        metadata = {
-            "written_by": f"tempotron_core {__version__}",
-            "backend": str(self.backend),
-            "dtype": self.dtype,
-            "recipe": self.recipe.to_dict(),
-            "data": {
-                "name": self.dataset.name,
-                "fingerprint": self.dataset.fingerprint,
-                "n_features": self.dataset.features.shape[1],
-                "value_range": list(self.dataset.value_range),
-            },
-            "held_out": {
-                "patterns": len(self.held_out_index),
-                "correct": held_out_hits,
-                "checksum": _checksum(self.held_out_index),
-            },
-            "history": training.history,
-            "interrupted": training.interrupted,
-        }
-        save(self.model, path, metadata=metadata)
+    def save(self, path: PathLike, held_out_hits: int | None = None) -> None:
+        """Write the trained network, the best one on the validation patterns if there are."""
+        save(self.state.result, path, metadata=self._metadata(held_out_hits))
+
+    def save_state(self, path: PathLike) -> None:
+        """Write all that it takes to continue the run, see :meth:`resume`."""
+        numbers, arrays = pack(self.state, self.backend)
+        metadata = self._metadata(None) | {"state": numbers}
+        save(self.state.network, path, metadata=metadata, arrays=arrays)
 
     def example(self, n_samples: int = 600) -> dict[str, Any]:
-        """Return the first held-out pattern and what every neuron makes of it, for a figure.
+        """Return the first held-out pattern and what the outputs make of it, for a figure.
 
         Parameters
         ----------
@@ -149,108 +201,99 @@ class Experiment:
             Arguments of `tempotron_backends.plotting.training_figure`, arrays in NumPy.
         """
         chosen = self.held_out_index[:1]
-        events = self.events(chosen)
+        network = self.state.result
+        activity = network.forward(self._source(chosen).events(np.arange(1)))
+        events, weight = activity.inputs[-1], network.weights[-1]
         t = np.linspace(0.0, self.recipe.duration, n_samples)
-        given = (events, self.model.weight, self.recipe.neuron)
-        traces = voltage(*given, self.backend.from_numpy(t, self.dtype))
-        found = peak(*given)
+        traces = voltage(
+            events, weight, network.neurons[-1], self.backend.from_numpy(t, self.dtype)
+        )
         to_numpy = self.backend.to_numpy
-        shape = self.dataset.image_shape
-        target = int(self.dataset.labels[chosen[0]])
+        v_max = to_numpy(activity.peak.v_max)[0]
+        label, size = int(self.data.labels[chosen[0]]), self.recipe.neurons_per_class
+        target = label * size + int(np.argmax(v_max[label * size : (label + 1) * size]))
+        images = self.data.images(chosen)
         return {
-            "spike_times": self.times[chosen[0]],
+            "spike_times": _spike_trains(events._mapped(to_numpy)),
             "duration": self.recipe.duration,
             "t": t,
             "v": to_numpy(traces)[0],
             "v_threshold": self.recipe.v_threshold,
-            "t_max": to_numpy(found.t_max)[0],
-            "v_max": to_numpy(found.v_max)[0],
+            "t_max": to_numpy(activity.peak.t_max)[0],
+            "v_max": v_max,
             "target": target,
-            "weight": to_numpy(self.model.weight)[target],
-            "image": None if shape is None else self.dataset.features[chosen[0]].reshape(shape),
+            "weight": to_numpy(weight)[target],
+            "image": None if images is None else images[0],
+        }
+
+    def _source(self, index: Integers) -> PatternSource:
+        return self.data.source(index, self.recipe, self.backend, self.dtype)
+
+    def _augmented(self, events: Events, rng: np.random.Generator) -> Events:
+        """Vary the patterns of a batch as the recipe says."""
+        recipe, shape = self.recipe, self.data.image_shape
+        if recipe.shift and shape is not None:
+            channels = recipe.afferents_per_feature
+            events = shift_image(events, (shape[0], shape[1]), recipe.shift, rng, channels=channels)
+        if recipe.jitter:
+            events = jitter_spikes(events, recipe.jitter, rng)
+        if recipe.deletion:
+            events = delete_spikes(events, recipe.deletion, rng)
+        return events
+
+    def _metadata(self, held_out_hits: int | None) -> dict[str, Any]:
+        return {
+            "written_by": f"tempotron_core {__version__}",
+            "backend": str(self.backend),
+            "dtype": self.dtype,
+            "recipe": self.recipe.to_dict(),
+            "data": self.data.describe(),
+            "held_out": {
+                "patterns": len(self.held_out_index),
+                "correct": held_out_hits,
+                "checksum": checksum(self.held_out_index),
+            },
+            "history": self.state.history,
+            "best_epoch": self.state.best_epoch,
+            "interrupted": self.state.interrupted,
         }
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedModel:
-    """A checkpoint written by `Experiment.save`, on a backend; made by `read`."""
+class KeepState(Callback):
+    """Write the state of a run after every epoch, so that a kill costs one epoch at most.
 
-    path: str
-    model: Tempotron
-    recipe: Recipe
-    data: dict[str, Any]
-    held_out: dict[str, Any]
-    backend: Backend
-    dtype: str
+    Parameters
+    ----------
+    experiment : Experiment
+    last : path
+        Where to write the state.
+    best : path
+        Where to write the network, each time it is the best on the validation patterns.
+    """
 
-    @classmethod
-    def read(cls, path: PathLike, backend: Backend) -> TrainedModel:
-        """Read a checkpoint.
+    def __init__(self, experiment: Experiment, last: PathLike, best: PathLike) -> None:
+        self.experiment, self.last, self.best = experiment, last, best
 
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If it is no checkpoint of a training run, or its dtype cannot be had on the backend.
-        """
-        metadata = read_metadata(path)
-        try:
-            recipe = Recipe.from_dict(metadata["recipe"])
-            data, held_out, dtype = (metadata[name] for name in ("data", "held_out", "dtype"))
-            for name in ("name", "fingerprint", "n_features", "value_range"):
-                data[name]
-            held_out["checksum"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"checkpoint must be one that 'tempotron train' wrote, got {os.fspath(path)!r}: "
-                f"its metadata lack or garble {error}"
-            ) from None
-        backend.dtype(dtype)
-        model = load(path, xp=backend.xp, device=backend.native_device)
-        return cls(os.fspath(path), model, recipe, data, held_out, backend, dtype)
-
-    def held_out_part(self, dataset: Dataset) -> Integers | None:
-        """Return the patterns kept from training, or None if the model was trained on other data.
-
-        Raises
-        ------
-        ValueError
-            If the split cannot be repeated.
-        """
-        if dataset.fingerprint != self.data["fingerprint"]:
-            return None
-        rng = np.random.default_rng(self.recipe.seed)
-        _, index = hold_out(dataset, self.recipe.hold_out, rng)
-        if _checksum(index) != self.held_out["checksum"]:
-            raise ValueError(
-                f"checkpoint must come from a NumPy that splits data as this one does, got "
-                f"{self.path!r}: its held-out patterns cannot be told (NumPy {np.__version__})"
-            )
-        return index
-
-    def classify(self, features: NDArray[np.float64]) -> Integers:
-        """Return the class of each row of features.
-
-        Raises
-        ------
-        ValueError
-            If the number of features is not that of the training data, or a value is not finite.
-        """
-        if features.ndim != 2 or features.shape[1] != self.data["n_features"]:
-            raise ValueError(
-                f"input must have {self.data['n_features']} features per pattern, "
-                f"got shape {features.shape}"
-            )
-        low, high = self.data["value_range"]
-        times = self.recipe.encode(features, (low, high))
-        events = _events(times, self.recipe, self.backend, self.dtype)
-        return classify(self.backend, events, self.model.weight, self.recipe.neuron)
+    def on_epoch(self, epoch: Epoch, state: Training) -> None:
+        """Write them."""
+        if state.best_epoch == epoch.number:
+            self.experiment.save(self.best)
+        self.experiment.save_state(self.last)
 
 
-def _events(times: NDArray[np.float32], recipe: Recipe, backend: Backend, dtype: str) -> Events:
-    return Events.from_latencies(backend.from_numpy(times, dtype), recipe.duration)
-
-
-def _checksum(index: Integers) -> int:
+def checksum(index: Integers) -> int:
+    """Return a number that tells one choice of patterns from another."""
     return zlib.crc32(np.ascontiguousarray(index, dtype="<i8").data)
+
+
+def _spike_trains(events: Events) -> NDArray[Any]:
+    """Return the spikes of one pattern by afferent, shape (N, S), +inf where there are fewer."""
+    n_spikes = int(events.counts[0])
+    afferents, times = events.afferents[0, :n_spikes], events.times[0, :n_spikes]
+    order = np.argsort(afferents, kind="stable")
+    afferents, times = afferents[order], times[order]
+    # how many spikes of its afferent come before each
+    nth = np.arange(n_spikes) - np.searchsorted(afferents, afferents)
+    trains = np.full((events.n_afferents, max(1, 1 + nth.max(initial=0))), np.inf)
+    trains[afferents, nth] = times
+    return trains

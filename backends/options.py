@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from tempotron_core import __version__
 
 from ._selection import EXTRAS
 from .bench.arguments import add_bench_arguments
-from .recipe import ENCODERS, LOSSES, Recipe
+from .encode_command import add_encode_arguments
+from .training_options import add_training_options
 
-__all__ = ["FAILURE", "LATENCY_FROM", "RECIPE_OPTIONS", "make_parser"]
+__all__ = ["FAILURE", "SPLITS", "make_parser"]
 
 FAILURE = 2
 """Exit code for a user's error."""
 
-LATENCY_FROM = 256
-"""Features above which one spike per feature is the default: Gaussian fields multiply spikes."""
-
-RECIPE_OPTIONS = (
-    "encoder",
-    "n_fields",
-    "duration",
-    "loss",
-    "margin",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "momentum",
-    "hold_out",
-    "seed",
-)
-"""Options of ``tempotron train`` that are fields of the recipe, which knows their defaults."""
+SPLITS = ("held-out", "train", "test", "all")
+"""Parts of the data that ``tempotron eval`` can score."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -66,7 +52,15 @@ def make_parser() -> argparse.ArgumentParser:
         help="train on scikit-learn's digits, or on images in MNIST's format",
         description="Train one tempotron per class and write a checkpoint and a figure.",
     )
-    _add_training_options(train)
+    add_training_options(train)
+
+    encode = commands.add_parser(
+        "encode",
+        help="write data as spikes, to train on more than fits in memory",
+        description="Encode a data set and write an event file, which tempotron train --data reads "
+        "batch by batch.",
+    )
+    add_encode_arguments(encode)
 
     evaluate = commands.add_parser(
         "eval",
@@ -76,7 +70,20 @@ def make_parser() -> argparse.ArgumentParser:
         "other data, on all of them.",
     )
     evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="written by tempotron train")
-    evaluate.add_argument("--data", metavar="DIR", help="folder of images in MNIST's IDX format")
+    evaluate.add_argument(
+        "--data",
+        metavar="DATA",
+        help="folder of images in MNIST's IDX format, event file, or breast-cancer",
+    )
+    evaluate.add_argument(
+        "--split",
+        choices=SPLITS,
+        help="part of the data to score (default: held-out, or all of data not trained on); test "
+        "is the data's own test set, for which an IDX folder need hold nothing else",
+    )
+    evaluate.add_argument(
+        "--figure", metavar="FILE", help="write a confusion matrix and the wrong patterns (PNG)"
+    )
 
     predict = commands.add_parser(
         "predict",
@@ -103,67 +110,3 @@ def make_parser() -> argparse.ArgumentParser:
         description="Show every array library and device, and why one cannot be used.",
     )
     return parser
-
-
-def _add_training_options(parser: argparse.ArgumentParser) -> None:
-    def option(group: Any, flag: str, name: str, text: str, **more: Any) -> None:
-        default = getattr(Recipe, name)
-        group.add_argument(flag, dest=name, help=f"{text} (default: {default})", **more)
-
-    data = parser.add_argument_group("data and output")
-    data.add_argument(
-        "--data",
-        metavar="DIR",
-        help="folder of images in MNIST's IDX format, gzipped or not (default: digits)",
-    )
-    data.add_argument(
-        "--out", metavar="DIR", default="tempotron-run", help="output folder (default: %(default)s)"
-    )
-    option(
-        data,
-        "--hold-out",
-        "hold_out",
-        "part of the patterns to hold out",
-        metavar="PART",
-        type=float,
-    )
-    option(data, "--seed", "seed", "seed of split, weights and shuffles", metavar="N", type=int)
-    coding = parser.add_argument_group("encoding")
-    coding.add_argument(
-        "--encoder",
-        choices=ENCODERS,
-        help=f"how values become spikes (default: gaussian; latency above {LATENCY_FROM} features)",
-    )
-    option(coding, "--fields", "n_fields", "Gaussian fields per feature", metavar="M", type=int)
-    option(coding, "--duration", "duration", "length of a pattern in ms", metavar="T", type=float)
-    learning = parser.add_argument_group("learning")
-    learning.add_argument(
-        "--dtype", choices=("float32", "float64"), default="float32", help="(default: %(default)s)"
-    )
-    option(learning, "--loss", "loss", "what to minimise", choices=LOSSES)
-    option(
-        learning,
-        "--margin",
-        "margin",
-        "distance from threshold to train for",
-        metavar="V",
-        type=float,
-    )
-    option(learning, "--epochs", "epochs", "passes through the data", metavar="N", type=int)
-    option(learning, "--batch-size", "batch_size", "patterns per step", metavar="N", type=int)
-    option(
-        learning,
-        "--learning-rate",
-        "learning_rate",
-        "step size, divided by the mean number of spikes in a pattern",
-        metavar="X",
-        type=float,
-    )
-    option(
-        learning,
-        "--momentum",
-        "momentum",
-        "part of the last step repeated",
-        metavar="X",
-        type=float,
-    )

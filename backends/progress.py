@@ -7,41 +7,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from .callbacks import Callback, Epoch
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from .training import Progress
+    from .training import Training
 
 __all__ = ["PlainLines", "reporting"]
 
 
-class PlainLines:
+class PlainLines(Callback):
     """One line per epoch, for logs and pipes."""
 
     def __init__(self, epochs: int, stream: TextIO) -> None:
         self.epochs = epochs
         self.stream = stream
 
-    def on_batch(self, done: int, of: int) -> None:
-        """Print nothing."""
-
-    def on_epoch(self, epoch: int, loss: float, accuracy: float) -> None:
+    def on_epoch(self, epoch: Epoch, state: Training) -> None:  # noqa: ARG002
         """Print the epoch's numbers at once, whatever the stream buffers."""
         print(
-            f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}"
-            f"  loss {loss:.4f}  accuracy {accuracy:.1%}",
+            f"epoch {epoch.number:>{len(str(self.epochs))}}/{self.epochs}  {_numbers(epoch)}",
             file=self.stream,
             flush=True,
         )
 
 
-class ProgressBar:
+class ProgressBar(Callback):
     """A bar over all epochs, with the last epoch's loss and accuracy."""
 
-    def __init__(self, bar: Bar, epochs: int) -> None:
+    def __init__(self, bar: Bar, epochs: int, done: int) -> None:
         self.bar = bar
         self.epochs = epochs
-        self.epoch = 0
+        self.epoch = done
         self.task = bar.add_task("training", total=float(epochs), result="", epoch=self._label())
 
     def _label(self) -> str:
@@ -51,19 +49,19 @@ class ProgressBar:
         """Move the bar."""
         self.bar.update(self.task, completed=self.epoch + done / of)
 
-    def on_epoch(self, epoch: int, loss: float, accuracy: float) -> None:
+    def on_epoch(self, epoch: Epoch, state: Training) -> None:  # noqa: ARG002
         """Move the bar and show the epoch's numbers."""
-        self.epoch = epoch
+        self.epoch = epoch.number
         self.bar.update(
             self.task,
-            completed=float(epoch),
+            completed=float(epoch.number),
             epoch=self._label(),
-            result=f"loss {loss:.4f}  accuracy {accuracy:6.1%}",
+            result=_numbers(epoch),
         )
 
 
 @contextmanager
-def reporting(epochs: int, stream: TextIO | None = None) -> Iterator[Progress]:
+def reporting(epochs: int, stream: TextIO | None = None, *, done: int = 0) -> Iterator[Callback]:
     """Give what a run of that many epochs reports to: a bar if the stream is a terminal."""
     stream = sys.stdout if stream is None else stream
     bar = _bar(stream) if stream.isatty() else None
@@ -71,7 +69,14 @@ def reporting(epochs: int, stream: TextIO | None = None) -> Iterator[Progress]:
         yield PlainLines(epochs, stream)
         return
     with bar:
-        yield ProgressBar(bar, epochs)
+        yield ProgressBar(bar, epochs, done)
+
+
+def _numbers(epoch: Epoch) -> str:
+    text = f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.1%}"
+    if epoch.validation_accuracy is not None:
+        text += f"  validation {epoch.validation_accuracy:.2%}"
+    return text
 
 
 def _bar(stream: TextIO) -> Bar | None:

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core import GaussianReceptiveFields, Neuron, encode_latency
+from tempotron_core import (
+    Adam,
+    GaussianReceptiveFields,
+    Momentum,
+    Neuron,
+    encode_latency,
+    schedules,
+)
 
-__all__ = ["ENCODERS", "LOSSES", "Recipe"]
+__all__ = ["CHOICES", "Recipe"]
 
-ENCODERS = ("gaussian", "latency")
-LOSSES = ("tempotron", "mse")
+CHOICES = {
+    "encoder": ("gaussian", "latency"),
+    "pass_on": ("first_crossing", "peak"),
+    "pooling": ("max", "mean", "logsumexp"),
+    "loss": ("tempotron", "mse", "cross_entropy"),
+    "class_weight": ("none", "balanced"),
+    "recovery": ("none", "eligibility", "end"),
+    "optimiser": ("momentum", "adam"),
+    "schedule": ("cosine", "linear", "exponential", "constant"),
+}
+"""Settings that are one of a few words."""
+
 ENCODED_AT_ONCE = 1024  # patterns; bounds the memory of double-precision intermediates
 
 
@@ -34,67 +52,139 @@ class Recipe:
         Receptive fields per feature.
     duration : float
         Length of a pattern, in the unit of the time constants.
+    window : float or None
+        Spikes are coded into this first part of the pattern, all of it if None: what comes after
+        leaves the potential time to rise, and hidden neurons time to fire.
     tau, tau_s, v_threshold : float
         Constants of the neurons.
+    hidden : tuple of int
+        Neurons of each hidden layer.
+    pass_on : str
+        When hidden neurons spike, see `tempotron_core.Network`.
+    firing : float
+        Part of the patterns for which a hidden neuron fires at the start.
+    neurons_per_class : int
+    pooling : str
+        How the largest potentials of a class's neurons become one value: ``"max"``, ``"mean"`` or
+        ``"logsumexp"``.
+    pool_temperature : float
+        Of ``"logsumexp"``, in units of the threshold.
     loss : str
-        ``"tempotron"`` (the tempotron rule: errors only, each counted alike) or ``"mse"``
-        (squared distances).
+        ``"tempotron"`` (the tempotron rule: errors only, each counted alike), ``"mse"`` (squared
+        distances) or ``"cross_entropy"`` (of the softmax over the classes' potentials).
     margin : float
-        How far beyond threshold, in units of it, a neuron must be to count as right in training.
+        How far beyond threshold, in units of it, a neuron must be to count as right in training;
+        not for the cross-entropy.
+    temperature : float
+        Of the cross-entropy, in units of the threshold.
+    class_weight : str
+        ``"balanced"`` weighs classes inversely to how often they occur.
+    recovery : str
+        Where to read the potential of a neuron that never rises above rest, see
+        `tempotron_core.revive`; ``"none"`` is the literature's rule.
     epochs, batch_size : int
+    optimiser : str
+        ``"momentum"`` or ``"adam"``.
     learning_rate : float
-        Step size, for patterns of one spike: it is divided by the mean number of spikes in a
-        pattern, so that one value suits every encoder and data set.
+        Step size, for patterns of one spike: it is divided by the mean number of spikes that a
+        layer receives, so that one value suits every encoder and layer.
     momentum : float
         Part of the last weight change that is repeated.
+    weight_decay : float
+        Part of the weights, times the step size, that every step takes away.
+    schedule : str
+        How the step size falls.
     warm_up : float
-        Part of the run over which the step size grows from zero; it then falls along a cosine.
-        A large first step may silence a neuron for good: without potential, no gradient.
-    hold_out : float
-        Part of the patterns held out, where the data have no test set.
+        Part of the run over which the step size grows from zero.  A large first step may silence a
+        neuron for good: without potential, no gradient.
+    min_slope : float
+        Bounds the gradient of hidden spike times near grazing: slopes of the potential, in
+        thresholds per time unit, count as at least this.
+    clip_norm : float
+        Largest norm of a step's gradient; 0 for no limit.
+    shift, jitter, deletion : int, float, float
+        Augmentation of the training patterns: images are moved by up to so many pixels, spikes
+        by normal noise of this standard deviation, and left out with this probability.
+    hold_out : float or int
+        Part or number of the patterns held out, where the data have no test set.
+    validation : float or int
+        Part or number of the training patterns to watch instead of training on them; 0 for none.
+        The weights of the best epoch on them are kept.
+    patience : int
+        Epochs without a better validation accuracy after which training stops; 0 for never.
     seed : int
-        Seed of the one generator for split, weights and shuffles.
+        Seed of the one generator for split, weights, shuffles and augmentation.
     """
 
     encoder: str = "gaussian"
     n_fields: int = 5
     duration: float = 30.0
+    window: float | None = 15.0
     tau: float = 15.0
     tau_s: float = 3.75
     v_threshold: float = 1.0
-    loss: str = "tempotron"
+    hidden: tuple[int, ...] = ()
+    pass_on: str = "first_crossing"
+    firing: float = 0.3
+    neurons_per_class: int = 6
+    pooling: str = "logsumexp"
+    pool_temperature: float = 0.2
+    loss: str = "cross_entropy"
     margin: float = 0.4
+    temperature: float = 0.2
+    class_weight: str = "none"
+    recovery: str = "none"
     epochs: int = 40
     batch_size: int = 32
-    learning_rate: float = 1.5
+    optimiser: str = "adam"
+    learning_rate: float = 0.3
     momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: str = "cosine"
     warm_up: float = 0.1
-    hold_out: float = 0.25
+    min_slope: float = 0.1
+    clip_norm: float = 0.0
+    shift: int = 0
+    jitter: float = 0.0
+    deletion: float = 0.3
+    hold_out: float | int = 0.25
+    validation: float | int = 0
+    patience: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, choices in (("encoder", ENCODERS), ("loss", LOSSES)):
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {choices}, got {getattr(self, name)!r}")
-        for name, least in (("n_fields", 3), ("epochs", 0), ("batch_size", 1), ("seed", 0)):
+        for name, least in WHOLE_NUMBERS.items():
+            _check_whole(name, getattr(self, name), least)
+        if not isinstance(self.hidden, list | tuple):
+            raise ValueError(f"hidden must hold the neurons of each layer, got {self.hidden!r}")
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        for size in self.hidden:
+            _check_whole("hidden", size, 1)
+        for name, (low, high, with_low) in RANGES.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name} must be an integer, {least} or more, got {value!r}")
-        for name, low, high in (
-            ("duration", 0.0, math.inf),
-            ("learning_rate", 0.0, math.inf),
-            ("hold_out", 0.0, 1.0),
-        ):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and value < high and (value >= low if with_low else value > low)):
+                limit = "at least" if with_low else "greater than"
+                raise ValueError(f"{name} must be {limit} {low} and below {high}, got {value!r}")
+        if self.window is not None and not 0.0 < self.window <= self.duration:
+            raise ValueError(
+                f"window must be greater than 0 and at most the duration, {self.duration}, "
+                f"got {self.window!r}"
+            )
+        for name in ("hold_out", "validation"):
             value = getattr(self, name)
-            if not low < value < high:
-                raise ValueError(f"{name} must be between {low} and {high}, got {value!r}")
-        for name in ("momentum", "warm_up"):
-            if not 0.0 <= getattr(self, name) < 1.0:
+            if not (0 < value < 1 or (isinstance(value, int) and value > 1)) and (
+                value != 0 or name == "hold_out"
+            ):
                 raise ValueError(
-                    f"{name} must be at least 0 and below 1, got {getattr(self, name)!r}"
+                    f"{name} must be a part between 0 and 1 or a number of patterns, 2 or more, "
+                    f"got {value!r}"
                 )
-        if not 0.0 <= self.margin < math.inf:
-            raise ValueError(f"margin must be 0 or more, got {self.margin!r}")
+        if self.patience and not self.validation:
+            raise ValueError(f"patience needs validation patterns, got patience={self.patience}")
         self.neuron  # noqa: B018 (checks its constants)
 
     @property
@@ -102,37 +192,52 @@ class Recipe:
         """Constants of every neuron."""
         return Neuron(self.tau, self.tau_s, self.v_threshold)
 
-    def encode(
-        self, features: NDArray[np.float64], value_range: tuple[float, float]
-    ) -> NDArray[np.float32]:
+    def encode(self, features: NDArray[Any], value_range: tuple[Any, Any]) -> NDArray[np.float32]:
         """Return spike times, shape (B, afferents), +inf for silence.
 
         Encoded in double precision on the host and rounded once, so that every backend sees the
         same times whatever its precision.
+
+        Parameters
+        ----------
+        features : array, shape (B, F)
+        value_range : pair of float or array of shape (F,)
+            Smallest and largest value of all features, or of each.
         """
         low, high = value_range
         gaussian = self.encoder == "gaussian"
+        window = self.duration if self.window is None else self.window
         fields = GaussianReceptiveFields(self.n_fields, low, high)
         n_afferents = features.shape[1] * (self.n_fields if gaussian else 1)
         times = np.empty((features.shape[0], n_afferents), dtype=np.float32)
         for start in range(0, features.shape[0], ENCODED_AT_ONCE):
-            part = slice(start, start + ENCODED_AT_ONCE)
+            chosen = slice(start, start + ENCODED_AT_ONCE)
+            part = features[chosen].astype(np.float64)
             if gaussian:
-                times[part] = fields.encode(features[part], self.duration)
+                times[chosen] = fields.encode(part, window)
             else:
-                times[part] = encode_latency(features[part], self.duration, x_min=low, x_max=high)
+                times[chosen] = encode_latency(part, window, x_min=low, x_max=high)
         return times
+
+    @property
+    def afferents_per_feature(self) -> int:
+        """Afferents that code one feature."""
+        return self.n_fields if self.encoder == "gaussian" else 1
 
     def step_size(self, progress: float, mean_spikes: float) -> float:
         """Return the learning rate after that part of the run, from 0 to 1."""
-        shape = 0.5 * (1.0 + math.cos(math.pi * progress))
-        if progress < self.warm_up:
-            shape *= progress / self.warm_up
-        return self.learning_rate * shape / max(mean_spikes, 1.0)
+        factor = SCHEDULES[self.schedule](warm_up=self.warm_up)(progress)
+        return self.learning_rate * factor / max(mean_spikes, 1.0)
+
+    def make_optimiser(self) -> Momentum | Adam:
+        """Return an optimiser for one layer; the learning rate is set at every step."""
+        if self.optimiser == "adam":
+            return Adam(0.0, weight_decay=self.weight_decay)
+        return Momentum(0.0, self.momentum, weight_decay=self.weight_decay)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them."""
-        return asdict(self)
+        return asdict(self) | {"hidden": list(self.hidden)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
@@ -153,3 +258,44 @@ class Recipe:
                 f"recipe must hold every setting, {', '.join(sorted(missing))} missing"
             )
         return recipe
+
+
+SCHEDULES: dict[str, Callable[..., schedules.Schedule]] = {
+    "cosine": schedules.cosine,
+    "linear": schedules.linear,
+    "exponential": schedules.exponential,
+    "constant": schedules.constant,
+}
+
+WHOLE_NUMBERS = {
+    "n_fields": 3,
+    "neurons_per_class": 1,
+    "epochs": 0,
+    "batch_size": 1,
+    "shift": 0,
+    "patience": 0,
+    "seed": 0,
+}
+"""Settings that count something, with the least they can be."""
+
+RANGES = {
+    "duration": (0.0, math.inf, False),
+    "firing": (0.0, 1.0, False),
+    "pool_temperature": (0.0, math.inf, False),
+    "margin": (0.0, math.inf, True),
+    "temperature": (0.0, math.inf, False),
+    "learning_rate": (0.0, math.inf, False),
+    "momentum": (0.0, 1.0, True),
+    "weight_decay": (0.0, math.inf, True),
+    "warm_up": (0.0, 1.0, True),
+    "min_slope": (0.0, math.inf, True),
+    "clip_norm": (0.0, math.inf, True),
+    "jitter": (0.0, math.inf, True),
+    "deletion": (0.0, 1.0, True),
+}
+"""Settings that are numbers: lower limit, upper limit, and whether the lower one is allowed."""
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be an integer, {least} or more, got {value!r}")

@@ -1,48 +1,41 @@
-"""Training of one tempotron per class with mini-batches, and classification.
+"""Training with mini-batches, epoch by epoch, and classification.
 
-The forward pass and the gradient are the exact ones of `tempotron_core.peak` and
-`tempotron_core.peak_vjp`; the class of a pattern is that of the neuron with the largest potential.
-All random numbers are drawn on the host, so that every backend sees the same.
+Everything a run depends on is in its `Training`: weights, optimisers, random numbers, history.  A
+run that is given the state of another one continues it, on NumPy to the last bit.  All random
+numbers are drawn on the host, so that every backend sees the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core import (
-    Events,
-    Momentum,
-    Neuron,
-    mse_loss,
-    peak,
-    peak_vjp,
-    tempotron_loss,
-)
+from tempotron_core import Adam, Events, Momentum, Network, initial_network
 
 from ._backend import Backend
+from .callbacks import Callback, Epoch
+from .learning_step import class_values, compiled, learning_step
+from .loader import PatternSource
 from .recipe import Recipe
 
-__all__ = ["Progress", "Training", "classify", "train"]
+__all__ = ["Augment", "SilenceWarning", "Training", "begin", "classify", "potentials", "train"]
 
 Array = Any
 Integers = NDArray[np.int64]
+Augment = Callable[[Events, np.random.Generator], Events]
 
-LOSSES = {"tempotron": tempotron_loss, "mse": mse_loss}
+SEEN_AT_START = 1000
+"""Patterns that the weights to start from are scaled by."""
 
 
-class Progress(Protocol):
-    """What a training run reports to."""
-
-    def on_batch(self, done: int, of: int) -> None:
-        """Batches of the epoch done, of how many."""
-
-    def on_epoch(self, epoch: int, loss: float, accuracy: float) -> None:
-        """An epoch is done, counted from 1; loss and accuracy on the training set during it."""
+class SilenceWarning(UserWarning):
+    """More than half of the neurons answered to no pattern of an epoch, and so learn nothing."""
 
 
 @dataclass
@@ -51,150 +44,302 @@ class Training:
 
     Attributes
     ----------
-    weight : array, shape (classes, afferents)
-        Current weights, on the backend's device.
+    network : Network
+        With the current weights, on the backend's device.
+    optimisers : list
+        One per layer.
+    mean_spikes : list of float
+        Spikes that each layer receives per pattern, at the start; sets its step size.
+    rng : numpy.random.Generator
+        Source of the order of patterns and of augmentation.
     history : dict
-        ``loss`` and ``accuracy`` of each completed epoch.
+        ``loss`` and ``accuracy`` of each completed epoch, on the training patterns during it, and
+        ``validation_accuracy`` after it if there are validation patterns.
+    best : Network or None
+        With the weights of the best epoch on the validation patterns.
+    best_epoch : int
+        That epoch, counted from 1.
     interrupted : bool
         Whether Ctrl-C ended the run early.
+    warned : bool
+        Whether there was a `SilenceWarning`.
     """
 
-    weight: Array
+    network: Network
+    optimisers: list[Momentum | Adam]
+    mean_spikes: list[float]
+    rng: np.random.Generator
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": [], "accuracy": []})
+    best: Network | None = None
+    best_epoch: int = 0
     interrupted: bool = False
+    warned: bool = False
+
+    @property
+    def epoch(self) -> int:
+        """Completed epochs."""
+        return len(self.history["accuracy"])
+
+    @property
+    def result(self) -> Network:
+        """The network to keep: the best on the validation patterns, or else the last."""
+        return self.network if self.best is None else self.best
+
+
+def begin(
+    backend: Backend,
+    source: PatternSource,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    dtype: str = "float32",
+) -> Training:
+    """Draw a network for the patterns of a source, on the host, and move it to the backend.
+
+    Parameters
+    ----------
+    backend : Backend
+    source : PatternSource
+        The training patterns, of which the first thousand are looked at.
+    recipe : Recipe
+    rng : numpy.random.Generator
+    dtype : str, optional
+        Of the weights.
+
+    Returns
+    -------
+    Training
+    """
+    seen = source.events(np.arange(min(SEEN_AT_START, len(source))))
+    on_host = seen._mapped(backend.to_numpy)
+    network = initial_network(
+        on_host,
+        recipe.hidden,
+        source.n_classes * recipe.neurons_per_class,
+        recipe.neuron,
+        rng,
+        dtype=np.dtype(dtype),
+        fraction=recipe.firing,
+        pass_on=recipe.pass_on,
+        min_slope=recipe.min_slope * recipe.v_threshold,
+    )
+    received = network.forward(on_host).inputs
+    return Training(
+        network.with_weights([backend.from_numpy(weight, dtype) for weight in network.weights]),
+        [recipe.make_optimiser() for _ in network.weights],
+        [float(np.mean(events.counts)) for events in received],
+        rng,
+    )
 
 
 def train(
     backend: Backend,
-    events: Events,
-    labels: Integers,
-    weight: Array,
+    source: PatternSource,
+    state: Training,
     recipe: Recipe,
-    rng: np.random.Generator,
-    progress: Progress,
+    *,
+    validation: PatternSource | None = None,
+    augment: Augment | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Training:
-    """Train until the recipe's epochs are over or Ctrl-C is pressed.
+    """Train until the recipe's epochs are over, patience is, or Ctrl-C is pressed.
 
     Parameters
     ----------
     backend : Backend
         Where events and weights live.
-    events : Events
+    source : PatternSource
         The training patterns.
-    labels : integer array, shape (B,)
-        Their classes, on the host.
-    weight : array, shape (classes, afferents)
-        Weights to start from.
+    state : Training
+        From `begin`, or of a run to continue; it is changed.
     recipe : Recipe
-    rng : numpy.random.Generator
-        Source of the order of patterns.
-    progress : Progress
+    validation : PatternSource, optional
+        Patterns to watch.
+    augment : callable, optional
+        From the events of a batch, and the generator of random numbers, to events to learn from.
+    callbacks : sequence of Callback
         Told of every batch and epoch.
 
     Returns
     -------
     Training
-        An interrupted run ends without an error, with the weights it had reached.
+        The state.  An interrupted run ends without an error, with the weights it had reached.
 
     Raises
     ------
     ValueError
         If the loss does not stay finite.
+
+    Warns
+    -----
+    SilenceWarning
+        If more than half of the neurons answer to no pattern of an epoch; once in a run.
     """
-    state = Training(weight)
-    rule = Momentum(0.0, recipe.momentum)
-    step = _compiled(backend, _gradient_step(backend, recipe))
-    on_device = backend.from_numpy(labels)
-    mean_spikes = float(np.mean(backend.to_numpy(events.counts)))
-    batch = min(recipe.batch_size, len(labels))
-    n_batches = -(-len(labels) // batch)
+    step = learning_step(state.network, recipe, _class_weight(source, recipe), backend)
     try:
-        for epoch in range(recipe.epochs):
-            # equal batches (the last one is filled up from the first) compile to one program
-            order = np.resize(rng.permutation(len(labels)), (n_batches, batch))
-            losses, hits = [], []
-            for i, chosen in enumerate(order):
-                loss, hit, gradient = step(
-                    events, on_device, backend.from_numpy(chosen), state.weight
-                )
-                part_done = (epoch + i / n_batches) / recipe.epochs
-                rule.learning_rate = recipe.step_size(part_done, mean_spikes)
-                state.weight = rule.step(state.weight, gradient)
-                losses.append(loss)
-                hits.append(hit)
-                progress.on_batch(i + 1, n_batches)
-            mean_loss = float(np.mean(backend.to_numpy(backend.xp.stack(losses))))
-            accuracy = float(np.sum(backend.to_numpy(backend.xp.stack(hits)))) / order.size
-            if not np.isfinite(mean_loss):
-                raise ValueError(
-                    f"training diverged in epoch {epoch + 1}: the loss is {mean_loss}; "
-                    f"learning_rate must be smaller, got {recipe.learning_rate}"
-                )
-            state.history["loss"].append(mean_loss)
-            state.history["accuracy"].append(accuracy)
-            progress.on_epoch(epoch + 1, mean_loss, accuracy)
+        for number in range(state.epoch + 1, recipe.epochs + 1):
+            if _patience_is_over(state, recipe):
+                break
+            began = time.perf_counter()
+            loss, accuracy, silent = _epoch(
+                step, backend, source, state, recipe, number, augment, callbacks
+            )
+            on_validation = None
+            if validation is not None:
+                found = classify(backend, validation, state.network, recipe)
+                on_validation = float(np.mean(found == validation.labels))
+            _note(state, loss, accuracy, on_validation)
+            report = Epoch(
+                number, loss, accuracy, on_validation, silent, time.perf_counter() - began
+            )
+            for callback in callbacks:
+                callback.on_epoch(report, state)
     except KeyboardInterrupt:
         state.interrupted = True
-        for values in state.history.values():  # it may have come between the two
-            del values[len(state.history["accuracy"]) :]
+        for values in state.history.values():  # it may have come between two of them
+            del values[state.epoch :]
     return state
 
 
-def classify(
-    backend: Backend, events: Events, weight: Array, neuron: Neuron, *, batch_size: int = 256
-) -> Integers:
-    """Return the class of each pattern: the neuron with the largest maximal potential.
+def potentials(
+    backend: Backend,
+    source: PatternSource,
+    network: Network,
+    recipe: Recipe,
+    *,
+    batch_size: int = 256,
+) -> NDArray[Any]:
+    """Return the value of each class for each pattern: the pooled maximal potentials.
 
     Parameters
     ----------
     backend : Backend
-    events : Events
-    weight : array, shape (classes, afferents)
-    neuron : Neuron
+    source : PatternSource
+    network : Network
+    recipe : Recipe
     batch_size : int, optional
         Patterns per call.
+
+    Returns
+    -------
+    array, shape (B, C)
+        On the host.
+    """
+
+    def values(events: Events, weights: tuple[Array, ...]) -> Array:
+        return class_values(network.with_weights(weights).forward(events).peak.v_max, recipe)
+
+    step = compiled(backend, values)
+    batch = max(1, min(batch_size, len(source)))
+    order = np.resize(np.arange(len(source)), (-(-len(source) // batch), batch))
+    found = [
+        backend.to_numpy(step(source.events(chosen), tuple(network.weights))) for chosen in order
+    ]
+    return np.concatenate(found)[: len(source)]
+
+
+def classify(
+    backend: Backend,
+    source: PatternSource,
+    network: Network,
+    recipe: Recipe,
+    *,
+    batch_size: int = 256,
+) -> Integers:
+    """Return the class of each pattern: that of the largest value (`potentials`).
+
+    Parameters
+    ----------
+    backend, source, network, recipe, batch_size
+        As for `potentials`.
 
     Returns
     -------
     integer array, shape (B,)
         On the host.
     """
-
-    def winner(events: Events, index: Array, weight: Array) -> Array:
-        return backend.xp.argmax(peak(events[index], weight, neuron).v_max, axis=1)
-
-    step = _compiled(backend, winner)
-    batch = max(1, min(batch_size, len(events)))
-    order = np.resize(np.arange(len(events)), (-(-len(events) // batch), batch))
-    found = [backend.to_numpy(step(events, backend.from_numpy(chosen), weight)) for chosen in order]
-    return np.concatenate([*found, np.empty(0)])[: len(events)].astype(np.int64)
+    found = potentials(backend, source, network, recipe, batch_size=batch_size)
+    classes: Integers = np.argmax(found, axis=1).astype(np.int64)
+    return classes
 
 
-def _gradient_step(
-    backend: Backend, recipe: Recipe
-) -> Callable[[Events, Array, Array, Array], tuple[Array, Array, Array]]:
-    """Return a function from some patterns to their loss, hits and weight gradient."""
-    xp, neuron, loss_of = backend.xp, recipe.neuron, LOSSES[recipe.loss]
-    margin = recipe.margin * recipe.v_threshold
+def _epoch(
+    step: Callable[..., Any],
+    backend: Backend,
+    source: PatternSource,
+    state: Training,
+    recipe: Recipe,
+    number: int,
+    augment: Augment | None,
+    callbacks: Sequence[Callback],
+) -> tuple[float, float, int]:
+    """Go through the patterns once; return loss, accuracy and the number of silent neurons."""
+    xp, network = backend.xp, state.network
+    weights = tuple(network.weights)
+    batch = min(recipe.batch_size, len(source))
+    n_batches = -(-len(source) // batch)
+    # equal batches (the last one is filled up from the first) compile to one program
+    order = np.resize(state.rng.permutation(len(source)), (n_batches, batch))
+    losses, hits = [], []
+    awake: tuple[Array, ...] = ()
+    for i, chosen in enumerate(order):
+        events = source.events(chosen)
+        if augment is not None:
+            events = augment(events, state.rng)
+        found = step(events, backend.from_numpy(source.labels[chosen]), weights)
+        progress = (number - 1 + i / n_batches) / recipe.epochs
+        updated = []
+        for weight, gradient, optimiser, mean_spikes in zip(
+            weights, found.gradients, state.optimisers, state.mean_spikes, strict=True
+        ):
+            optimiser.learning_rate = recipe.step_size(progress, mean_spikes)
+            updated.append(optimiser.step(weight, gradient))
+        weights = tuple(updated)
+        state.network = network.with_weights(weights)
+        losses.append(found.loss)
+        hits.append(found.hits)
+        awake = tuple(map(xp.logical_or, awake, found.awake)) if awake else found.awake
+        for callback in callbacks:
+            callback.on_batch(i + 1, n_batches)
+    loss = float(np.mean(backend.to_numpy(xp.stack(losses))))
+    if not np.isfinite(loss):
+        raise ValueError(
+            f"training diverged in epoch {number}: the loss is {loss}; "
+            f"learning_rate must be smaller, got {recipe.learning_rate}"
+        )
+    accuracy = float(np.sum(backend.to_numpy(xp.stack(hits)))) / order.size
+    silent = int(sum(np.sum(~backend.to_numpy(layer)) for layer in awake))
+    n_neurons = sum(layer.shape[0] for layer in awake)
+    if 2 * silent > n_neurons and not state.warned:
+        state.warned = True
+        warnings.warn(
+            f"{silent} of {n_neurons} neurons answered to no pattern of epoch {number} and learn "
+            f"nothing: learning_rate may be too large, got {recipe.learning_rate}; recovery brings "
+            f"outputs back, got {recipe.recovery!r}",
+            SilenceWarning,
+            stacklevel=3,
+        )
+    return loss, accuracy, silent
 
-    def step(
-        events: Events, labels: Array, index: Array, weight: Array
-    ) -> tuple[Array, Array, Array]:
-        batch, labels = events[index], xp.take(labels, index)
-        found = peak(batch, weight, neuron)
-        loss, cotangent = loss_of(found.v_max, labels, neuron.v_threshold, margin=margin)
-        gradient, _ = peak_vjp(batch, weight, neuron, found, cotangent)
-        hit = xp.argmax(found.v_max, axis=1) == labels
-        return loss, xp.sum(xp.astype(hit, weight.dtype)), gradient
 
-    return step
+def _note(state: Training, loss: float, accuracy: float, validation: float | None) -> None:
+    """Add an epoch to the history, and keep the weights if they are the best."""
+    if validation is not None:
+        before = state.history.setdefault("validation_accuracy", [])
+        if validation > max(before, default=-1.0):
+            state.best, state.best_epoch = state.network, state.epoch + 1
+        before.append(validation)
+    state.history["loss"].append(loss)
+    state.history["accuracy"].append(accuracy)
 
 
-def _compiled(backend: Backend, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function of events and arrays where that pays: JAX is slow call by call."""
-    if backend.name == "jax":
-        import jax
+def _patience_is_over(state: Training, recipe: Recipe) -> bool:
+    return recipe.patience > 0 and state.epoch - state.best_epoch >= recipe.patience
 
-        compiled: Callable[..., Any] = jax.jit(function)
-        return compiled
-    return function
+
+def _class_weight(source: PatternSource, recipe: Recipe) -> NDArray[np.float64] | None:
+    """Return how much each class counts, 1 on average over the patterns, or None."""
+    if recipe.class_weight == "none":
+        return None
+    counts = np.bincount(source.labels, minlength=source.n_classes)
+    present = counts > 0
+    return np.where(present, len(source) / (present.sum() * np.maximum(counts, 1)), 0.0)

@@ -7,7 +7,7 @@ Sompolinsky, Nature Neuroscience 9, 420-428, 2006).  See :func:`peak` for the de
 
 from . import schedules
 from .augmentation import delete_spikes, jitter_spikes, shift_image
-from .checkpoint import load, read_metadata, save
+from .checkpoint import load, read_arrays, read_metadata, save
 from .clipping import clip_norm
 from .crossing import first_crossing
 from .crossing_gradient import first_crossing_vjp
@@ -65,6 +65,7 @@ __all__ = [
     "peak_with_delays_vjp",
     "pool",
     "pool_vjp",
+    "read_arrays",
     "read_metadata",
     "revive",
     "save",

@@ -1,0 +1,187 @@
+"""Labelled patterns to learn from or to score, whatever they come as: features or event files."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tempotron_core import Events
+
+from ._backend import Backend
+from .datasets import Dataset, load_breast_cancer, load_digits, load_idx_folder
+from .event_files import EventFile
+from .loader import FromEventFile, InMemory, PatternSource
+from .recipe import Recipe
+
+__all__ = ["EventPatterns", "FeaturePatterns", "Patterns", "open_patterns"]
+
+Integers = NDArray[np.int64]
+
+NAMED = ("digits", "breast-cancer")
+CODED_BY = ("encoder", "n_fields", "duration", "window")
+"""Settings that event files were written with."""
+
+
+class Patterns(Protocol):
+    """Labelled patterns that become spikes on a backend."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def labels(self) -> Integers:
+        """Class of each pattern."""
+
+    @property
+    def test_from(self) -> int | None:
+        """Where the data come with a test set of their own, the index of its first pattern."""
+
+    @property
+    def image_shape(self) -> tuple[int, ...] | None:
+        """Rows and columns of patterns that are images."""
+
+    def __len__(self) -> int:
+        """Return the number of patterns."""
+
+    def source(
+        self, index: Integers, recipe: Recipe, backend: Backend, dtype: str
+    ) -> PatternSource:
+        """Return chosen patterns as spikes."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a checkpoint says of the data, as JSON can hold it."""
+
+    def images(self, index: Integers) -> NDArray[Any] | None:
+        """Return chosen patterns as images, if they are."""
+
+
+class FeaturePatterns:
+    """Feature vectors, coded into spikes as the recipe says.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.name, self.labels = dataset.name, dataset.labels
+        self.test_from, self.image_shape = dataset.test_from, dataset.image_shape
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def source(
+        self, index: Integers, recipe: Recipe, backend: Backend, dtype: str
+    ) -> PatternSource:
+        """Return chosen patterns as spikes, encoded at once."""
+        times = recipe.encode(self.dataset.features[index], self.dataset.value_range)
+        events = Events.from_latencies(backend.from_numpy(times, dtype), recipe.duration)
+        n_classes = self.dataset.n_classes
+        return InMemory(events, self.labels[index], backend, n_classes=n_classes)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a checkpoint says of the data."""
+        return {
+            "name": self.name,
+            "fingerprint": self.dataset.fingerprint,
+            "n_features": self.dataset.features.shape[1],
+            "value_range": list(self.dataset.value_range),
+        }
+
+    def images(self, index: Integers) -> NDArray[Any] | None:
+        """Return chosen patterns as images, if they are."""
+        if self.image_shape is None:
+            return None
+        return self.dataset.features[index].reshape(-1, *self.image_shape)
+
+
+class EventPatterns:
+    """Spikes in an event file, read batch by batch.
+
+    Parameters
+    ----------
+    event_file : EventFile
+    """
+
+    def __init__(self, event_file: EventFile) -> None:
+        self.event_file = event_file
+        about = event_file.metadata
+        self.name = str(about.get("name", event_file.path.name))
+        self.labels = event_file.labels
+        test_from, shape = about.get("test_from"), about.get("image_shape")
+        self.test_from = test_from if isinstance(test_from, int) else None
+        self.image_shape = tuple(shape) if isinstance(shape, list) else None
+
+    def __len__(self) -> int:
+        return len(self.event_file)
+
+    def coded_by(self) -> dict[str, Any]:
+        """Return the settings of a recipe that the file prescribes."""
+        encoding = self.event_file.metadata.get("encoding", {})
+        known = {name: encoding[name] for name in CODED_BY if name in encoding}
+        return known | {"duration": self.event_file.duration}
+
+    def source(
+        self, index: Integers, recipe: Recipe, backend: Backend, dtype: str
+    ) -> PatternSource:
+        """Return chosen patterns; they stay on disk until a batch needs them."""
+        if recipe.duration != self.event_file.duration:
+            raise ValueError(
+                f"duration must be that of {self.name}, {self.event_file.duration:g}, "
+                f"got {recipe.duration:g}"
+            )
+        return FromEventFile(self.event_file, backend, dtype, index)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a checkpoint says of the data."""
+        file, about = self.event_file, self.event_file.metadata
+        checksum = zlib.crc32(file.labels.astype("<i8").data)
+        checksum = zlib.crc32(file.offsets.astype("<i8").data, checksum)
+        described: dict[str, Any] = {
+            "name": self.name,
+            "fingerprint": f"{len(file)}x{file.n_afferents}-events-{checksum:08x}",
+        }
+        if "value_range" in about and "encoding" in about:
+            per_feature = Recipe(**self.coded_by()).afferents_per_feature
+            described["n_features"] = file.n_afferents // per_feature
+            described["value_range"] = about["value_range"]
+        return described
+
+    def images(self, index: Integers) -> NDArray[Any] | None:  # noqa: ARG002
+        """Return None: spikes are no images."""
+        return None
+
+
+def open_patterns(data: str | None, part: str | None = None) -> FeaturePatterns | EventPatterns:
+    """Open what ``--data`` names: a built-in data set, a folder of IDX files or an event file.
+
+    Parameters
+    ----------
+    data : str or None
+        ``"digits"`` (also None), ``"breast-cancer"``, or a path.
+    part : {None, 'train', 'test'}
+        Of an IDX folder, only that part.
+
+    Returns
+    -------
+    FeaturePatterns or EventPatterns
+
+    Raises
+    ------
+    FileNotFoundError, ImportError, ValueError
+        If it is not there, or damaged.
+    """
+    if data is None or data == "digits":
+        return FeaturePatterns(load_digits())
+    if data == "breast-cancer":
+        return FeaturePatterns(load_breast_cancer())
+    if os.path.isfile(Path(data) / "header.json"):
+        return EventPatterns(EventFile.open(data))
+    return FeaturePatterns(load_idx_folder(data, part=part))

@@ -1,0 +1,55 @@
+"""Recipes in TOML files, some of which come with the package."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from .recipe import Recipe
+
+__all__ = ["named_recipes", "read_recipe"]
+
+
+def named_recipes() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    folder = files(__package__) / "recipes"
+    return sorted(Path(file.name).stem for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """Read the settings in a recipe; those it does not name keep their defaults.
+
+    Parameters
+    ----------
+    name : str
+        One of `named_recipes`, or the path of a TOML file of settings (`Recipe`'s attributes).
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such recipe.
+    ValueError
+        If the file is no TOML, or names a setting that there is not.
+    """
+    shipped = files(__package__) / "recipes" / f"{name}.toml"
+    if os.path.isfile(name):
+        text = Path(name).read_text(encoding="utf-8")
+    elif name in named_recipes():
+        text = shipped.read_text(encoding="utf-8")
+    else:
+        raise FileNotFoundError(
+            f"recipe must be one of {', '.join(named_recipes())} or a TOML file, got {name!r}"
+        )
+    try:
+        settings = tomllib.loads(text)
+        Recipe(**settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"recipe must hold settings in TOML, got {name!r}: {error}") from None
+    return settings

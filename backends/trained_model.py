@@ -1,0 +1,134 @@
+"""A trained network read from its checkpoint: scored on data, used on new patterns."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tempotron_core import Events, Network, load, read_metadata
+
+from ._backend import Backend
+from .experiment import checksum, split
+from .loader import InMemory
+from .patterns import Patterns
+from .recipe import Recipe
+from .training import potentials
+
+__all__ = ["TrainedModel"]
+
+PathLike = str | os.PathLike[str]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A checkpoint written by a training run, on a backend; made by `read`."""
+
+    path: str
+    network: Network
+    recipe: Recipe
+    data: dict[str, Any]
+    held_out: dict[str, Any]
+    backend: Backend
+    dtype: str
+
+    @classmethod
+    def read(cls, path: PathLike, backend: Backend) -> TrainedModel:
+        """Read a checkpoint.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is no checkpoint of a training run, or its dtype cannot be had on the backend.
+        """
+        metadata = read_metadata(path)
+        try:
+            recipe = Recipe.from_dict(metadata["recipe"])
+            data, held_out, dtype = (metadata[name] for name in ("data", "held_out", "dtype"))
+            for name in ("name", "fingerprint"):
+                data[name]
+            held_out["checksum"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"checkpoint must be one that 'tempotron train' wrote, got {os.fspath(path)!r}: "
+                f"its metadata lack or garble {error}"
+            ) from None
+        backend.dtype(dtype)
+        network = load(path, xp=backend.xp, device=backend.native_device)
+        if not isinstance(network, Network):
+            raise ValueError(
+                f"checkpoint must hold a network, got {os.fspath(path)!r} "
+                f"with a {type(network).__name__}"
+            )
+        return cls(os.fspath(path), network, recipe, data, held_out, backend, dtype)
+
+    def parts(self, data: Patterns) -> tuple[Integers, Integers, Integers] | None:
+        """Return the patterns trained on, watched and held out; None if these are other data.
+
+        Raises
+        ------
+        ValueError
+            If the split cannot be repeated.
+        """
+        if data.describe()["fingerprint"] != self.data["fingerprint"]:
+            return None
+        found = split(data, self.recipe, np.random.default_rng(self.recipe.seed))
+        if checksum(found[2]) != self.held_out["checksum"]:
+            raise ValueError(
+                f"checkpoint must come from a NumPy that splits data as this one does, got "
+                f"{self.path!r}: its held-out patterns cannot be told (NumPy {np.__version__})"
+            )
+        return found
+
+    def potentials(self, data: Patterns, index: Integers) -> NDArray[Any]:
+        """Return the value of each class, shape (B, C), for chosen patterns.
+
+        Raises
+        ------
+        ValueError
+            If the patterns have another number of afferents or features than those trained on.
+        """
+        source = data.source(index, self.recipe, self.backend, self.dtype)
+        expected = self.network.weights[0].shape[1]
+        if source.n_afferents != expected:
+            raise ValueError(
+                f"data must have the features that the model was trained on ({expected} "
+                f"afferents), got {data.name} with {source.n_afferents}"
+            )
+        return potentials(self.backend, source, self.network, self.recipe)
+
+    def classify(self, features: NDArray[Any]) -> Integers:
+        """Return the class of each row of features.
+
+        Raises
+        ------
+        ValueError
+            If the number of features is not that of the training data, a value is not finite, or
+            the model was trained on spikes whose coding is not known.
+        """
+        if "n_features" not in self.data:
+            raise ValueError(
+                f"checkpoint must come from features to classify features, got {self.path!r}: it "
+                f"was trained on the spikes of {self.data['name']}"
+            )
+        if features.ndim != 2 or features.shape[1] != self.data["n_features"]:
+            raise ValueError(
+                f"input must have {self.data['n_features']} features per pattern, "
+                f"got shape {features.shape}"
+            )
+        if not len(features):
+            return np.empty(0, dtype=np.int64)
+        low, high = self.data["value_range"]
+        times = self.backend.from_numpy(self.recipe.encode(features, (low, high)), self.dtype)
+        nobody = np.zeros(len(features), dtype=np.int64)
+        events = Events.from_latencies(times, self.recipe.duration)
+        source = InMemory(events, nobody, self.backend)
+        found = potentials(self.backend, source, self.network, self.recipe)
+        classes: Integers = np.argmax(found, axis=1).astype(np.int64)
+        return classes

@@ -1,0 +1,121 @@
+"""The options of ``tempotron train``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from .recipe import CHOICES, Recipe
+
+__all__ = ["LATENCY_FROM", "RECIPE_OPTIONS", "add_training_options", "number_or_part"]
+
+LATENCY_FROM = 256
+"""Features above which one spike per feature is the default: Gaussian fields multiply spikes."""
+
+
+def number_or_part(text: str) -> float | int:
+    """Read a number of patterns, or a part between 0 and 1."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    """Read the sizes of layers, separated by commas."""
+    return tuple(int(size) for size in text.split(",") if size.strip())
+
+
+NUMBER: dict[str, Any] = {"metavar": "N", "type": int}
+REAL: dict[str, Any] = {"metavar": "X", "type": float}
+SIZES: dict[str, Any] = {"metavar": "N,N", "type": sizes}
+COUNT: dict[str, Any] = {"metavar": "N", "type": number_or_part}
+
+# group, flag, setting, what it is, further arguments
+TABLE: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
+    ("data", "--hold-out", "hold_out", "part or number of the patterns to hold out", COUNT),
+    ("data", "--validation", "validation", "part or number of training patterns to watch", COUNT),
+    ("data", "--seed", "seed", "seed of split, weights and shuffles", NUMBER),
+    ("encoding", "--encoder", "encoder", f"values to spikes; latency above {LATENCY_FROM}", {}),
+    ("encoding", "--fields", "n_fields", "Gaussian fields per feature", NUMBER),
+    ("encoding", "--duration", "duration", "length of a pattern in ms", REAL),
+    ("encoding", "--window", "window", "first part of it that spikes are coded into", REAL),
+    ("encoding", "--shift", "shift", "move training images by up to so many pixels", NUMBER),
+    ("encoding", "--jitter", "jitter", "noise of training spikes, standard deviation in ms", REAL),
+    ("encoding", "--deletion", "deletion", "probability that a training spike is lost", REAL),
+    ("network", "--hidden", "hidden", "neurons of the hidden layers, as 400 or 200,100", SIZES),
+    ("network", "--pass-on", "pass_on", "when hidden neurons spike", {}),
+    ("network", "--firing", "firing", "part of patterns hidden neurons fire for at first", REAL),
+    ("network", "--neurons-per-class", "neurons_per_class", "output neurons of each class", NUMBER),
+    ("network", "--pooling", "pooling", "how they become one value", {}),
+    ("network", "--pool-temperature", "pool_temperature", "of logsumexp, in thresholds", REAL),
+    ("network", "--tau", "tau", "membrane time constant in ms", REAL),
+    ("network", "--tau-s", "tau_s", "synaptic time constant in ms", REAL),
+    ("learning", "--loss", "loss", "what to minimise", {}),
+    ("learning", "--margin", "margin", "distance from threshold to train for", REAL),
+    ("learning", "--temperature", "temperature", "of the cross-entropy, in thresholds", REAL),
+    ("learning", "--class-weight", "class_weight", "weigh classes by how rare they are", {}),
+    ("learning", "--recovery", "recovery", "where to read neurons that stay at rest", {}),
+    ("learning", "--epochs", "epochs", "passes through the data", NUMBER),
+    (
+        "learning",
+        "--patience",
+        "patience",
+        "epochs without progress to stop after; 0: none",
+        NUMBER,
+    ),
+    ("learning", "--batch-size", "batch_size", "patterns per step", NUMBER),
+    ("learning", "--optimiser", "optimiser", "how gradients become steps", {}),
+    ("learning", "--learning-rate", "learning_rate", "step size times a layer's spikes", REAL),
+    ("learning", "--momentum", "momentum", "part of the last step repeated", REAL),
+    ("learning", "--weight-decay", "weight_decay", "pull of the weights towards 0", REAL),
+    ("learning", "--schedule", "schedule", "how the step size falls", {}),
+    ("learning", "--warm-up", "warm_up", "part of the run over which it rises first", REAL),
+    ("learning", "--min-slope", "min_slope", "least slope at a hidden spike, thresholds/ms", REAL),
+    ("learning", "--clip-norm", "clip_norm", "largest norm of a gradient; 0: no limit", REAL),
+)
+
+RECIPE_OPTIONS = tuple(row[2] for row in TABLE)
+"""Options that are fields of the recipe, which knows their defaults."""
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Add them to the parser of the command."""
+    groups = {
+        name: parser.add_argument_group(title)
+        for name, title in (
+            ("data", "data and output"),
+            ("encoding", "encoding and augmentation"),
+            ("network", "network"),
+            ("learning", "learning"),
+        )
+    }
+    data = groups["data"]
+    data.add_argument(
+        "--data",
+        metavar="DATA",
+        help="folder of images in MNIST's IDX format, event file, or breast-cancer "
+        "(default: digits)",
+    )
+    data.add_argument(
+        "--out", metavar="DIR", default="tempotron-run", help="output folder (default: %(default)s)"
+    )
+    data.add_argument(
+        "--resume", action="store_true", help="continue the run in DIR after its last full epoch"
+    )
+    data.add_argument(
+        "--recipe",
+        metavar="NAME",
+        help="settings to start from: a TOML file, or one of those that come with the package; "
+        "options given beside it take precedence",
+    )
+    groups["learning"].add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help="(default: %(default)s)"
+    )
+    for group, flag, name, text, more in TABLE:
+        default = getattr(Recipe, name)
+        shown = {(): "none", None: "all of it"}.get(default, default)
+        choices: dict[str, Any] = {"choices": CHOICES[name]} if name in CHOICES else {}
+        groups[group].add_argument(
+            flag, dest=name, help=f"{text} (default: {shown})", **more, **choices
+        )
