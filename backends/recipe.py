@@ -59,6 +59,9 @@ class Recipe:
         Constants of the neurons.
     hidden : tuple of int
         Neurons of each hidden layer.
+    output_tau, output_tau_s : float or None
+        Time constants of the last layer, if others than those of the hidden ones.  Outputs that
+        are fast beside the hidden neurons tell early hidden spikes from late ones.
     pass_on : str
         When hidden neurons spike, see `tempotron_core.Network`.
     firing : float
@@ -87,7 +90,7 @@ class Recipe:
         ``"momentum"`` or ``"adam"``.
     learning_rate : float
         Step size, for patterns of one spike: it is divided by the mean number of spikes that a
-        layer receives, so that one value suits every encoder and layer.
+        layer receives (of the layer that receives most), so that one value suits every encoder.
     momentum : float
         Part of the last weight change that is repeated.
     weight_decay : float
@@ -124,6 +127,8 @@ class Recipe:
     tau_s: float = 3.75
     v_threshold: float = 1.0
     hidden: tuple[int, ...] = ()
+    output_tau: float | None = None
+    output_tau_s: float | None = None
     pass_on: str = "first_crossing"
     firing: float = 0.3
     neurons_per_class: int = 6
@@ -185,12 +190,15 @@ class Recipe:
                 )
         if self.patience and not self.validation:
             raise ValueError(f"patience needs validation patterns, got patience={self.patience}")
-        self.neuron  # noqa: B018 (checks its constants)
+        self.neurons  # noqa: B018 (checks their constants)
 
     @property
-    def neuron(self) -> Neuron:
-        """Constants of every neuron."""
-        return Neuron(self.tau, self.tau_s, self.v_threshold)
+    def neurons(self) -> tuple[Neuron, ...]:
+        """Constants of each layer's neurons."""
+        output_tau = self.tau if self.output_tau is None else self.output_tau
+        output_tau_s = self.tau_s if self.output_tau_s is None else self.output_tau_s
+        hidden = Neuron(self.tau, self.tau_s, self.v_threshold)
+        return (*(hidden for _ in self.hidden), Neuron(output_tau, output_tau_s, self.v_threshold))
 
     def encode(self, features: NDArray[Any], value_range: tuple[Any, Any]) -> NDArray[np.float32]:
         """Return spike times, shape (B, afferents), +inf for silence.

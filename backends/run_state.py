@@ -107,7 +107,7 @@ def unpack(
         return Training(
             network,
             optimisers,
-            [float(mean) for mean in numbers["mean_spikes"]],
+            float(numbers["mean_spikes"]),
             rng,
             {name: list(values) for name, values in numbers["history"].items()},
             best,

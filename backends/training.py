@@ -48,8 +48,9 @@ class Training:
         With the current weights, on the backend's device.
     optimisers : list
         One per layer.
-    mean_spikes : list of float
-        Spikes that each layer receives per pattern, at the start; sets its step size.
+    mean_spikes : float
+        Spikes per pattern that the layer with most of them receives at the start: what the step
+        size is divided by.
     rng : numpy.random.Generator
         Source of the order of patterns and of augmentation.
     history : dict
@@ -67,7 +68,7 @@ class Training:
 
     network: Network
     optimisers: list[Momentum | Adam]
-    mean_spikes: list[float]
+    mean_spikes: float
     rng: np.random.Generator
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": [], "accuracy": []})
     best: Network | None = None
@@ -115,7 +116,7 @@ def begin(
         on_host,
         recipe.hidden,
         source.n_classes * recipe.neurons_per_class,
-        recipe.neuron,
+        recipe.neurons,
         rng,
         dtype=np.dtype(dtype),
         fraction=recipe.firing,
@@ -126,7 +127,7 @@ def begin(
     return Training(
         network.with_weights([backend.from_numpy(weight, dtype) for weight in network.weights]),
         [recipe.make_optimiser() for _ in network.weights],
-        [float(np.mean(events.counts)) for events in received],
+        max(float(np.mean(events.counts)) for events in received),
         rng,
     )
 
@@ -288,10 +289,10 @@ def _epoch(
         found = step(events, backend.from_numpy(source.labels[chosen]), weights)
         progress = (number - 1 + i / n_batches) / recipe.epochs
         updated = []
-        for weight, gradient, optimiser, mean_spikes in zip(
-            weights, found.gradients, state.optimisers, state.mean_spikes, strict=True
+        for weight, gradient, optimiser in zip(
+            weights, found.gradients, state.optimisers, strict=True
         ):
-            optimiser.learning_rate = recipe.step_size(progress, mean_spikes)
+            optimiser.learning_rate = recipe.step_size(progress, state.mean_spikes)
             updated.append(optimiser.step(weight, gradient))
         weights = tuple(updated)
         state.network = network.with_weights(weights)

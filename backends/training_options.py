@@ -51,6 +51,8 @@ TABLE: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     ("network", "--pool-temperature", "pool_temperature", "of logsumexp, in thresholds", REAL),
     ("network", "--tau", "tau", "membrane time constant in ms", REAL),
     ("network", "--tau-s", "tau_s", "synaptic time constant in ms", REAL),
+    ("network", "--output-tau", "output_tau", "that of the outputs, if another", REAL),
+    ("network", "--output-tau-s", "output_tau_s", "that of the outputs, if another", REAL),
     ("learning", "--loss", "loss", "what to minimise", {}),
     ("learning", "--margin", "margin", "distance from threshold to train for", REAL),
     ("learning", "--temperature", "temperature", "of the cross-entropy, in thresholds", REAL),
@@ -114,7 +116,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     )
     for group, flag, name, text, more in TABLE:
         default = getattr(Recipe, name)
-        shown = {(): "none", None: "all of it"}.get(default, default)
+        shown = "none" if default in ((), None) else default
         choices: dict[str, Any] = {"choices": CHOICES[name]} if name in CHOICES else {}
         groups[group].add_argument(
             flag, dest=name, help=f"{text} (default: {shown})", **more, **choices

@@ -85,7 +85,7 @@ def read_archive(
     # what NumPy raises on damaged archives depends on where the damage is
     except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, SyntaxError) as e:
         reject(path, f"{type(e).__name__}: {e}")
-    except (NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error) as e:
+    except (RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as e:
         reject(path, f"{type(e).__name__}: {e}")
 
 
@@ -122,7 +122,7 @@ def from_json(path: PathLike, name: str, raw: HostArray) -> dict[str, Any]:
     """Return what `as_json` was given, or reject the file."""
     try:
         value = json.loads(raw.tobytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         reject(path, f"its {name} is not JSON: {error}")
     if not isinstance(value, dict):
         reject(path, f"its {name} is a JSON {type(value).__name__}, not an object")
@@ -147,7 +147,7 @@ def to_host(array: Array) -> HostArray:
             return np.asarray(on_host)
         except (TypeError, ValueError, RuntimeError, AttributeError) as error:
             failure = error
-    raise TypeError(f"arrays must be such that can be copied to the host: {failure}")
+    raise TypeError(f"array must be one that can be copied to the host: {failure}")
 
 
 def _native(array: HostArray) -> HostArray:

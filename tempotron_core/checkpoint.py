@@ -2,12 +2,14 @@
 
 An archive holds the weights (``weight`` of a `Tempotron`, ``weight_0``, ``weight_1``, ... of a
 `Network`), the model's constants and any metadata (both as JSON text in byte arrays), so that
-``numpy.load(path)["weight"]`` reads it anywhere, and further arrays (``array_NAME``).
+``numpy.load(path)["weight"]`` reads it anywhere, and further arrays (``array_NAME``), which the
+header lists: an archive that has lost one is refused, not read without it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -60,15 +62,18 @@ def save(
     metadata : dict, optional
         Anything JSON can hold (no NaN or infinity), returned by `read_metadata`.
     arrays : mapping of str to array, optional
-        Further arrays of any library, such as an optimiser's, returned by `read_arrays`.
+        Further arrays of real numbers or truth values of any library, such as an optimiser's,
+        returned by `read_arrays`.  They are kept as they are, NaN included.  Names consist of
+        letters, digits, ``_``, ``-`` and ``.``, and do not end in ``.npy``.
 
     Raises
     ------
     TypeError
         If ``model`` is not a tempotron or network, ``metadata`` is not a dict that JSON can hold,
-        or ``arrays`` do not map names to arrays.
+        or ``arrays`` do not map names to arrays of numbers.
     ValueError
-        If the weights or the metadata hold a NaN or an infinity.
+        If the weights or the metadata hold a NaN or an infinity, the weights do not fit the model,
+        or an array's name is not valid.
     OSError
         If the file cannot be written; what was at ``path`` is untouched.
     """
@@ -90,13 +95,18 @@ def save(
         except AttributeError as error:
             kind = type(model).__name__
             raise TypeError(f"model must be a Tempotron or Network, got {kind}: {error}") from None
-    if not all(np.all(np.isfinite(weight)) for weight in weights.values()):
-        raise ValueError("model must have finite weights, got NaN or infinite ones")
+    for name, expected in _weight_shapes(header).items():
+        if not _fits(weights[name], expected):
+            raise ValueError(
+                f"model must have float32 or float64 weights of shape {expected}, "
+                f"got {weights[name].dtype} of shape {weights[name].shape}"
+            )
+        if not np.all(np.isfinite(weights[name])):
+            raise ValueError("model must have finite weights, got NaN or infinite ones")
     if metadata is not None and not isinstance(metadata, dict):
         raise TypeError(f"metadata must be a dict, got {type(metadata).__name__}")
-    if not isinstance(arrays, Mapping | None) or not all(isinstance(k, str) for k in arrays or ()):
-        raise TypeError(f"arrays must map names to arrays, got {arrays!r}")
-    further = {FURTHER + name: to_host(array) for name, array in (arrays or {}).items()}
+    further = _further({} if arrays is None else arrays)
+    header["arrays"] = list(further)
     write_archive(
         path,
         {
@@ -104,7 +114,7 @@ def save(
             "metadata": as_json("metadata", metadata or {}),
         }
         | weights
-        | further,
+        | {FURTHER + name: array for name, array in further.items()},
     )
 
 
@@ -136,7 +146,7 @@ def load(path: PathLike, *, xp: Namespace | None = None, device: Any = None) -> 
     header, content = _read(path)
     xp = np if xp is None else xp
     weights = []
-    for name in _weight_names(path, header):
+    for name in _weight_shapes(header):
         weight = content[name]
         moved = xp.asarray(weight, device=device)
         if str(moved.dtype).rpartition(".")[2] != weight.dtype.name:
@@ -198,12 +208,8 @@ def read_arrays(path: PathLike) -> dict[str, HostArray]:
     FileNotFoundError, ValueError
         As `load`.
     """
-    _, content = _read(path)
-    return {
-        name.removeprefix(FURTHER): array
-        for name, array in content.items()
-        if name.startswith(FURTHER)
-    }
+    header, content = _read(path)
+    return {name: content[FURTHER + name] for name in header["arrays"]}
 
 
 def _read(path: PathLike) -> tuple[dict[str, Any], dict[str, HostArray]]:
@@ -217,12 +223,14 @@ def _read(path: PathLike) -> tuple[dict[str, Any], dict[str, HostArray]]:
     if header.get("version") not in VERSIONS_READ:
         known = " and ".join(map(str, VERSIONS_READ))
         reject(path, f"its version is {header.get('version')!r}, this release reads {known}")
-    header.setdefault("kind", "tempotron")
-    for name, expected in _weight_names(path, header).items():
+    if header["version"] == 1:
+        header["kind"] = "tempotron"
+    _check_header(path, header)
+    for name, expected in _weight_shapes(header).items():
         if name not in content:
             reject(path, f"it has no {name}")
         weight = content[name]
-        if weight.shape != expected or weight.dtype.name not in ("float32", "float64"):
+        if not _fits(weight, expected):
             reject(
                 path,
                 f"its weights are {weight.dtype} of shape {weight.shape}, "
@@ -230,21 +238,62 @@ def _read(path: PathLike) -> tuple[dict[str, Any], dict[str, HostArray]]:
             )
         if not np.all(np.isfinite(weight)):
             reject(path, "its weights hold NaN or infinite values")
+    found = [name.removeprefix(FURTHER) for name in content if name.startswith(FURTHER)]
+    if sorted(header.setdefault("arrays", found)) != sorted(found):
+        reject(path, f"its further arrays are {sorted(found)}, not {sorted(header['arrays'])}")
     from_json(path, "metadata", content["metadata"])
     return header, content
 
 
-def _weight_names(path: PathLike, header: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Return the names of the weight arrays and the shapes they must have."""
+def _check_header(path: PathLike, header: dict[str, Any]) -> None:
+    """Reject a header from which the names and shapes of the arrays cannot be told."""
     kinds = {"tempotron": CONSTANTS, "network": OF_NETWORKS}
-    if header["kind"] not in kinds:
-        reject(path, f"its kind is {header['kind']!r}, this release reads {' and '.join(kinds)}")
-    absent = [name for name in kinds[header["kind"]] if name not in header]
+    kind = header.get("kind")
+    if kind not in tuple(kinds):
+        reject(path, f"its kind is {kind!r}, this release reads {' and '.join(kinds)}")
+    absent = [name for name in kinds[kind] if name not in header]
     if absent:
         reject(path, f"its header has no {', '.join(absent)}")
+    sizes = header.get("sizes", [])
+    if not isinstance(sizes, list) or not all(isinstance(shape, list) for shape in sizes):
+        reject(path, f"its sizes must be a list of shapes, got {sizes!r}")
+    names = header.get("arrays", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        reject(path, f"its arrays must be a list of names, got {names!r}")
+
+
+def _weight_shapes(header: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return the names of the weight arrays and the shapes they must have."""
     if header["kind"] == "tempotron":
         return {"weight": (header["out_features"], header["in_features"])}
-    try:
-        return {f"weight_{i}": tuple(shape) for i, shape in enumerate(header["sizes"])}
-    except TypeError:
-        reject(path, f"its sizes must be a list of shapes, got {header['sizes']!r}")
+    return {f"weight_{i}": tuple(shape) for i, shape in enumerate(header["sizes"])}
+
+
+def _fits(weight: HostArray, shape: tuple[Any, ...]) -> bool:
+    return weight.shape == shape and weight.dtype.name in ("float32", "float64")
+
+
+def _further(arrays: Mapping[str, Array]) -> dict[str, HostArray]:
+    """Return further arrays on the host, checked: what is written can be read."""
+    if not isinstance(arrays, Mapping):
+        raise TypeError(f"arrays must map names to arrays, got {type(arrays).__name__}")
+    found = {}
+    for name, array in arrays.items():
+        if not isinstance(name, str):
+            raise TypeError(f"arrays must have names that are strings, got {name!r}")
+        # NumPy reads "a.npy" and "a" as one name
+        if re.fullmatch(r"[\w.-]+", name) is None or name.endswith(".npy"):
+            raise ValueError(
+                f"arrays must have names of letters, digits, '_', '-' and '.' that do not end in "
+                f"'.npy', got {name!r}"
+            )
+        try:
+            found[name] = to_host(array)
+        except TypeError as error:
+            raise TypeError(f"arrays[{name!r}] must be an array: {error}") from None
+        # NumPy would write objects as a pickle, which is never opened again
+        if found[name].dtype.kind not in "biuf":
+            raise TypeError(
+                f"arrays[{name!r}] must hold real numbers or truth values, got {array.dtype}"
+            )
+    return found

@@ -94,7 +94,7 @@ def initial_network(
     events: Events,
     hidden: Sequence[int],
     n_outputs: int,
-    neuron: Neuron,
+    neuron: Neuron | Sequence[Neuron],
     rng: np.random.Generator,
     *,
     dtype: Any = None,
@@ -119,7 +119,8 @@ def initial_network(
     hidden : sequence of int
         Neurons of each hidden layer; empty for a single layer.
     n_outputs : int
-    neuron : Neuron
+    neuron : Neuron or sequence of Neuron
+        Constants of all layers, or of each.
     rng : numpy.random.Generator
     dtype : dtype, optional
         Of the weights; by default that of the events.
@@ -153,6 +154,11 @@ def initial_network(
     sizes.append(whole_number("n_outputs", n_outputs))
     xp = events.xp
     dtype = events.times.dtype if dtype is None else dtype
+    neurons = (neuron,) * len(sizes) if isinstance(neuron, Neuron) else tuple(neuron)
+    if len(neurons) != len(sizes):
+        raise ValueError(
+            f"neuron must be one Neuron or one per layer, got {len(neurons)} for {len(sizes)}"
+        )
     weights: list[Array] = []
     for layer, size in enumerate(sizes):
         last = layer == len(sizes) - 1
@@ -166,7 +172,7 @@ def initial_network(
             scale_to_fire(
                 events,
                 weight,
-                neuron,
+                neurons[layer],
                 fraction=0.0 if last else fraction,
                 potential=output_potential if last else 1.0,
             )
@@ -175,5 +181,7 @@ def initial_network(
             # what the next layer receives; who receives it makes no difference
             n_inputs = size + len(options.get("reference_times", ()))
             anyone = xp.zeros((1, n_inputs), dtype=dtype, device=events.device)
-            events = Network([weights[-1], anyone], neuron, **options).forward(events).inputs[1]
-    return Network(weights, neuron, **options)
+            events = (
+                Network([weights[-1], anyone], neurons[layer], **options).forward(events).inputs[1]
+            )
+    return Network(weights, neurons, **options)
