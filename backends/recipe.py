@@ -53,8 +53,8 @@ class Recipe:
     duration : float
         Length of a pattern, in the unit of the time constants.
     window : float or None
-        Spikes are coded into this first part of the pattern, all of it if None: what comes after
-        leaves the potential time to rise, and hidden neurons time to fire.
+        Spikes are coded into this first part of the pattern, all of it if None or if it is longer:
+        what comes after leaves the potential time to rise, and hidden neurons time to fire.
     tau, tau_s, v_threshold : float
         Constants of the neurons.
     hidden : tuple of int
@@ -174,11 +174,8 @@ class Recipe:
             if not (number and value < high and (value >= low if with_low else value > low)):
                 limit = "at least" if with_low else "greater than"
                 raise ValueError(f"{name} must be {limit} {low} and below {high}, got {value!r}")
-        if self.window is not None and not 0.0 < self.window <= self.duration:
-            raise ValueError(
-                f"window must be greater than 0 and at most the duration, {self.duration}, "
-                f"got {self.window!r}"
-            )
+        if self.window is not None and not 0.0 < self.window < math.inf:
+            raise ValueError(f"window must be greater than 0, got {self.window!r}")
         for name in ("hold_out", "validation"):
             value = getattr(self, name)
             if not (0 < value < 1 or (isinstance(value, int) and value > 1)) and (
@@ -214,7 +211,7 @@ class Recipe:
         """
         low, high = value_range
         gaussian = self.encoder == "gaussian"
-        window = self.duration if self.window is None else self.window
+        window = self.duration if self.window is None else min(self.window, self.duration)
         fields = GaussianReceptiveFields(self.n_fields, low, high)
         n_afferents = features.shape[1] * (self.n_fields if gaussian else 1)
         times = np.empty((features.shape[0], n_afferents), dtype=np.float32)

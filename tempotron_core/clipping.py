@@ -26,7 +26,8 @@ def clip_norm(gradients: Sequence[Array], max_norm: float) -> tuple[Array, ...]:
     Returns
     -------
     tuple of array
-        All multiplied by :math:`\min(1, \mathrm{max\_norm} / \lVert g \rVert)`.
+        All multiplied by :math:`\min(1, \mathrm{max\_norm} / \lVert g \rVert)`, each in its own
+        dtype.  Where one holds a NaN or an infinity, all are returned as they are.
 
     Raises
     ------
@@ -46,7 +47,11 @@ def clip_norm(gradients: Sequence[Array], max_norm: float) -> tuple[Array, ...]:
     >>> clip_norm([np.asarray([3.0]), np.asarray([[4.0]])], 1.0)
     (array([0.6]), array([[0.8]]))
     """
-    named = {f"gradients[{i}]": gradient for i, gradient in enumerate(gradients)}
+    try:
+        named = {f"gradients[{i}]": gradient for i, gradient in enumerate(gradients)}
+    except TypeError:
+        kind = type(gradients).__name__
+        raise TypeError(f"gradients must be a sequence of arrays, got {kind}") from None
     if not named:
         raise ValueError("gradients must hold at least one array, got none")
     xp = array_namespace(**named)
@@ -56,9 +61,15 @@ def clip_norm(gradients: Sequence[Array], max_norm: float) -> tuple[Array, ...]:
         if 0 in gradient.shape:
             raise ValueError(f"{name} must have entries, got shape {tuple(gradient.shape)}")
     max_norm = positive_float("max_norm", max_norm)
-    # relative to the largest entry, so that no square leaves the range of the dtype
-    largest = xp.max(xp.stack([xp.max(xp.abs(gradient)) for gradient in gradients]))
-    some = xp.where(largest > 0.0, largest, xp.ones_like(largest))
-    norm = some * xp.sqrt(sum(xp.sum((gradient / some) ** 2) for gradient in gradients))
-    factor = xp.where(norm > max_norm, max_norm / norm, xp.ones_like(norm))
-    return tuple(gradient * factor for gradient in gradients)
+    widest = max((each.dtype for each in named.values()), key=lambda dtype: xp.finfo(dtype).bits)
+    wide = [xp.astype(gradient, widest) for gradient in named.values()]
+    # relative to the largest entry or max_norm, so that no square leaves the range of the dtype
+    largest = xp.max(xp.stack([xp.max(xp.abs(gradient)) for gradient in wide]))
+    bound = xp.full_like(largest, min(max_norm, float(xp.finfo(widest).max)))
+    unit = xp.maximum(largest, bound)
+    unit = xp.where(xp.isfinite(unit), unit, xp.ones_like(unit))
+    ratio = bound / unit
+    norm = xp.sqrt(sum(xp.sum((gradient / unit) ** 2) for gradient in wide))
+    clipped = xp.isfinite(largest) & (norm > ratio)
+    factor = xp.where(clipped, ratio / xp.where(clipped, norm, xp.ones_like(norm)), 1.0)
+    return tuple(each * xp.astype(factor, each.dtype) for each in named.values())

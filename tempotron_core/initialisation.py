@@ -40,8 +40,8 @@ def scale_to_fire(
     neuron : Neuron
         With ``shunt=False``: a shunted potential is not proportional to the weights.
     fraction : float
-        Part of the patterns whose largest potential exceeds the level, from 0 to 1 (exclusive), to
-        within one pattern.  With 0 the largest of all reaches it and none exceeds it.
+        Part of the patterns whose largest potential exceeds the level, from 0 to 1 (exclusive),
+        rounded down to whole patterns.  With 0 the largest of all reaches it, to rounding.
     potential : float, default 1.0
         The level, in units of the threshold.
 
@@ -49,7 +49,8 @@ def scale_to_fire(
     -------
     array, shape (O, N)
         A neuron that no pattern drives above rest in that part is turned over (its weights change
-        sign) before it is scaled, and left as drawn if that does not help.
+        sign) before it is scaled, and left as it was if that does not help.  Potentials of no more
+        than rounding error are at rest.
 
     Raises
     ------
@@ -73,20 +74,30 @@ def scale_to_fire(
     potential = positive_float("potential", potential)
     if neuron.shunt:
         raise ValueError("neuron must have shunt=False to be scaled, got shunt=True")
-    if not (isinstance(fraction, int | float) and 0.0 <= fraction < 1.0):
-        raise ValueError(f"fraction must be a number from 0 to 1 (exclusive), got {fraction!r}")
+    fraction = positive_float("fraction", fraction, or_zero=True)
+    if fraction >= 1.0:
+        raise ValueError(f"fraction must be from 0 to 1 (exclusive), got {fraction!r}")
     if len(events) == 0:
         raise ValueError("events must hold at least one pattern, got none")
     rank = len(events) - 1 - min(int(fraction * len(events)), len(events) - 1)
-    for turned in (1.0, -1.0):
-        drive = xp.sort(peak(events, weight, neuron).v_max, axis=0)[rank, :]
-        at_rest = ~(drive > 0.0)
-        if turned > 0.0:
-            weight = xp.where(at_rest[:, None], -weight, weight)
+    # scaled up, a rounding error would become the potential
+    rounding = float(xp.finfo(weight.dtype).eps) * neuron.kernel.psp_peak
+    noise = 32.0 * rounding * xp.sum(xp.abs(weight), axis=1)
+
+    def drive_of(weight: Array) -> Array:
+        # between two patterns, lest one is at the level itself and rounding decides on it
+        ordered = xp.sort(peak(events, weight, neuron).v_max, axis=0)
+        return 0.5 * (ordered[rank, :] + ordered[min(rank + 1, len(events) - 1), :])
+
+    drive = drive_of(weight)
+    turned = ~(drive > noise)
+    drive = xp.where(turned, drive_of(-weight), drive)
+    driven = drive > noise
     level = xp.full(
         drive.shape, potential * neuron.v_threshold, dtype=drive.dtype, device=device_of(drive)
     )
-    factor = xp.where(at_rest, xp.ones_like(drive), level / xp.where(at_rest, level, drive))
+    factor = xp.where(driven, level / xp.where(driven, drive, level), xp.ones_like(drive))
+    factor = xp.where(turned & driven, -factor, factor)
     return weight * factor[:, None]
 
 
@@ -149,11 +160,22 @@ def initial_network(
         raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
     if not isinstance(events, Events):
         raise TypeError(f"events must be an Events, got {type(events).__name__}")
+    if len(events) == 0:
+        raise ValueError("events must hold at least one pattern, got none")
     output_spread = positive_float("output_spread", output_spread, or_zero=True)
-    sizes = [whole_number("hidden", size) for size in hidden]
+    output_potential = positive_float("output_potential", output_potential)
+    try:
+        sizes = [whole_number("hidden", size) for size in hidden]
+    except TypeError:
+        raise TypeError(f"hidden must be a sequence of integers, got {hidden!r}") from None
     sizes.append(whole_number("n_outputs", n_outputs))
     xp = events.xp
     dtype = events.times.dtype if dtype is None else dtype
+    if dtype not in (xp.float32, xp.float64):
+        raise TypeError(f"dtype must be float32 or float64 of the events' library, got {dtype!r}")
+    if not isinstance(neuron, Neuron | Sequence):
+        kind = type(neuron).__name__
+        raise TypeError(f"neuron must be a Neuron or a sequence of them, got {kind}")
     neurons = (neuron,) * len(sizes) if isinstance(neuron, Neuron) else tuple(neuron)
     if len(neurons) != len(sizes):
         raise ValueError(
@@ -162,12 +184,17 @@ def initial_network(
     weights: list[Array] = []
     for layer, size in enumerate(sizes):
         last = layer == len(sizes) - 1
-        mean_spikes = max(float(xp.mean(xp.astype(events.counts, dtype))), 1.0)
+        mean_spikes = max(float(xp.mean(xp.astype(events.counts, events.times.dtype))), 1.0)
         # the sum of n random inputs is of order sqrt(n): a mean of that order is felt beside it
         mean, spread = (1.0, output_spread) if last else (1.0 / math.sqrt(mean_spikes), 1.0)
         drawn = rng.normal(mean, spread, (size, events.n_afferents))
         drawn = drawn.astype(np.float32 if dtype == xp.float32 else np.float64)
         weight = xp.asarray(drawn, device=events.device)
+        if weight.dtype != dtype:
+            raise ValueError(
+                f"dtype must be one that {xp.__name__} can hold, got {dtype} "
+                f"(JAX needs jax_enable_x64 for float64)"
+            )
         weights.append(
             scale_to_fire(
                 events,

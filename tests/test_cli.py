@@ -25,6 +25,7 @@ for needed in ("sklearn", "matplotlib", "rich"):
 COMMAND = [sys.executable, "-m", "tempotron_backends.cli"]
 QUICK = ["--epochs", "2"]
 MNIST = os.environ.get("TEMPOTRON_MNIST", "")
+WRITTEN = ["last.npz", "log.csv", "model.npz", "model.png"]
 
 
 def run(*args: Any, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -87,7 +88,7 @@ def test_backends_reach_the_same_accuracy(
     accuracies = []
     for name, device in (("numpy", "cpu"), (backend.name, backend.device)):
         where = ["--backend", name, "--device", device, "--out", str(tmp_path / name)]
-        assert main(["train", "--epochs", "5", *where]) == 0
+        assert main(["train", "--epochs=3", "--neurons-per-class=1", *where]) == 0
         output = capsys.readouterr().out
         assert f"{name}:{device} float32" in output
         accuracies.append(accuracy_in(output))
@@ -105,23 +106,25 @@ def test_backends_reach_the_same_accuracy_with_all_epochs(
         assert main(["train", f"--backend={name}", f"--seed={seed}", f"--out={tmp_path}"]) == 0
         accuracies.append(accuracy_in(capsys.readouterr().out))
     assert min(accuracies) > 93.0
-    assert max(accuracies) - min(accuracies) <= 0.5
+    assert max(accuracies) - min(accuracies) <= 1.0  # two patterns of 450 and rounding
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not MNIST, reason="TEMPOTRON_MNIST must name a folder with MNIST's files")
 def test_mnist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "--data", MNIST, "--epochs", "3", "--out", str(tmp_path)]) == 0
-    assert accuracy_in(capsys.readouterr().out) > 88.0
+    recipe = ["--recipe", "mnist", "--epochs", "5"]
+    assert main(["train", "--data", MNIST, *recipe, "--out", str(tmp_path)]) == 0
+    assert accuracy_in(capsys.readouterr().out) > 91.0
     assert main(["eval", str(tmp_path / "model.npz"), "--data", MNIST]) == 0
 
 
 def test_train_writes_a_checkpoint_and_a_picture(trained: Path) -> None:
-    assert sorted(os.listdir(trained)) == ["model.npz", "model.png"]
+    assert sorted(os.listdir(trained)) == WRITTEN
     assert (trained / "model.png").read_bytes().startswith(b"\x89PNG")
     model, metadata = load(trained / "model.npz"), read_metadata(trained / "model.npz")
-    assert model.weight.shape == (10, 64 * Recipe.n_fields)
-    assert model.weight.dtype == np.float32
+    (weight,) = model.weights
+    assert weight.shape == (10 * Recipe.neurons_per_class, 64 * Recipe.n_fields)
+    assert weight.dtype == np.float32
     assert metadata["recipe"]["seed"] == 0
     assert metadata["backend"] == "numpy:cpu"
     assert len(metadata["history"]["loss"]) == 2
@@ -177,7 +180,7 @@ def test_idx_folders_with_a_test_set(tmp_path: Path, capsys: pytest.CaptureFixtu
     write_folder(tmp_path / "data", zipped=True, parts=("train", "t10k"))
     out = tmp_path / "out"
     data = ["--data", str(tmp_path / "data")]
-    assert main(["train", *data, "--epochs=10", "--batch-size=8", "--out", str(out)]) == 0
+    assert main(["train", *data, "--epochs=20", "--batch-size=8", "--out", str(out)]) == 0
     output = capsys.readouterr().out
     assert "120 patterns, 20 features, 3 classes; 60 to train, 60 held out" in output
     assert accuracy_in(output) > 80.0
@@ -201,9 +204,9 @@ def test_many_features_are_coded_by_latency(
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
     args = ["train", "--data", str(tmp_path), "--epochs=1", "--out", str(tmp_path / "out")]
     assert main(args) == 0
-    assert "latency, 272 afferents, 30 ms" in capsys.readouterr().out
+    assert "latency, 272 afferents" in capsys.readouterr().out
     assert main([*args, "--encoder=gaussian", "--fields=3", "--duration=12.5"]) == 0
-    assert "gaussian, 816 afferents, 12.5 ms" in capsys.readouterr().out
+    assert "gaussian, 816 afferents" in capsys.readouterr().out
 
 
 def test_options_reach_the_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -228,7 +231,7 @@ def test_options_reach_the_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "719 held out" in capsys.readouterr().out
     recipe = read_metadata(tmp_path / "model.npz")["recipe"]
     assert {name: recipe[name] for name in given} == given
-    assert load(tmp_path / "model.npz").weight.dtype == np.float64
+    assert load(tmp_path / "model.npz").weights[0].dtype == np.float64
 
 
 def test_without_a_terminal_there_are_plain_lines(tmp_path: Path) -> None:
@@ -236,9 +239,9 @@ def test_without_a_terminal_there_are_plain_lines(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == [
-        "data", "encoding", "training", "epoch", "epoch", "held-out", "wrote", "wrote",
+        "data", "encoding", "network", "training", "epoch", "epoch", "held-out", "wrote", "wrote",
     ]  # fmt: skip
-    assert re.fullmatch(r"epoch 1/2  loss \d\.\d{4}  accuracy \d+\.\d%", lines[3])
+    assert re.fullmatch(r"epoch 1/2  loss \d\.\d{4}  accuracy \d+\.\d%", lines[4])
     assert "\x1b" not in done.stdout
     assert str(tmp_path / "out" / "model.npz") in lines[-2]
 
@@ -299,7 +302,7 @@ def test_ctrl_c_saves_what_there_is(tmp_path: Path, backend: str) -> None:
     assert process.returncode == 130
     assert error == ""
     assert re.search(r"interrupted after \d+ of 100000 epochs; saving", output)
-    assert sorted(os.listdir(tmp_path)) == ["interrupted.npz", "interrupted.png"]
+    assert sorted(os.listdir(tmp_path)) == ["interrupted.npz", "interrupted.png", *WRITTEN[:2]]
     metadata = read_metadata(tmp_path / "interrupted.npz")
     assert metadata["interrupted"]
     assert len(metadata["history"]["loss"]) >= 1
@@ -316,11 +319,11 @@ def test_an_interrupted_run_does_not_touch_a_complete_one(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("tempotron_backends.progress.PlainLines.on_batch", interrupt)
+        patched.setattr("tempotron_backends.callbacks.Callback.on_batch", interrupt)
         assert main(["train", *QUICK, "--out", str(trained)]) == 130
     assert "interrupted after 0 of 2 epochs; saving" in capsys.readouterr().out
     assert (trained / "model.npz").read_bytes() == before
-    assert load(trained / "interrupted.npz").weight.shape == (10, 320)
+    assert load(trained / "interrupted.npz").weights[0].shape == (60, 320)
     for name in ("interrupted.npz", "interrupted.png"):
         (trained / name).unlink()
 
@@ -348,7 +351,7 @@ def test_a_failing_picture_leaves_the_old_one_and_the_checkpoint(
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
     assert "disk full" in one_line(failing("train", *QUICK, "--out", trained))
     assert (trained / "model.png").read_bytes() == before
-    assert sorted(os.listdir(trained)) == ["model.npz", "model.png"]
+    assert sorted(os.listdir(trained)) == WRITTEN
 
 
 def test_backends_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -411,11 +414,15 @@ def test_missing_extras_are_named(
         (["train", "--epochs", "-1"], "epochs must be an integer, 0 or more, got -1"),
         (["train", "--batch-size", "0"], "batch_size must be an integer, 1 or more, got 0"),
         (["train", "--seed", "-1"], "seed must be an integer, 0 or more, got -1"),
-        (["train", "--hold-out", "1.5"], "hold_out must be between 0.0 and 1.0, got 1.5"),
+        (["train", "--hold-out", "1.5"], "hold_out must be a part between 0 and 1 or a number"),
         (["train", "--hold-out", "0.0001"], "fraction must leave patterns of every class"),
         (["train", "--fields", "2"], "n_fields must be an integer, 3 or more, got 2"),
-        (["train", "--learning-rate", "0"], "learning_rate must be between 0.0 and inf, got 0.0"),
-        (["train", "--momentum", "1"], "momentum must be at least 0 and below 1, got 1.0"),
+        (["train", "--learning-rate", "0"], "learning_rate must be greater than 0.0 and"),
+        (["train", "--momentum", "1"], "momentum must be at least 0.0 and below 1.0"),
+        (["train", "--hidden", "4,x"], "argument --hidden: invalid sizes value: '4,x'"),
+        (["train", "--recipe", "none"], "recipe must be one of mnist, mnist-10, mnist-deep or"),
+        (["train", "--shift=1", "--data=breast-cancer"], "shift needs patterns that are images"),
+        (["train", "--resume"], "path must name a checkpoint, got 'tempotron-run/last.npz'"),
         (["train", "--data", "no-such"], "data must be a folder of IDX files, got 'no-such'"),
         (["eval", "no-such.npz"], "path must name a checkpoint, got 'no-such.npz': no file"),
         (["predict", "no-such.npz", "x"], "path must name a checkpoint, got 'no-such.npz'"),
@@ -495,6 +502,115 @@ def test_float64_checkpoints_need_a_backend_that_holds_them(
         failing("eval", tmp_path / "model.npz", "--backend=strict", "--device=no_float64")
     )
     assert "dtype must be one that strict:no_float64 can hold" in error
+
+
+def test_a_run_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same files as of a run in one go, but for the time it took."""
+    settings = ["--epochs=3", "--hidden=12", "--validation=0.2", "--fields=3"]
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    assert main(["train", *settings, "--out", str(once)]) == 0
+    whole = capsys.readouterr().out
+    batches = []
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        batches.append(1)
+        if len(batches) == 150:  # three callbacks; in the second epoch of 34 batches
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tempotron_backends.callbacks.Callback.on_batch", interrupt)
+        assert main(["train", *settings, "--out", str(twice)]) == 130
+    capsys.readouterr()
+    assert main(["train", "--resume", "--out", str(twice)]) == 0
+    rest = capsys.readouterr().out
+    assert "resuming  after 1 of 3 epochs" in rest
+    assert whole.splitlines()[-3] == rest.splitlines()[-3]
+    for name in ("model.npz", "best.npz", "last.npz"):
+        one, other = load(once / name), load(twice / name)
+        for weight, expected in zip(other.weights, one.weights, strict=True):
+            np.testing.assert_array_equal(weight, expected)
+    logs = [(folder / "log.csv").read_text().splitlines() for folder in (once, twice)]
+    assert [row.rpartition(",")[0] for row in logs[0]] == [
+        row.rpartition(",")[0] for row in logs[1]
+    ]
+    assert main(["train", "--resume", "--epochs=4", "--out", str(twice)]) == 2
+    error = capsys.readouterr().err
+    assert "epochs must be that of the run to resume, 3, got 4" in error
+    assert main(["train", "--resume", "--data=breast-cancer", "--out", str(twice)]) == 2
+    assert "data must be those of the run" in capsys.readouterr().err
+
+
+def test_event_files_are_written_trained_on_and_scored(
+    tmp_path: Path, failing: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spikes, out = str(tmp_path / "digits.events"), tmp_path / "out"
+    assert main(["encode", "--out", spikes, "--fields=3"]) == 0
+    assert "192 afferents" in capsys.readouterr().out
+    assert main(["train", "--data", spikes, *QUICK, "--out", str(out)]) == 0
+    output = capsys.readouterr().out
+    assert main(["eval", str(out / "model.npz"), "--data", spikes]) == 0
+    assert accuracy_in(capsys.readouterr().out) == accuracy_in(output)
+    assert main(["train", "--fields=3", *QUICK, "--out", str(tmp_path / "plain")]) == 0
+    assert accuracy_in(capsys.readouterr().out) == accuracy_in(output)
+    np.save(tmp_path / "rows.npy", load_digits().features[:20])
+    assert main(["predict", str(out / "model.npz"), str(tmp_path / "rows.npy")]) == 0
+    assert len(capsys.readouterr().out.split()) == 20
+    error = one_line(failing("encode", "--out", spikes))
+    assert "digits.events" in error
+    times = Path(spikes) / "times.npy"
+    times.write_bytes(times.read_bytes()[:-100])
+    assert "times.npy" in one_line(failing("train", "--data", spikes, "--out", out))
+
+
+def test_eval_scores_any_part(
+    tmp_path: Path, failing: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_folder(tmp_path / "train")
+    write_folder(tmp_path / "test", parts=("t10k",), n=45)
+    out, folder = tmp_path / "out", str(tmp_path / "train")
+    settings = ["--epochs=20", "--batch-size=8", "--validation=9"]
+    assert main(["train", "--data", folder, *settings, "--out", str(out)]) == 0
+    held_out = accuracy_in(capsys.readouterr().out)
+    model = str(out / "model.npz")
+    for split, data, said, total in (
+        ("held-out", folder, "held-out accuracy", 15),
+        ("train", folder, "training accuracy", 36),
+        ("all", folder, "accuracy", 60),
+        ("test", str(tmp_path / "test"), "test accuracy", 45),
+    ):
+        assert main(["eval", model, "--data", data, "--split", split]) == 0
+        output = capsys.readouterr().out
+        assert output.startswith(said)
+        assert f"of {total})" in output
+        if split == "held-out":
+            assert accuracy_in(output) == held_out
+    picture = tmp_path / "eval.png"
+    assert main(["eval", model, "--data", folder, "--figure", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "test set" in one_line(failing("eval", model, "--split", "test"))
+    other = one_line(failing("eval", model, "--data", tmp_path / "test", "--split", "held-out"))
+    assert "must hold a file train-images-idx3-ubyte" in other
+
+
+def test_a_folder_with_other_features_is_refused(
+    trained: Path, tmp_path: Path, failing: Any
+) -> None:
+    write_folder(tmp_path)
+    error = one_line(failing("eval", trained / "model.npz", "--data", tmp_path))
+    assert "data must have the features that the model was trained on (320 afferents)" in error
+
+
+def test_other_data_and_recipes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.toml").write_text('hidden = [10]\nloss = "mse"\nepochs = 7\n')
+    args = ["--recipe", str(tmp_path / "mine.toml"), "--epochs=2", "--out", str(tmp_path / "out")]
+    assert main(["train", "--data=breast-cancer", *args]) == 0
+    output = capsys.readouterr().out
+    assert "569 patterns, 30 features, 2 classes" in output
+    assert "150 - 10 - 12 neurons" in output
+    assert "mse loss" in output
+    assert output.count("\nepoch ") == 2
 
 
 def test_a_closed_pipe_is_no_error(trained: Path, tmp_path: Path) -> None:

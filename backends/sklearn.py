@@ -1,0 +1,559 @@
+"""A classifier in scikit-learn's form: tables of features in, classes and probabilities out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tempotron_core import Events, delete_spikes, jitter_spikes
+from tempotron_core.encoding import feature_range
+
+from ._backend import Backend
+from ._selection import select
+from .callbacks import Callback, Epoch
+from .loader import InMemory
+from .progress import reporting
+from .recipe import Recipe
+from .run_state import pack, unpack
+from .training import Training, begin, potentials, train
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.model_selection import train_test_split
+    from sklearn.utils import check_random_state
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError(
+        f"TempotronClassifier needs scikit-learn 1.6 or newer: "
+        f"pip install 'tempotron-core[train]' ({error})"
+    ) from error
+
+__all__ = ["TempotronClassifier"]
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+NOT_OFFERED = ("shift", "hold_out", "seed")
+"""Settings of a recipe that tables, scikit-learn's splitters and ``random_state`` make useless."""
+
+
+class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Tempotrons that classify rows of features, coded into spike times.
+
+    Every feature is coded over the range it has in the training data; what lies beyond counts as
+    the end of the range.  The settings are those of `tempotron_backends.recipe.Recipe`, where they
+    are described at length, with its defaults where nothing else is said.
+
+    Parameters
+    ----------
+    encoder : {'gaussian', 'latency'}
+        Several spikes per feature from overlapping fields, or one, the earlier the larger.
+    n_fields : int
+        Fields per feature of the Gaussian encoder.
+    duration : float
+        Length of a pattern, in the unit of the time constants.
+    window : float or None
+        The first part of it that spikes are coded into; None for all of it.
+    tau, tau_s, v_threshold : float
+        Constants of the neurons.
+    hidden : tuple of int
+        Neurons of each hidden layer.
+    output_tau, output_tau_s : float or None
+        Time constants of the output neurons; None for those of the others.
+    pass_on : {'first_crossing', 'peak'}
+        When hidden neurons spike.
+    firing : float
+        Part of the patterns for which a hidden neuron fires at the start.
+    neurons_per_class : int
+        Output neurons of each class.
+    pooling : {'max', 'mean', 'logsumexp'}
+        How their largest potentials become one value.
+    pool_temperature : float
+        Of ``'logsumexp'``, in units of the threshold.
+    loss : {'tempotron', 'mse', 'cross_entropy'}
+        What to minimise.
+    margin : float
+        Distance from threshold to train for, in units of it; not for the cross-entropy.
+    temperature : float
+        Of the cross-entropy and of `predict_proba`, in units of the threshold.
+    class_weight : None, 'balanced' or dict
+        ``'balanced'`` weighs errors inversely to how often a class occurs.  A dict from class to
+        weight (1 where a class is missing) decides how often its patterns are drawn in an epoch,
+        which has as many as there are patterns.
+    recovery : {'none', 'eligibility', 'end'}
+        Where to read the potential of a neuron that never rises above rest.
+    epochs, batch_size : int
+        Passes through the data, and patterns per step.
+    optimiser : {'momentum', 'adam'}
+        How gradients become steps.
+    learning_rate : float
+        Step size for patterns of one spike; it is divided by the mean number of spikes.
+    momentum : float
+        Part of the last step that is repeated; not for Adam.
+    weight_decay : float
+        Part of the weights, times the step size, that a step takes away.
+    schedule : {'cosine', 'linear', 'exponential', 'constant'}
+        How the step size falls.
+    warm_up : float
+        Part of the run over which it rises first.
+    min_slope : float
+        Least slope at a hidden neuron's spike, in thresholds per time unit.
+    clip_norm : float
+        Largest norm of a step's gradient; 0 for no limit.
+    jitter, deletion : float
+        Augmentation: standard deviation of the noise on spike times in training, and probability
+        that a spike is left out.
+    validation : float or int
+        Part or number of the training patterns to watch instead of training on them, each class
+        in proportion; 0 for none.  The weights of the best epoch on them are kept.
+    patience : int
+        Epochs without a better accuracy on them after which training stops; 0 for never.
+    device : str
+        What to compute on, as `tempotron_backends.select` takes it.
+    dtype : {'float32', 'float64'}
+        Of weights and potentials.
+    random_state : int, RandomState or None
+        Source of all random numbers; an int gives the same result every time.
+    verbose : bool
+        Print a line, or on a terminal a bar, about every epoch.
+
+    Attributes
+    ----------
+    classes_ : array, shape (C,)
+        Classes, sorted.
+    n_features_in_ : int
+        Features of a row.
+    feature_names_in_ : array, shape (n_features_in_,)
+        Names of the features, if the rows came with names that are strings.
+    x_min_, x_max_ : array, shape (n_features_in_,)
+        Range of each feature.
+    network_ : Network
+        The trained network, with NumPy weights whatever the device.
+    recipe_ : Recipe
+        Settings it was trained with.  Later changes of parameters take effect with the next `fit`,
+        except for the device and ``verbose``.
+    history_ : dict of str to list
+        ``loss`` and ``accuracy`` of each epoch on the training patterns, and with ``validation``
+        its ``validation_accuracy``.
+    n_iter_ : int
+        Epochs made.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempotron_backends.sklearn import TempotronClassifier
+    >>> x = np.linspace(0.0, 1.0, 40)[:, None]
+    >>> y = np.where(x[:, 0] < 0.5, "low", "high")
+    >>> classifier = TempotronClassifier(epochs=20, random_state=0).fit(x, y)
+    >>> classifier.predict([[0.1], [0.9]])
+    array(['low', 'high'], dtype='<U4')
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: str = "gaussian",
+        n_fields: int = 5,
+        duration: float = 30.0,
+        window: float | None = 15.0,
+        tau: float = 15.0,
+        tau_s: float = 3.75,
+        v_threshold: float = 1.0,
+        hidden: tuple[int, ...] = (),
+        output_tau: float | None = None,
+        output_tau_s: float | None = None,
+        pass_on: str = "first_crossing",
+        firing: float = 0.3,
+        neurons_per_class: int = 6,
+        pooling: str = "logsumexp",
+        pool_temperature: float = 0.2,
+        loss: str = "cross_entropy",
+        margin: float = 0.4,
+        temperature: float = 0.2,
+        class_weight: str | Mapping[Any, float] | None = None,
+        recovery: str = "none",
+        epochs: int = 40,
+        batch_size: int = 32,
+        optimiser: str = "adam",
+        learning_rate: float = 0.3,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        schedule: str = "cosine",
+        warm_up: float = 0.1,
+        min_slope: float = 0.1,
+        clip_norm: float = 0.0,
+        jitter: float = 0.0,
+        deletion: float = 0.3,
+        validation: float | int = 0,
+        patience: int = 0,
+        device: str = "numpy",
+        dtype: str = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.encoder = encoder
+        self.n_fields = n_fields
+        self.duration = duration
+        self.window = window
+        self.tau = tau
+        self.tau_s = tau_s
+        self.v_threshold = v_threshold
+        self.hidden = hidden
+        self.output_tau = output_tau
+        self.output_tau_s = output_tau_s
+        self.pass_on = pass_on
+        self.firing = firing
+        self.neurons_per_class = neurons_per_class
+        self.pooling = pooling
+        self.pool_temperature = pool_temperature
+        self.loss = loss
+        self.margin = margin
+        self.temperature = temperature
+        self.class_weight = class_weight
+        self.recovery = recovery
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimiser = optimiser
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.warm_up = warm_up
+        self.min_slope = min_slope
+        self.clip_norm = clip_norm
+        self.jitter = jitter
+        self.deletion = deletion
+        self.validation = validation
+        self.patience = patience
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> TempotronClassifier:
+        """Train from the start.
+
+        Parameters
+        ----------
+        X : array, shape (B, F)
+            A row of finite features per pattern.
+        y : array, shape (B,)
+            Class of each, numbers or strings.
+
+        Returns
+        -------
+        TempotronClassifier
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a setting is out of range, the features or classes are not of this kind, there is
+            only one class, or training diverges.
+        """
+        recipe, backend = self._recipe(), self._backend()
+        features, classes = self._checked(X, y, reset=True)
+        self.classes_, labels = np.unique(classes, return_inverse=True)
+        self._start(features, recipe)
+        rng = self._generator()
+        source = self._source(features, labels, backend, self.dtype)
+        watched = None
+        if recipe.validation:
+            chosen, held_out = train_test_split(
+                np.arange(len(labels)),
+                test_size=recipe.validation,
+                stratify=labels,
+                random_state=int(rng.integers(2**31)),
+            )
+            watched, source = source.subset(held_out), source.subset(chosen)
+        state = begin(backend, source, recipe, rng, self.dtype)
+        return self._train(backend, source, state, recipe, watched)
+
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None
+    ) -> TempotronClassifier:
+        """Go once through a part of the data, and keep what was learned before.
+
+        The step size is constant: neither ``schedule`` nor ``warm_up``, ``epochs`` and
+        ``validation`` play a role.  The ranges of the features, the weights to start from and
+        the settings are those of the first call, or of `fit`.
+
+        Parameters
+        ----------
+        X : array, shape (B, F)
+            A row of finite features per pattern.  The first part should cover the features'
+            ranges.
+        y : array, shape (B,)
+            Class of each.
+        classes : array, optional
+            Every class there is; required at the first call.
+
+        Returns
+        -------
+        TempotronClassifier
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`, or if the classes are missing at the first call, change later, or do not
+            hold all of ``y``.
+        """
+        first = not hasattr(self, "network_")
+        recipe, backend = self._recipe() if first else self.recipe_, self._backend()
+        features, given = self._checked(X, y, reset=first)
+        known = None if first else self.classes_
+        if classes is not None:
+            listed = np.unique(np.asarray(classes))
+            if known is not None and not np.array_equal(known, listed):
+                raise ValueError(f"classes must stay {known}, got {listed}")
+            known = listed
+        if known is None:
+            raise ValueError("classes must be given at the first call of partial_fit, got None")
+        unknown = np.setdiff1d(given, known)
+        if len(unknown):
+            raise ValueError(f"y must hold classes among {known}, got {unknown}")
+        self.classes_ = known
+        if first:
+            self._start(features, recipe)
+        dtype = self.dtype if first else self._dtype
+        source = self._source(features, np.searchsorted(known, given), backend, dtype)
+        if first:
+            state = begin(backend, source, recipe, self._generator(), dtype)
+        else:
+            state = unpack(*self._state, self._on(backend), recipe, backend)
+        once = replace(
+            recipe,
+            epochs=state.epoch + 1,
+            schedule="constant",
+            warm_up=0.0,
+            validation=0,
+            patience=0,
+        )
+        return self._train(backend, source, state, once, None)
+
+    def decision_function(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the classes' values: the pooled largest potentials of their neurons.
+
+        Parameters
+        ----------
+        X : array, shape (B, F)
+
+        Returns
+        -------
+        array, shape (B, C), or with two classes (B,)
+            With two, the second class's less the first's.
+        """
+        values = self._potentials(X)
+        return values[:, 1] - values[:, 0] if len(self.classes_) == 2 else values
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the softmax of the classes' values over ``temperature``.
+
+        These are the probabilities that training with the cross-entropy adjusts; other losses know
+        none, and they then tell no more than an order.
+
+        Parameters
+        ----------
+        X : array, shape (B, F)
+
+        Returns
+        -------
+        array, shape (B, C)
+            Rows sum to one.
+        """
+        values = self._potentials(X) / (self.recipe_.temperature * self.recipe_.v_threshold)
+        odds = np.exp(values - values.max(axis=1, keepdims=True))
+        result: NDArray[Any] = odds / odds.sum(axis=1, keepdims=True)
+        return result
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the class of the largest value for each row, the first of equal ones.
+
+        Parameters
+        ----------
+        X : array, shape (B, F)
+
+        Returns
+        -------
+        array, shape (B,)
+        """
+        best = np.argmax(self._potentials(X), axis=1)
+        found: NDArray[Any] = self.classes_[best]
+        return found
+
+    @property
+    def _dtype(self) -> str:
+        """The dtype of the trained weights."""
+        return str(self.network_.weights[0].dtype)
+
+    def _recipe(self) -> Recipe:
+        """Return the settings, checked."""
+        settings = {field.name for field in fields(Recipe)} - set(NOT_OFFERED)
+        values = {name: _plain(getattr(self, name)) for name in settings}
+        weight = self.class_weight
+        if weight is not None and weight != "balanced" and not isinstance(weight, Mapping):
+            raise ValueError(f"class_weight must be None, 'balanced' or a dict, got {weight!r}")
+        values["class_weight"] = "balanced" if weight == "balanced" else "none"
+        return Recipe(**values)
+
+    def _backend(self) -> Backend:
+        """Return the backend of the device, which must hold the dtype."""
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
+        backend = select(self.device)
+        backend.dtype(self.dtype)
+        return backend
+
+    def _generator(self) -> np.random.Generator:
+        return np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _checked(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Floats, NDArray[Any]]:
+        features, classes = validate_data(self, X, y, reset=reset, dtype=np.float64)
+        check_classification_targets(classes)
+        return np.asarray(features), classes
+
+    def _start(self, features: Floats, recipe: Recipe) -> None:
+        """Set what the first data decide."""
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"Classifier can't train when only one class is present, got {self.classes_}"
+            )
+        with np.errstate(over="ignore"):
+            self.x_min_, self.x_max_ = feature_range(features)
+            too_wide = np.flatnonzero(np.isinf(self.x_max_ - self.x_min_))
+        if len(too_wide):
+            raise ValueError(f"X must have features of a finite range, got {too_wide} without")
+        self.recipe_ = recipe
+
+    def _source(self, features: Floats, labels: Integers, backend: Backend, dtype: str) -> InMemory:
+        """Return the patterns as spikes."""
+        # Fields do not answer far beyond their range, so values there are moved to its end.  What
+        # is left of a range too small for its place among the numbers counts as constant.
+        width = self.x_max_ - self.x_min_
+        within = np.clip(features, self.x_min_, self.x_max_) - self.x_min_
+        times = self.recipe_.encode(within / np.where(width > 0.0, width, 1.0), (0.0, 1.0))
+        events = Events.from_latencies(backend.from_numpy(times, dtype), self.recipe_.duration)
+        return InMemory(events, labels, backend, n_classes=len(self.classes_))
+
+    def _train(
+        self,
+        backend: Backend,
+        source: InMemory,
+        state: Training,
+        recipe: Recipe,
+        watched: InMemory | None,
+    ) -> TempotronClassifier:
+        def augmented(events: Events, rng: np.random.Generator) -> Events:
+            if recipe.jitter:
+                events = jitter_spikes(events, recipe.jitter, rng)
+            return delete_spikes(events, recipe.deletion, rng) if recipe.deletion else events
+
+        callbacks: list[Callback] = []
+        patterns: Any = source
+        if isinstance(self.class_weight, Mapping):
+            patterns = _Drawn(source, self._weight_of_each(source.labels), state.rng)
+            callbacks.append(patterns)
+        report = reporting(recipe.epochs, done=state.epoch) if self.verbose else nullcontext()
+        with report as heard:
+            train(
+                backend,
+                patterns,
+                state,
+                recipe,
+                validation=watched,
+                augment=augmented if recipe.jitter or recipe.deletion else None,
+                callbacks=[*callbacks, heard] if heard else callbacks,
+            )
+        if state.interrupted:
+            warnings.warn(
+                f"training was interrupted after {state.epoch} of {recipe.epochs} epochs",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        self.history_, self.n_iter_ = state.history, state.epoch
+        # what goes on from here starts with the weights that were kept
+        state.network, state.best, state.best_epoch = state.result, None, 0
+        self.network_ = state.network.with_weights(
+            [np.array(backend.to_numpy(weight)) for weight in state.network.weights]
+        )
+        self._state = pack(state, backend)
+        return self
+
+    def _weight_of_each(self, labels: Integers) -> Floats:
+        """Return the weight of each pattern from the dict of those of the classes."""
+        given = {_plain(name): weight for name, weight in dict(self.class_weight).items()}  # type: ignore[arg-type]
+        names = [_plain(name) for name in self.classes_]
+        unknown = sorted(set(given) - set(names), key=str)
+        if unknown:
+            raise ValueError(f"class_weight must name classes among {names}, got {unknown}")
+        weights = np.asarray([given.get(name, 1.0) for name in names], dtype=np.float64)
+        found: Floats = weights[labels]
+        if not (np.all(np.isfinite(weights)) and np.all(weights >= 0.0) and np.any(found > 0.0)):
+            raise ValueError(
+                f"class_weight must hold finite weights, zero or more and not all zero, got {given}"
+            )
+        return found
+
+    def _on(self, backend: Backend) -> Any:
+        """Return the trained network on a backend."""
+        return self.network_.with_weights([backend.from_numpy(w) for w in self.network_.weights])
+
+    def _potentials(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the value of each class, shape (B, C), in double precision."""
+        check_is_fitted(self, "network_")
+        features = np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
+        backend = select(self.device)
+        nobody = np.zeros(len(features), dtype=np.int64)
+        source = self._source(features, nobody, backend, self._dtype)
+        found = potentials(backend, source, self._on(backend), self.recipe_)
+        return found.astype(np.float64)
+
+
+class _Drawn(Callback):
+    """A source that draws its patterns anew in every epoch, in proportion to weights.
+
+    The expected number of times a pattern is drawn is the weight's share of all draws, and the
+    number differs from that by less than one: with equal weights every pattern is drawn once.
+    """
+
+    def __init__(self, source: InMemory, weight: Floats, rng: np.random.Generator) -> None:
+        self._source, self._rng = source, rng
+        self._ends = np.cumsum(weight)
+        self.n_classes, self.n_afferents = source.n_classes, source.n_afferents
+        self.duration, self.mean_spikes = source.duration, source.mean_spikes
+        self._draw()
+
+    def _draw(self) -> None:
+        count = len(self._source)
+        at = (np.arange(count) + self._rng.random()) / count * self._ends[-1]
+        # a position may round to the very end
+        last = np.searchsorted(self._ends, self._ends[-1])
+        self._index = np.minimum(np.searchsorted(self._ends, at, side="right"), last)
+        self.labels: Integers = self._source.labels[self._index]
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def events(self, index: Integers) -> Events:
+        """Return chosen ones of the patterns drawn."""
+        return self._source.events(self._index[index])
+
+    def on_epoch(self, epoch: Epoch, state: Training) -> None:  # noqa: ARG002
+        """Draw the next epoch's."""
+        self._draw()
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy's numbers as Python's, also those in a tuple or list."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return tuple(map(_plain, value)) if isinstance(value, tuple | list) else value
