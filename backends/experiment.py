@@ -188,7 +188,7 @@ class Experiment:
         save(self.state.network, path, metadata=metadata, arrays=arrays)
 
     def example(self, n_samples: int = 600) -> dict[str, Any]:
-        """Return the first held-out pattern and what the outputs make of it, for a figure.
+        """Return the first held-out pattern and what each class makes of it, for a figure.
 
         Parameters
         ----------
@@ -210,20 +210,23 @@ class Experiment:
         )
         to_numpy = self.backend.to_numpy
         v_max = to_numpy(activity.peak.v_max)[0]
-        label, size = int(self.data.labels[chosen[0]]), self.recipe.neurons_per_class
-        target = label * size + int(np.argmax(v_max[label * size : (label + 1) * size]))
+        # of every class the neuron that rises highest
+        best = np.argmax(v_max.reshape(-1, self.recipe.neurons_per_class), axis=1)
+        shown = best + np.arange(len(best)) * self.recipe.neurons_per_class
+        target = int(self.data.labels[chosen[0]])
         images = self.data.images(chosen)
         return {
             "spike_times": _spike_trains(events._mapped(to_numpy)),
             "duration": self.recipe.duration,
             "t": t,
-            "v": to_numpy(traces)[0],
+            "v": to_numpy(traces)[0][shown],
             "v_threshold": self.recipe.v_threshold,
-            "t_max": to_numpy(activity.peak.t_max)[0],
-            "v_max": v_max,
+            "t_max": to_numpy(activity.peak.t_max)[0][shown],
+            "v_max": v_max[shown],
             "target": target,
-            "weight": to_numpy(weight)[target],
+            "weight": to_numpy(weight)[shown[target]],
             "image": None if images is None else images[0],
+            "spikes": "Hidden spikes" if self.recipe.hidden else "Input spikes",
         }
 
     def _source(self, index: Integers) -> PatternSource:

@@ -38,6 +38,7 @@ def training_figure(
     target: int,
     weight: Floats | None = None,
     image: Floats | None = None,
+    spikes: str = "Input spikes",
     heading: str = "",
 ) -> Figure:
     """Arrange one pattern, what every neuron makes of it, and the learning curve.
@@ -54,6 +55,8 @@ def training_figure(
         Weights of the target neuron, for the raster's colours.
     image : array, two axes, optional
         The pattern as an image, shown in the raster's corner.
+    spikes : str, optional
+        What the spikes are.
     heading : str, optional
         Title of the whole figure.
 
@@ -75,7 +78,7 @@ def training_figure(
             spike_times,
             duration,
             weight=weight,
-            title=f"Input spikes, by effect on neuron {target}",
+            title=f"{spikes}, by effect on neuron {target}",
         )
         voltage_traces(traces, t, v, v_threshold, t_max=t_max, v_max=v_max, target=target)
         learning_curve(curve, history)
