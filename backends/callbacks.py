@@ -67,8 +67,11 @@ class CsvLog(Callback):
                 # a line that a kill cut short is not one of those
                 rows = [row for row in csv.reader(file) if len(row) == len(Epoch._fields)]
             kept = rows[1 : 1 + epochs_done]
-        with open(self.path, "w", newline="", encoding="utf-8") as file:
+        # beside it, then renamed: a kill must not cost the lines that were there
+        temporary = self.path.with_name(f".{self.path.name}.tmp")
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([Epoch._fields, *kept])
+        os.replace(temporary, self.path)
 
     def on_epoch(self, epoch: Epoch, state: Training) -> None:  # noqa: ARG002
         """Append the epoch's numbers."""

@@ -266,18 +266,16 @@ class Network:
             )
             towards = found.times[:, : weight.shape[0]]  # type: ignore[index]
             readout, more = activity.hidden[layer], times or layer > 0
+            # zero where there was no spike, so a silent neuron gets nothing either way
             if self.pass_on == "peak":
-                xp = array_namespace(towards=towards)
-                silent = ~(readout.v_max > neuron.v_threshold)
-                towards = xp.where(silent, xp.zeros_like(towards), towards)
-                nothing = xp.zeros_like(readout.v_max)
+                nothing = array_namespace(v_max=readout.v_max).zeros_like(readout.v_max)
                 found = peak_vjp(events, weight, neuron, readout, nothing, towards, times=more)
             else:
                 found = first_crossing_vjp(
                     events, weight, neuron, readout, towards, times=more, min_slope=self.min_slope
                 )
             gradients.append(found.weight)
-        return NetworkGradient(tuple(reversed(gradients)), found.times if times else None)
+        return NetworkGradient(tuple(reversed(gradients)), found.times)
 
     def _passed_on(self, found: Any, neuron: Neuron, duration: float, layer: int) -> Events:
         """Return a layer's output spikes, and the reference spikes, as the next one's input."""

@@ -87,14 +87,16 @@ def test_dead_neurons_are_turned_over(asarray: Any, to_numpy: Any) -> None:
 
 @NOT_ON_JAX
 def test_what_no_scale_wakes_stays_as_it_was(asarray: Any, to_numpy: Any) -> None:
-    weight = np.zeros((3, N_INPUTS))
+    weight = np.zeros((4, N_INPUTS))
     weight[1, :3] = 0.5, -1.0, 2.0  # of afferents that never fire
     weight[2, 3:6] = 0.1, 0.2, -0.3  # fire together, and add up to a rounding error
     times = TIMES.copy()
     times[:, :3] = math.inf
     times[:, 3:6] = 7.0
+    weight[3, 3:] = 0.1, 0.2, -0.3, -1.0, -1.0  # the same, but there is inhibition to turn over
     found = scale_to_fire(events_of(asarray, times), asarray(weight), Neuron(), fraction=0.5)
-    np.testing.assert_array_equal(to_numpy(found), to_numpy(asarray(weight)))
+    np.testing.assert_array_equal(to_numpy(found)[:3], to_numpy(asarray(weight))[:3])
+    assert (to_numpy(found)[3, 6:] > 0.1).all()
 
 
 @NOT_ON_JAX

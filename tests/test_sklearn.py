@@ -17,7 +17,7 @@ pytest.importorskip("sklearn", minversion="1.6")
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris, make_moons
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -171,8 +171,9 @@ def test_values_beyond_the_range_count_as_its_end(encoder: str) -> None:
 
 def test_digits() -> None:
     features, digits = load_digits(return_X_y=True)
-    scores = cross_val_score(quick(epochs=15), features[:900], digits[:900], cv=3)
-    assert scores.mean() > 0.92  # 0.1 by chance
+    halves = StratifiedKFold(2, shuffle=True, random_state=0)
+    scores = cross_val_score(quick(epochs=12), features, digits, cv=halves)
+    assert scores.min() > 0.94  # 0.1 by chance
 
 
 @pytest.mark.parametrize("loss", ["tempotron", "mse", "cross_entropy"])

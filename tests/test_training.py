@@ -419,8 +419,8 @@ experiment.train([keep, CsvLog(folder / "log.csv", epochs_done=experiment.state.
 def test_kills_at_random_instants_cost_an_epoch_at_most(tmp_path: Path) -> None:
     """Twenty-five kills of one run, which is resumed after each; nothing is ever unreadable."""
     rng = np.random.default_rng(0)
-    code, data, backend = KILLED.format(tests=str(Path(__file__).parent)), small_dataset(), None
-    backend = select("numpy")
+    code = KILLED.format(tests=str(Path(__file__).parent))
+    data, backend = small_dataset(), select("numpy")
     reached = 0
     for _ in range(25):
         with subprocess.Popen(
