@@ -50,7 +50,8 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Every feature is coded over the range it has in the training data; what lies beyond counts as
     the end of the range.  The settings are those of `tempotron_backends.recipe.Recipe`, where they
-    are described at length, with its defaults where nothing else is said.
+    are described at length, with its defaults but for ``n_fields``: where there are few features,
+    more fields tell more.
 
     Parameters
     ----------
@@ -161,7 +162,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         *,
         encoder: str = "gaussian",
-        n_fields: int = 5,
+        n_fields: int = 8,
         duration: float = 30.0,
         window: float | None = 15.0,
         tau: float = 15.0,

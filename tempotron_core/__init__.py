@@ -5,7 +5,7 @@ Sompolinsky, Nature Neuroscience 9, 420-428, 2006).  See :func:`peak` for the de
 :func:`peak_vjp` for its exact gradient, and docs/mathematics.md for the derivations.
 """
 
-from . import schedules
+from . import schedules as schedules
 from .augmentation import delete_spikes, jitter_spikes, shift_image
 from .checkpoint import load, read_arrays, read_metadata, save
 from .clipping import clip_norm
@@ -70,7 +70,6 @@ __all__ = [
     "revive",
     "save",
     "scale_to_fire",
-    "schedules",
     "shift_image",
     "soft_peak_time",
     "soft_peak_time_vjp",

@@ -29,11 +29,11 @@ from .neuron import Neuron, positive_float
 from .peak import Peak, peak
 from .peak_gradient import peak_vjp
 
-__all__ = ["PASS_ON", "Activity", "Network", "NetworkGradient"]
+__all__ = ["Activity", "Network", "NetworkGradient"]
 
 Array = Any
 
-PASS_ON = ("first_crossing", "peak")
+_PASS_ON = ("first_crossing", "peak")
 
 
 class Activity(NamedTuple):
@@ -149,8 +149,8 @@ class Network:
         for each in neurons:
             if not isinstance(each, Neuron):
                 raise TypeError(f"neuron must hold Neurons, got {type(each).__name__}")
-        if self.pass_on not in PASS_ON:
-            raise ValueError(f"pass_on must be one of {PASS_ON}, got {self.pass_on!r}")
+        if self.pass_on not in _PASS_ON:
+            raise ValueError(f"pass_on must be one of {_PASS_ON}, got {self.pass_on!r}")
         for name, value in (
             ("weights", weights),
             ("neuron", neurons),

@@ -75,7 +75,14 @@ def test_settings_are_those_of_a_recipe() -> None:
     of_recipe = {
         field.name: field.default for field in fields(Recipe) if field.name not in NOT_OFFERED
     }
-    own = {"device": "numpy", "dtype": "float32", "random_state": None, "verbose": False}
+    # with few features more fields are better, see docs/sklearn.md
+    own = {
+        "n_fields": 8,
+        "device": "numpy",
+        "dtype": "float32",
+        "random_state": None,
+        "verbose": False,
+    }
     assert offered == of_recipe | own | {"class_weight": None}
 
 
