@@ -104,7 +104,7 @@ def test_clone_takes_the_settings_alone(iris: TempotronClassifier) -> None:
 
 
 def test_grid_search_over_margin() -> None:
-    grid = {"margin": np.asarray([0.0, 0.3, 0.6])}
+    grid = {"margin": np.asarray([0.0, 0.4, 3.0])}
     rule = quick(loss="tempotron", optimiser="momentum", learning_rate=0.5)
     found = GridSearchCV(rule, grid, cv=3).fit(IRIS, SPECIES)
     tried = found.cv_results_["mean_test_score"]
@@ -256,6 +256,20 @@ def test_patterns_are_drawn_in_proportion_to_their_weight(weight: list[float]) -
     np.testing.assert_allclose(counts / 500.0, expected, atol=0.08)
 
 
+def test_every_epoch_draws_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    original = module._Drawn._draw
+
+    def record(self: Any) -> None:
+        original(self)
+        drawn.append(self._index)
+
+    monkeypatch.setattr(module._Drawn, "_draw", record)
+    quick(epochs=3, class_weight={"rare": 1.3}).fit(*rare())
+    assert len(drawn) == 4  # before the first, and after each
+    assert len(np.unique(drawn, axis=0)) == 4
+
+
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
@@ -310,6 +324,9 @@ def test_settings_changed_later_wait_for_the_next_fit(iris: TempotronClassifier)
     changed = pickle.loads(pickle.dumps(iris))
     changed.set_params(n_fields=7, temperature=5.0, dtype="float64", class_weight="balanced")
     np.testing.assert_array_equal(changed.predict_proba(IRIS), expected)
+    more = pickle.loads(pickle.dumps(iris)).partial_fit(IRIS, SPECIES)
+    assert_same_weights(changed.partial_fit(IRIS, SPECIES), more)
+    assert weights(changed)[0].dtype == np.float32
     changed.set_params(epochs=1).fit(IRIS, SPECIES)
     assert weights(changed)[0].shape == (6, 28)
     assert weights(changed)[0].dtype == np.float64
@@ -348,8 +365,10 @@ def test_partial_fit_learns_over_calls(optimiser: str) -> None:
 def test_partial_fit_may_meet_a_class_later_and_follow_a_fit() -> None:
     learner = quick(epochs=20)
     learner.partial_fit(IRIS[:100], SPECIES[:100], classes=[0, 1, 2])
+    assert learner.score(IRIS[:100], SPECIES[:100]) > 0.9
     learner.partial_fit(IRIS[100:], SPECIES[100:])
     assert learner.predict_proba(IRIS).shape == (150, 3)
+    assert learner.score(IRIS[100:], SPECIES[100:]) > 0.9
     learner.fit(IRIS, SPECIES)
     assert learner.n_iter_ == 20
     before = learner.score(IRIS, SPECIES)
