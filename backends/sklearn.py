@@ -285,7 +285,9 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         The step size is constant: neither ``schedule`` nor ``warm_up``, ``epochs`` and
         ``validation`` play a role.  The ranges of the features, the weights to start from and
-        the settings are those of the first call, or of `fit`.
+        the settings are those of the first call, or of `fit`.  Parts should hold all classes: the
+        neurons of one that is missing for long learn to be silent, and then only ``recovery``
+        makes them learn again.
 
         Parameters
         ----------
@@ -434,6 +436,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(too_wide):
             raise ValueError(f"X must have features of a finite range, got {too_wide} without")
         self.recipe_ = recipe
+        self._drawn_by = self._weights_of_classes()
 
     def _source(self, features: Floats, labels: Integers, backend: Backend, dtype: str) -> InMemory:
         """Return the patterns as spikes."""
@@ -460,8 +463,13 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         callbacks: list[Callback] = []
         patterns: Any = source
-        if isinstance(self.class_weight, Mapping):
-            patterns = _Drawn(source, self._weight_of_each(source.labels), state.rng)
+        if self._drawn_by is not None:
+            weight = self._drawn_by[source.labels]
+            if not np.any(weight > 0.0):
+                raise ValueError(
+                    f"class_weight must leave patterns to learn from, got 0 for all {len(weight)}"
+                )
+            patterns = _Drawn(source, weight, state.rng)
             callbacks.append(patterns)
         report = reporting(recipe.epochs, done=state.epoch) if self.verbose else nullcontext()
         with report as heard:
@@ -489,20 +497,19 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._state = pack(state, backend)
         return self
 
-    def _weight_of_each(self, labels: Integers) -> Floats:
-        """Return the weight of each pattern from the dict of those of the classes."""
-        given = {_plain(name): weight for name, weight in dict(self.class_weight).items()}  # type: ignore[arg-type]
+    def _weights_of_classes(self) -> Floats | None:
+        """Return the weight of each class that a dict gives, checked; None without a dict."""
+        if not isinstance(self.class_weight, Mapping):
+            return None
+        given = {_plain(name): weight for name, weight in self.class_weight.items()}
         names = [_plain(name) for name in self.classes_]
         unknown = sorted(set(given) - set(names), key=str)
         if unknown:
             raise ValueError(f"class_weight must name classes among {names}, got {unknown}")
         weights = np.asarray([given.get(name, 1.0) for name in names], dtype=np.float64)
-        found: Floats = weights[labels]
-        if not (np.all(np.isfinite(weights)) and np.all(weights >= 0.0) and np.any(found > 0.0)):
-            raise ValueError(
-                f"class_weight must hold finite weights, zero or more and not all zero, got {given}"
-            )
-        return found
+        if not (np.all(np.isfinite(weights)) and np.all(weights >= 0.0)):
+            raise ValueError(f"class_weight must hold finite weights, zero or more, got {given}")
+        return weights
 
     def _on(self, backend: Backend) -> Any:
         """Return the trained network on a backend."""

@@ -7,6 +7,7 @@ numbers are drawn on the host, so that every backend sees the same.
 
 from __future__ import annotations
 
+import functools
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core import Adam, Events, Momentum, Network, initial_network
+from tempotron_core import Adam, Events, Momentum, Network, Neuron, initial_network
 
 from ._backend import Backend
 from .callbacks import Callback, Epoch
@@ -225,11 +226,9 @@ def potentials(
     array, shape (B, C)
         On the host.
     """
-
-    def values(events: Events, weights: tuple[Array, ...]) -> Array:
-        return class_values(network.with_weights(weights).forward(events).peak.v_max, recipe)
-
-    step = compiled(backend, values)
+    step = _values_step(
+        backend, recipe, network.neurons, network.pass_on, tuple(network.reference_times)
+    )
     batch = max(1, min(batch_size, len(source)))
     order = np.resize(np.arange(len(source)), (-(-len(source) // batch), batch))
     found = [
@@ -261,6 +260,23 @@ def classify(
     found = potentials(backend, source, network, recipe, batch_size=batch_size)
     classes: Integers = np.argmax(found, axis=1).astype(np.int64)
     return classes
+
+
+@functools.lru_cache(maxsize=16)
+def _values_step(
+    backend: Backend,
+    recipe: Recipe,
+    neurons: tuple[Neuron, ...],
+    pass_on: str,
+    reference_times: tuple[float, ...],
+) -> Callable[[Events, tuple[Array, ...]], Array]:
+    """Return a function from events and weights to class values, kept so as to compile once."""
+
+    def values(events: Events, weights: tuple[Array, ...]) -> Array:
+        network = Network(weights, neurons, pass_on, reference_times)
+        return class_values(network.forward(events).peak.v_max, recipe)
+
+    return compiled(backend, values)
 
 
 def _epoch(

@@ -33,7 +33,8 @@ def feature_range(x: Array) -> tuple[Array, Array]:
     Returns
     -------
     x_min, x_max : array, shape (F,)
-        A feature that never varies gets a unit range, ``x_max = x_min + 1``.
+        A feature that never varies gets a unit range, ``x_max = x_min + 1``, or a wider one where
+        adding 1 makes no difference.
 
     Raises
     ------
@@ -46,7 +47,9 @@ def feature_range(x: Array) -> tuple[Array, Array]:
     if x.ndim != 2 or x.shape[0] == 0:
         raise ValueError(f"x must have shape (patterns >= 1, features), got {tuple(x.shape)}")
     x_min, x_max = xp.min(x, axis=0), xp.max(x, axis=0)
-    return x_min, xp.where(x_max > x_min, x_max, x_min + 1.0)
+    unit = xp.abs(x_min) * (4.0 * float(xp.finfo(x.dtype).eps))
+    unit = xp.where(unit < 1.0, xp.ones_like(unit), unit)
+    return x_min, xp.where(x_max > x_min, x_max, x_min + unit)
 
 
 def encode_latency(

@@ -234,3 +234,8 @@ def test_mixed_libraries() -> None:
         fields.encode(torch.zeros(1, 1), 10.0)
     with pytest.raises(TypeError, match="x and x_max must come from one array library"):
         encode_latency(np.zeros((1, 1)), 10.0, x_max=torch.ones(1))
+
+
+def test_large_constant_features_get_a_range_too(asarray: Any, to_numpy: Any) -> None:
+    low, high = map(to_numpy, feature_range(asarray(np.full((3, 2), [1e20, -1e20]))))
+    assert (high > low).all()
