@@ -433,7 +433,7 @@ def test_the_command_writes_what_the_recipe_encodes(
         "image_shape": [5, 4],
         "value_range": [0.0, 255.0],
         "test_from": 30,
-        "encoding": {"encoder": encoder, "n_fields": 4, "duration": 20.0},
+        "encoding": {"encoder": encoder, "n_fields": 4, "duration": 20.0, "window": 15.0},
     }
     assert f"60 patterns, 20 features, 3 classes\nencoding  {encoder}, {times.shape[1]} " in printed
     assert f"{file.mean_spikes:.1f} spikes per pattern\nwrote {out}\n" in printed
