@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ._backend import Backend
 from ._selection import select, status
 from .options import FAILURE, make_parser
-from .training_options import LATENCY_FROM, RECIPE_OPTIONS
+from .training_options import RECIPE_OPTIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -273,14 +273,14 @@ def _backend(args: argparse.Namespace) -> Backend:
 
 def _recipe(args: argparse.Namespace, data: FeaturePatterns | EventPatterns) -> Recipe:
     from .patterns import EventPatterns
-    from .recipe import Recipe
+    from .recipe import Recipe, usual_encoder
     from .recipe_files import read_recipe
 
     settings = {} if args.recipe is None else read_recipe(args.recipe)
     if isinstance(data, EventPatterns):
         settings |= data.coded_by()
-    elif data.dataset.features.shape[1] > LATENCY_FROM:
-        settings = {"encoder": "latency"} | settings
+    else:
+        settings = {"encoder": usual_encoder(data.dataset.features.shape[1])} | settings
     return Recipe(**settings | _given(args))
 
 

@@ -11,6 +11,7 @@ import os
 import warnings
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -107,7 +108,7 @@ class Dataset:
         """One more than the largest label."""
         return int(self.labels.max()) + 1
 
-    @property
+    @cached_property  # it reads all features, and a run asks for it every epoch
     def fingerprint(self) -> str:
         """Short text that changes with the data: numbers of patterns and features, a checksum."""
         checksum = 0

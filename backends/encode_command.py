@@ -6,17 +6,20 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .recipe import CHOICES, ENCODED_AT_ONCE, Recipe
-from .training_options import LATENCY_FROM
+from .recipe import (
+    CHOICES,
+    CODED_BY,
+    ENCODED_AT_ONCE,
+    LATENCY_FROM,
+    Recipe,
+    usual_encoder,
+)
 
 if TYPE_CHECKING:
     from .datasets import Dataset
     from .event_files import EventFile
 
 __all__ = ["add_encode_arguments", "encode_dataset", "run"]
-
-CODING = ("encoder", "n_fields", "duration", "window")
-"""Options that are fields of the recipe, which knows their defaults."""
 
 
 def add_encode_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +55,7 @@ def add_encode_arguments(parser: argparse.ArgumentParser) -> None:
         "--window",
         metavar="T",
         type=float,
-        help="first part of the pattern that spikes are coded into (default: all of it)",
+        help=f"first part of it that spikes are coded into (default: {Recipe.window})",
     )
 
 
@@ -67,10 +70,8 @@ def run(args: argparse.Namespace) -> int:
     from .datasets import load_digits, load_idx_folder
 
     dataset = load_digits() if args.data is None else load_idx_folder(args.data)
-    given = {name: value for name in CODING if (value := getattr(args, name)) is not None}
-    if dataset.features.shape[1] > LATENCY_FROM:
-        given = {"encoder": "latency"} | given
-    recipe = Recipe(**given)
+    given = {name: value for name in CODED_BY if (value := getattr(args, name)) is not None}
+    recipe = Recipe(**{"encoder": usual_encoder(dataset.features.shape[1])} | given)
     written = encode_dataset(dataset, recipe, args.out, overwrite=args.overwrite)
     n_features, n_classes = dataset.features.shape[1], dataset.n_classes
     counts = f"{len(dataset)} patterns, {n_features} features, {n_classes} classes"
@@ -117,7 +118,7 @@ def encode_dataset(
         "image_shape": None if dataset.image_shape is None else list(dataset.image_shape),
         "value_range": list(dataset.value_range),
         "test_from": dataset.test_from,
-        "encoding": {name: settings[name] for name in CODING},
+        "encoding": {name: settings[name] for name in CODED_BY},
     }
     n_afferents = recipe.encode(dataset.features[:1], dataset.value_range).shape[1]
     with EventWriter(

@@ -19,17 +19,15 @@ from tempotron_core import (
     Events,
     Network,
     __version__,
-    delete_spikes,
-    jitter_spikes,
     load,
     read_arrays,
     read_metadata,
     save,
-    shift_image,
     voltage,
 )
 
 from ._backend import Backend
+from .augment import augmentation
 from .callbacks import Callback, Epoch
 from .datasets import hold_out
 from .loader import PatternSource
@@ -156,15 +154,13 @@ class Experiment:
         validation = None
         if len(self.validation_index):
             validation = self._source(self.validation_index)
-        recipe = self.recipe
-        augmented = recipe.shift or recipe.jitter or recipe.deletion
         return train(
             self.backend,
             self.source,
             self.state,
-            recipe,
+            self.recipe,
             validation=validation,
-            augment=self._augmented if augmented else None,
+            augment=augmentation(self.recipe, self.data.image_shape),
             callbacks=callbacks,
         )
 
@@ -231,18 +227,6 @@ class Experiment:
 
     def _source(self, index: Integers) -> PatternSource:
         return self.data.source(index, self.recipe, self.backend, self.dtype)
-
-    def _augmented(self, events: Events, rng: np.random.Generator) -> Events:
-        """Vary the patterns of a batch as the recipe says."""
-        recipe, shape = self.recipe, self.data.image_shape
-        if recipe.shift and shape is not None:
-            channels = recipe.afferents_per_feature
-            events = shift_image(events, (shape[0], shape[1]), recipe.shift, rng, channels=channels)
-        if recipe.jitter:
-            events = jitter_spikes(events, recipe.jitter, rng)
-        if recipe.deletion:
-            events = delete_spikes(events, recipe.deletion, rng)
-        return events
 
     def _metadata(self, held_out_hits: int | None) -> dict[str, Any]:
         return {

@@ -22,9 +22,10 @@ from tempotron_core import (
 )
 
 from ._backend import Backend
+from .jit import compiled
 from .recipe import Recipe
 
-__all__ = ["Step", "class_values", "compiled", "learning_step"]
+__all__ = ["Step", "class_values", "learning_step"]
 
 Array = Any
 
@@ -107,16 +108,6 @@ def learning_step(
         return Step(loss, xp.sum(xp.astype(hit, values.dtype)), gradients, awake)
 
     return compiled(backend, step)
-
-
-def compiled(backend: Backend, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function of events and arrays where that pays: JAX is slow call by call."""
-    if backend.name == "jax":
-        import jax
-
-        result: Callable[..., Any] = jax.jit(function)
-        return result
-    return function
 
 
 def _awake(activity: Activity, recipe: Recipe, xp: Any) -> tuple[Array, ...]:

@@ -13,6 +13,7 @@ from tempotron_core import Events
 from ._backend import Backend
 from .event_files import EventFile
 from .event_format import pattern_numbers
+from .jit import compiled
 
 __all__ = ["FromEventFile", "InMemory", "PatternSource"]
 
@@ -237,12 +238,7 @@ def _take(backend: Backend) -> Callable[[Events, Array], Events]:
         # not events[index]: the index was checked on the host, without waiting for the device
         return events._mapped(lambda array: backend.xp.take(array, index, axis=0))
 
-    if backend.name == "jax":
-        import jax
-
-        compiled: Callable[[Events, Array], Events] = jax.jit(take)
-        return compiled
-    return take
+    return compiled(backend, take)
 
 
 def _checked_labels(labels: ArrayLike, n_patterns: int, n_classes: int | None) -> Integers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,15 +17,11 @@ from ._backend import Backend
 from .datasets import Dataset, load_breast_cancer, load_digits, load_idx_folder
 from .event_files import EventFile
 from .loader import FromEventFile, InMemory, PatternSource
-from .recipe import Recipe
+from .recipe import CODED_BY, Recipe
 
-__all__ = ["EventPatterns", "FeaturePatterns", "Patterns", "open_patterns"]
+__all__ = ["EventPatterns", "FeaturePatterns", "Patterns", "encoded", "open_patterns"]
 
 Integers = NDArray[np.int64]
-
-NAMED = ("digits", "breast-cancer")
-CODED_BY = ("encoder", "n_fields", "duration", "window")
-"""Settings that event files were written with."""
 
 
 class Patterns(Protocol):
@@ -61,6 +58,42 @@ class Patterns(Protocol):
         """Return chosen patterns as images, if they are."""
 
 
+def encoded(
+    features: NDArray[Any],
+    value_range: tuple[Any, Any],
+    recipe: Recipe,
+    backend: Backend,
+    dtype: str,
+    *,
+    labels: Integers | None = None,
+    n_classes: int | None = None,
+) -> InMemory:
+    """Return rows of features as spikes on a backend.
+
+    Parameters
+    ----------
+    features : array, shape (B, F)
+    value_range, recipe
+        As for `Recipe.encode`.
+    backend : Backend
+    dtype : str
+        Of the spike times.
+    labels : integer array, shape (B,), optional
+        Classes; 0 for all where they are not known.
+    n_classes : int, optional
+        By default one more than the largest label.
+
+    Returns
+    -------
+    InMemory
+    """
+    times = backend.from_numpy(recipe.encode(features, value_range), dtype)
+    events = Events.from_latencies(times, recipe.duration)
+    if labels is None:
+        labels = np.zeros(len(features), dtype=np.int64)
+    return InMemory(events, labels, backend, n_classes=n_classes)
+
+
 class FeaturePatterns:
     """Feature vectors, coded into spikes as the recipe says.
 
@@ -81,10 +114,15 @@ class FeaturePatterns:
         self, index: Integers, recipe: Recipe, backend: Backend, dtype: str
     ) -> PatternSource:
         """Return chosen patterns as spikes, encoded at once."""
-        times = recipe.encode(self.dataset.features[index], self.dataset.value_range)
-        events = Events.from_latencies(backend.from_numpy(times, dtype), recipe.duration)
-        n_classes = self.dataset.n_classes
-        return InMemory(events, self.labels[index], backend, n_classes=n_classes)
+        return encoded(
+            self.dataset.features[index],
+            self.dataset.value_range,
+            recipe,
+            backend,
+            dtype,
+            labels=self.labels[index],
+            n_classes=self.dataset.n_classes,
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return what a checkpoint says of the data."""
@@ -122,6 +160,14 @@ class EventPatterns:
     def __len__(self) -> int:
         return len(self.event_file)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Short text that changes with the data: sizes, a checksum of labels and spike counts."""
+        file = self.event_file
+        checksum = zlib.crc32(file.labels.astype("<i8").data)
+        checksum = zlib.crc32(file.offsets.astype("<i8").data, checksum)
+        return f"{len(file)}x{file.n_afferents}-events-{checksum:08x}"
+
     def coded_by(self) -> dict[str, Any]:
         """Return the settings of a recipe that the file prescribes."""
         encoding = self.event_file.metadata.get("encoding", {})
@@ -142,12 +188,7 @@ class EventPatterns:
     def describe(self) -> dict[str, Any]:
         """Return what a checkpoint says of the data."""
         file, about = self.event_file, self.event_file.metadata
-        checksum = zlib.crc32(file.labels.astype("<i8").data)
-        checksum = zlib.crc32(file.offsets.astype("<i8").data, checksum)
-        described: dict[str, Any] = {
-            "name": self.name,
-            "fingerprint": f"{len(file)}x{file.n_afferents}-events-{checksum:08x}",
-        }
+        described: dict[str, Any] = {"name": self.name, "fingerprint": self.fingerprint}
         if "value_range" in about and "encoding" in about:
             per_feature = Recipe(**self.coded_by()).afferents_per_feature
             described["n_features"] = file.n_afferents // per_feature

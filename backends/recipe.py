@@ -19,7 +19,7 @@ from tempotron_core import (
     schedules,
 )
 
-__all__ = ["CHOICES", "Recipe"]
+__all__ = ["CHOICES", "CODED_BY", "LATENCY_FROM", "Recipe", "usual_encoder"]
 
 CHOICES = {
     "encoder": ("gaussian", "latency"),
@@ -32,6 +32,12 @@ CHOICES = {
     "schedule": ("cosine", "linear", "exponential", "constant"),
 }
 """Settings that are one of a few words."""
+
+CODED_BY = ("encoder", "n_fields", "duration", "window")
+"""Settings that decide which spikes features become; an event file names those it was made with."""
+
+LATENCY_FROM = 256
+"""Features above which one spike per feature is usual: Gaussian fields multiply spikes."""
 
 ENCODED_AT_ONCE = 1024  # patterns; bounds the memory of double-precision intermediates
 
@@ -263,6 +269,11 @@ class Recipe:
                 f"recipe must hold every setting, {', '.join(sorted(missing))} missing"
             )
         return recipe
+
+
+def usual_encoder(n_features: int) -> str:
+    """Return the encoder to use for so many features unless one is asked for."""
+    return "latency" if n_features > LATENCY_FROM else Recipe.encoder
 
 
 SCHEDULES: dict[str, Callable[..., schedules.Schedule]] = {

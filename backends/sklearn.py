@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tempotron_core import Events, delete_spikes, jitter_spikes
+from tempotron_core import Events
 from tempotron_core.encoding import feature_range
 
 from ._backend import Backend
 from ._selection import select
+from .augment import augmentation
 from .callbacks import Callback, Epoch
 from .loader import InMemory
+from .patterns import encoded
 from .progress import reporting
 from .recipe import Recipe
 from .run_state import pack, unpack
@@ -438,15 +440,19 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.recipe_ = recipe
         self._drawn_by = self._weights_of_classes()
 
-    def _source(self, features: Floats, labels: Integers, backend: Backend, dtype: str) -> InMemory:
+    def _source(
+        self, features: Floats, labels: Integers | None, backend: Backend, dtype: str
+    ) -> InMemory:
         """Return the patterns as spikes."""
         # Fields do not answer far beyond their range, so values there are moved to its end.  What
         # is left of a range too small for its place among the numbers counts as constant.
         width = self.x_max_ - self.x_min_
         within = np.clip(features, self.x_min_, self.x_max_) - self.x_min_
-        times = self.recipe_.encode(within / np.where(width > 0.0, width, 1.0), (0.0, 1.0))
-        events = Events.from_latencies(backend.from_numpy(times, dtype), self.recipe_.duration)
-        return InMemory(events, labels, backend, n_classes=len(self.classes_))
+        within = within / np.where(width > 0.0, width, 1.0)
+        n_classes = len(self.classes_)
+        return encoded(
+            within, (0.0, 1.0), self.recipe_, backend, dtype, labels=labels, n_classes=n_classes
+        )
 
     def _train(
         self,
@@ -456,11 +462,6 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         recipe: Recipe,
         watched: InMemory | None,
     ) -> TempotronClassifier:
-        def augmented(events: Events, rng: np.random.Generator) -> Events:
-            if recipe.jitter:
-                events = jitter_spikes(events, recipe.jitter, rng)
-            return delete_spikes(events, recipe.deletion, rng) if recipe.deletion else events
-
         callbacks: list[Callback] = []
         patterns: Any = source
         if self._drawn_by is not None:
@@ -479,7 +480,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 state,
                 recipe,
                 validation=watched,
-                augment=augmented if recipe.jitter or recipe.deletion else None,
+                augment=augmentation(recipe),
                 callbacks=[*callbacks, heard] if heard else callbacks,
             )
         if state.interrupted:
@@ -520,8 +521,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "network_")
         features = np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
         backend = select(self.device)
-        nobody = np.zeros(len(features), dtype=np.int64)
-        source = self._source(features, nobody, backend, self._dtype)
+        source = self._source(features, None, backend, self._dtype)
         found = potentials(backend, source, self._on(backend), self.recipe_)
         return found.astype(np.float64)
 

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core import Events, Network, load, read_metadata
+from tempotron_core import Network, load, read_metadata
 
 from ._backend import Backend
 from .experiment import checksum, split
-from .loader import InMemory
-from .patterns import Patterns
+from .patterns import Patterns, encoded
 from .recipe import Recipe
 from .training import potentials
 
@@ -125,10 +124,7 @@ class TrainedModel:
         if not len(features):
             return np.empty(0, dtype=np.int64)
         low, high = self.data["value_range"]
-        times = self.backend.from_numpy(self.recipe.encode(features, (low, high)), self.dtype)
-        nobody = np.zeros(len(features), dtype=np.int64)
-        events = Events.from_latencies(times, self.recipe.duration)
-        source = InMemory(events, nobody, self.backend)
+        source = encoded(features, (low, high), self.recipe, self.backend, self.dtype)
         found = potentials(self.backend, source, self.network, self.recipe)
         classes: Integers = np.argmax(found, axis=1).astype(np.int64)
         return classes

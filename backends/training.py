@@ -20,16 +20,17 @@ from numpy.typing import NDArray
 from tempotron_core import Adam, Events, Momentum, Network, Neuron, initial_network
 
 from ._backend import Backend
+from .augment import Augment
 from .callbacks import Callback, Epoch
-from .learning_step import class_values, compiled, learning_step
+from .jit import compiled
+from .learning_step import class_values, learning_step
 from .loader import PatternSource
 from .recipe import Recipe
 
-__all__ = ["Augment", "SilenceWarning", "Training", "begin", "classify", "potentials", "train"]
+__all__ = ["SilenceWarning", "Training", "begin", "classify", "potentials", "train"]
 
 Array = Any
 Integers = NDArray[np.int64]
-Augment = Callable[[Events, np.random.Generator], Events]
 
 SEEN_AT_START = 1000
 """Patterns that the weights to start from are scaled by."""
@@ -304,11 +305,12 @@ def _epoch(
             events = augment(events, state.rng)
         found = step(events, backend.from_numpy(source.labels[chosen]), weights)
         progress = (number - 1 + i / n_batches) / recipe.epochs
+        step_size = recipe.step_size(progress, state.mean_spikes)
         updated = []
         for weight, gradient, optimiser in zip(
             weights, found.gradients, state.optimisers, strict=True
         ):
-            optimiser.learning_rate = recipe.step_size(progress, state.mean_spikes)
+            optimiser.learning_rate = step_size
             updated.append(optimiser.step(weight, gradient))
         weights = tuple(updated)
         state.network = network.with_weights(weights)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .recipe import CHOICES, Recipe
+from .recipe import CHOICES, LATENCY_FROM, Recipe
 
-__all__ = ["LATENCY_FROM", "RECIPE_OPTIONS", "add_training_options", "number_or_part"]
-
-LATENCY_FROM = 256
-"""Features above which one spike per feature is the default: Gaussian fields multiply spikes."""
+__all__ = ["RECIPE_OPTIONS", "add_training_options", "number_or_part"]
 
 
 def number_or_part(text: str) -> float | int:

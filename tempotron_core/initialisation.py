@@ -21,6 +21,7 @@ from .namespace import device_of
 from .network import Network
 from .neuron import Neuron, positive_float, whole_number
 from .peak import peak
+from .poisson import check_generator
 
 __all__ = ["initial_network", "scale_to_fire"]
 
@@ -156,8 +157,7 @@ def initial_network(
     ValueError
         If a number is out of range.
     """
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
+    check_generator(rng)
     if not isinstance(events, Events):
         raise TypeError(f"events must be an Events, got {type(events).__name__}")
     if len(events) == 0:
