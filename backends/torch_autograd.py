@@ -1,213 +1,265 @@
 """The core's functions for PyTorch's autograd, with the analytic gradients of the core.
 
 Registered under the core's names, so that ``tempotron_core.peak`` and the others accept tensors
-that require a gradient.  The gradient itself is a constant: a second derivative raises an error.
+that require a gradient or that ``torch.func`` transforms.  The operators of `torch_ops` do the
+work; here they get their gradient, in the form that autograd, ``torch.func`` and ``torch.compile``
+all take.  A gradient is a constant to autograd: asking for a second derivative raises an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
+from torch import Tensor
 
 from tempotron_core import Events, Neuron, Peak
-from tempotron_core.arguments import check_readout, is_static
-from tempotron_core.crossing import first_crossing as first_crossing_function
-from tempotron_core.crossing_gradient import first_crossing_adjoint
-from tempotron_core.peak import peak as peak_function
-from tempotron_core.peak_gradient import peak_adjoint
-from tempotron_core.soft_peak import soft_peak_time as soft_peak_time_function
-from tempotron_core.soft_peak import soft_peak_time_adjoint
-from tempotron_core.voltage import (
-    checked_times,
-    sample_time_gradient,
-    voltage_adjoint,
-)
-from tempotron_core.voltage import voltage as voltage_function
+from tempotron_core.arguments import check_grid, check_readout, is_static
+from tempotron_core.neuron import whole_number
+from tempotron_core.soft_peak import check_soft_peak
+from tempotron_core.voltage import checked_times
 
-Tensors = tuple[torch.Tensor, ...]
-Gradients = tuple[torch.Tensor | None, ...]
-"""Towards the sorted spike times, the weights and further inputs."""
+from . import torch_vmap  # noqa: F401 - registers how vmap maps the operators
+from .torch_ops import pack, readout, readout_vjp, sort_spikes
+
+Spikes = tuple[Tensor, Tensor, Tensor]
+"""Sorted spike times, afferents and counts of Events."""
 
 
 class _Readout(torch.autograd.Function):
-    """A function of (times, weight, *more) whose gradient is given beside it."""
+    """The operator ``readout`` with its gradient."""
+
+    generate_vmap_rule = True
 
     @staticmethod
     def forward(
-        ctx: Any,
-        compute: Callable[..., Tensors],
-        adjoint: Callable[..., Gradients],
-        times: torch.Tensor,
-        weight: torch.Tensor,
-        *more: torch.Tensor,
-    ) -> Tensors:
-        inputs = [tensor.detach() for tensor in (times, weight, *more)]
-        outputs = compute(*inputs)
-        ctx.adjoint = adjoint
-        ctx.n_inputs = len(inputs)
-        ctx.save_for_backward(*inputs, *outputs)
-        ctx.set_materialize_grads(False)
-        return outputs
+        name: str,
+        times: Tensor,
+        afferents: Tensor,
+        counts: Tensor,
+        weight: Tensor,
+        samples: Tensor | None,
+        constants: Sequence[float],
+        options: Sequence[float],
+        method: str,
+    ) -> tuple[Tensor, ...]:
+        return tuple(
+            readout(name, times, afferents, counts, weight, samples, constants, options, method)
+        )
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *cotangents: torch.Tensor | None) -> Gradients:
-        inputs = ctx.saved_tensors[: ctx.n_inputs]
-        outputs = ctx.saved_tensors[ctx.n_inputs :]
-        needs = ctx.needs_input_grad[2:]
-        if all(cotangent is None for cotangent in cotangents):
-            return (None,) * (2 + len(needs))
-        found = ctx.adjoint(inputs, outputs, cotangents, needs)
-        kept = (g if need else None for g, need in zip(found, needs, strict=True))
-        return (None, None, *kept)
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.name, *tensors, ctx.constants, ctx.options, ctx.method = inputs
+        second = output[1] if len(output) == 2 else None
+        ctx.save_for_backward(*tensors, output[0], second)
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
+        first_bar, second_bar = cotangents[0], cotangents[1] if len(cotangents) == 2 else None
+        if first_bar is None and second_bar is None:
+            return (None,) * 9
+        wants_times, wants_weight = ctx.needs_input_grad[1], ctx.needs_input_grad[4]
+        wants_samples = ctx.needs_input_grad[5]
+        to_weight, to_times, to_samples = _Gradient.apply(  # type: ignore[no-untyped-call]
+            ctx.name,
+            *ctx.saved_tensors,
+            first_bar,
+            second_bar,
+            ctx.constants,
+            ctx.options,
+            ctx.method,
+            wants_times,
+            wants_samples,
+        )
+        return (
+            None,
+            to_times if wants_times else None,
+            None,
+            None,
+            to_weight if wants_weight else None,
+            to_samples if wants_samples else None,
+            None,
+            None,
+            None,
+        )
 
 
-def _apply(compute: Callable[..., Tensors], adjoint: Callable[..., Gradients], *inputs: Any) -> Any:
-    return _Readout.apply(compute, adjoint, *inputs)  # type: ignore[no-untyped-call]
+class _Gradient(torch.autograd.Function):
+    """The operator ``readout_vjp``, which has no gradient of its own."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        name: str,
+        times: Tensor,
+        afferents: Tensor,
+        counts: Tensor,
+        weight: Tensor,
+        samples: Tensor | None,
+        first: Tensor,
+        second: Tensor | None,
+        first_bar: Tensor | None,
+        second_bar: Tensor | None,
+        constants: Sequence[float],
+        options: Sequence[float],
+        method: str,
+        wants_times: bool,
+        wants_samples: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        return readout_vjp(  # type: ignore[no-any-return]
+            name,
+            times,
+            afferents,
+            counts,
+            weight,
+            samples,
+            [first] if second is None else [first, second],
+            [first_bar] if second is None else [first_bar, second_bar],
+            constants,
+            options,
+            method,
+            wants_times,
+            wants_samples,
+        )
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:  # noqa: ARG004
+        ctx.name = inputs[0]
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> Any:
+        raise NotImplementedError(
+            f"second derivatives of {ctx.name} are not available: autograd sees its gradient as a "
+            f"constant. Differentiate the gradient numerically, or leave out create_graph=True"
+        )
 
 
-def _constant(events: Events, weight: torch.Tensor, neuron: Neuron) -> Events:
-    """Check that the arguments fit, and return the events outside the autograd graph."""
-    check_readout(events, weight, neuron)
-    return replace(events, times=events.times.detach())
+class _Sort(torch.autograd.Function):
+    """The operator ``sort_spikes``: the gradient of a sorted time goes to its source."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(in_spikes: Tensor, duration: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return sort_spikes(in_spikes, duration)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        _, *integers = output
+        ctx.shape = inputs[0].shape
+        ctx.mark_non_differentiable(*integers)
+        ctx.save_for_backward(*integers)
+
+    @staticmethod
+    def backward(ctx: Any, to_sorted: Tensor, *_: Any) -> tuple[Tensor, None]:
+        _, counts, order = ctx.saved_tensors
+        column = torch.arange(order.shape[1], device=order.device)
+        to_spikes = torch.where(column < counts[:, None], to_sorted, 0.0)
+        to_source = torch.zeros_like(to_spikes).scatter(1, order.to(torch.int64), to_spikes)
+        return to_source.reshape(ctx.shape), None
+
+
+def sorted_spikes(in_spikes: Tensor, duration: float) -> Spikes:
+    """Sorted spikes of latencies or trains at full width, for graphs; see `torch_ops`."""
+    times, afferents, counts, _ = _Sort.apply(in_spikes, duration)  # type: ignore[no-untyped-call]
+    return times, afferents, counts
+
+
+def differentiable_readout(
+    name: str,
+    spikes: Spikes,
+    weight: Tensor,
+    constants: Sequence[float],
+    options: Sequence[float] = (),
+    *,
+    samples: Tensor | None = None,
+    method: str = "auto",
+) -> tuple[Tensor, ...]:
+    """The operator ``readout`` with its gradient, on arguments that were checked."""
+    return _Readout.apply(  # type: ignore[no-untyped-call,no-any-return]
+        name, *spikes, weight, samples, list(constants), list(options), method
+    )
+
+
+def spikes_of(events: Events) -> Spikes:
+    """The arrays of Events that a readout takes."""
+    return events.times, events.afferents, events.counts
 
 
 def peak(
     events: Events,
-    weight: torch.Tensor,
+    weight: Tensor,
     neuron: Neuron,
     *,
     grid: tuple[int, float] | None = None,
     method: str = "auto",
 ) -> Peak:
     """`tempotron_core.peak`, differentiable once towards weights and spike times."""
-    fixed = _constant(events, weight, neuron)
-
-    def compute(times: torch.Tensor, w: torch.Tensor) -> Tensors:
-        return peak_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
-            replace(fixed, times=times), w, neuron, grid=grid, method=method
+    check_readout(events, weight, neuron)
+    is_static(method)
+    options: list[float] = []
+    if grid is not None:
+        n_steps, dt = check_grid(grid, neuron)
+        options = [float(n_steps), dt]
+    constants = pack(neuron, events.duration)
+    return Peak(
+        *differentiable_readout(
+            "peak", spikes_of(events), weight, constants, options, method=method
         )
-
-    def adjoint(inputs: Any, outputs: Any, cotangents: Any, needs: Any) -> Gradients:
-        times, w = inputs
-        v_bar, t_bar = cotangents
-        v_bar = torch.zeros_like(outputs[0]) if v_bar is None else v_bar
-        to_weight, to_times = peak_adjoint(
-            replace(fixed, times=times),
-            w,
-            neuron,
-            Peak(*outputs),
-            v_bar,
-            t_bar,
-            needs[0],
-            grid,
-            method,
-            events.xp,
-        )
-        return to_times, to_weight
-
-    return Peak(*_apply(compute, adjoint, events.times, weight))
+    )
 
 
 def first_crossing(
-    events: Events, weight: torch.Tensor, neuron: Neuron, *, method: str = "auto"
-) -> torch.Tensor:
+    events: Events, weight: Tensor, neuron: Neuron, *, method: str = "auto"
+) -> Tensor:
     """`tempotron_core.first_crossing`, differentiable once towards weights and spike times."""
-    fixed = _constant(events, weight, neuron)
-
-    def compute(times: torch.Tensor, w: torch.Tensor) -> Tensors:
-        return (
-            first_crossing_function.__wrapped__(  # type: ignore[attr-defined]
-                replace(fixed, times=times), w, neuron, method=method
-            ),
-        )
-
-    def adjoint(inputs: Any, outputs: Any, cotangents: Any, needs: Any) -> Gradients:
-        times, w = inputs
-        to_weight, to_times = first_crossing_adjoint(
-            replace(fixed, times=times),
-            w,
-            neuron,
-            outputs[0],
-            cotangents[0],
-            needs[0],
-            0.0,
-            method,
-            events.xp,
-        )
-        return to_times, to_weight
-
-    (t_spike,) = _apply(compute, adjoint, events.times, weight)
-    return t_spike  # type: ignore[no-any-return]
+    check_readout(events, weight, neuron)
+    is_static(method)
+    constants = pack(neuron, events.duration)
+    (t_spike,) = differentiable_readout(
+        "first_crossing", spikes_of(events), weight, constants, [0.0], method=method
+    )
+    return t_spike
 
 
 def voltage(
-    events: Events,
-    weight: torch.Tensor,
-    neuron: Neuron,
-    times: torch.Tensor,
-    *,
-    method: str = "auto",
-) -> torch.Tensor:
+    events: Events, weight: Tensor, neuron: Neuron, times: Tensor, *, method: str = "auto"
+) -> Tensor:
     """`tempotron_core.voltage`, differentiable once towards weights, spike and sample times."""
-    fixed, static = _constant(events, weight, neuron), is_static(method)
-    sample_times = checked_times("times", events, times, method, events.xp)
-
-    def compute(spikes: torch.Tensor, w: torch.Tensor, t: torch.Tensor) -> Tensors:
-        return (
-            voltage_function.__wrapped__(  # type: ignore[attr-defined]
-                replace(fixed, times=spikes), w, neuron, t, method=method
-            ),
-        )
-
-    def adjoint(inputs: Any, _outputs: Any, cotangents: Any, needs: Any) -> Gradients:
-        spikes, w, t = inputs
-        given = (replace(fixed, times=spikes), w, neuron, t)
-        bars, xp = cotangents[0], events.xp
-        to_weight, to_times = voltage_adjoint(*given, bars, needs[0], method, xp)
-        to_samples = sample_time_gradient(*given, bars, static, xp) if needs[2] else None
-        return to_times, to_weight, to_samples
-
-    (v,) = _apply(compute, adjoint, events.times, weight, sample_times)
-    return v  # type: ignore[no-any-return]
+    check_readout(events, weight, neuron)
+    is_static(method)
+    samples = checked_times("times", events, times, method, events.xp)
+    constants = pack(neuron, events.duration)
+    (v,) = differentiable_readout(
+        "voltage", spikes_of(events), weight, constants, samples=samples, method=method
+    )
+    return v
 
 
 def soft_peak_time(
-    events: Events, weight: torch.Tensor, neuron: Neuron, n_steps: int, *, method: str = "auto"
-) -> torch.Tensor:
+    events: Events, weight: Tensor, neuron: Neuron, n_steps: int, *, method: str = "auto"
+) -> Tensor:
     """`tempotron_core.soft_peak_time` with the gradient of the soft argmax."""
-    fixed = _constant(events, weight, neuron)
+    check_soft_peak(events, weight, neuron)
+    is_static(method)
+    options = [float(whole_number("n_steps", n_steps))]
+    constants = pack(neuron, events.duration)
+    (t,) = differentiable_readout(
+        "soft_peak_time", spikes_of(events), weight, constants, options, method=method
+    )
+    return t
 
-    def compute(times: torch.Tensor, w: torch.Tensor) -> Tensors:
-        return (
-            soft_peak_time_function.__wrapped__(  # type: ignore[attr-defined]
-                replace(fixed, times=times), w, neuron, n_steps, method=method
-            ),
-        )
 
-    def adjoint(inputs: Any, _outputs: Any, cotangents: Any, needs: Any) -> Gradients:
-        times, w = inputs
-        to_weight, to_times = soft_peak_time_adjoint(
-            replace(fixed, times=times),
-            w,
-            neuron,
-            n_steps,
-            cotangents[0],
-            needs[0],
-            method,
-            events.xp,
-        )
-        return to_times, to_weight
-
-    (t,) = _apply(compute, adjoint, events.times, weight)
-    return t  # type: ignore[no-any-return]
+def is_followed(tensor: Tensor) -> bool:
+    """Whether autograd records a tensor or a transform of ``torch.func`` stands behind it."""
+    return tensor.requires_grad or torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 DIFFERENTIABLE: dict[str, Callable[..., Any]] = {
+    "is_followed": is_followed,
     "detach": torch.Tensor.detach,
     "peak": peak,
     "first_crossing": first_crossing,

@@ -9,6 +9,8 @@ Names asked for:
 
 ``index_sum(values, index, length)``
     Sum of values over equal indices: a scatter-add, which the standard lacks.
+``is_followed(array)``
+    Whether autodiff records what is done with the array; by default its ``requires_grad``.
 ``detach(array)``
     The array without its part in an autodiff graph.
 ``peak``, ``first_crossing``, ``voltage``, ``soft_peak_time``
@@ -68,7 +70,8 @@ def fused(name: str, method: str, array: Any) -> Callable[..., Any] | None:
 
 def _in_autodiff(array: Any) -> bool:
     """Whether a framework records what is done with this array."""
-    return bool(getattr(array, "requires_grad", False))
+    found = implementation("is_followed", array)
+    return bool(getattr(array, "requires_grad", False) if found is None else found(array))
 
 
 def differentiable(function: Callable[P, R]) -> Callable[P, R]:

@@ -60,7 +60,7 @@ def soft_peak_time(
     ValueError
         If shapes or devices do not fit, ``n_steps`` is below 1, or the neuron shunts.
     """
-    xp = _checked(events, weight, neuron)
+    xp = check_soft_peak(events, weight, neuron)
     static = is_static(method, events.times, weight)
     steps = _steps(events, n_steps, xp)
 
@@ -107,7 +107,7 @@ def soft_peak_time_vjp(
     TypeError, ValueError
         As :func:`soft_peak_time`, and if ``cotangent`` does not fit.
     """
-    xp = _checked(events, weight, neuron)
+    xp = check_soft_peak(events, weight, neuron)
     check_output("cotangent", cotangent, events, weight)
     found = soft_peak_time_adjoint(events, weight, neuron, n_steps, cotangent, times, method, xp)
     return as_given(events, *found)
@@ -154,7 +154,8 @@ def _sampled(
     return membrane_at(events, rows, neuron, steps, static, xp)[0]
 
 
-def _checked(events: Events, weight: Array, neuron: Neuron) -> Any:
+def check_soft_peak(events: Events, weight: Array, neuron: Neuron) -> Any:
+    """`check_readout`, and a neuron that does not shunt."""
     xp = check_readout(events, weight, neuron)
     if neuron.shunt:
         raise ValueError("neuron must have shunt=False for a soft peak time, got shunt=True")

@@ -1,0 +1,228 @@
+"""The readouts and their gradients as operators of PyTorch.
+
+Three opaque operators of the namespace ``tempotron``, on plain tensors: ``sort_spikes``,
+``readout`` and ``readout_vjp``.  ``torch.compile`` and ``torch.export`` put them into a graph as
+they stand, with shapes from the rules here, and ``torch.func.vmap`` folds the axis it maps over
+into patterns or outputs, so that a mapped call is still one call.  `torch_autograd` gives
+``readout`` its gradient.
+
+A readout is named ``peak``, ``first_crossing``, ``voltage`` or ``soft_peak_time``; its neuron and
+duration travel as ``constants`` (`pack`), what else it takes as ``options``: ``(n_steps, dt)`` of a
+grid, ``(min_slope,)``, ``()``, ``(n_steps,)``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import array_api_compat.torch as xp
+import torch
+from torch import Tensor
+
+from tempotron_core import Events, Neuron, Peak
+from tempotron_core.arguments import is_static
+from tempotron_core.crossing import first_crossing
+from tempotron_core.crossing_gradient import first_crossing_adjoint
+from tempotron_core.peak import peak
+from tempotron_core.peak_gradient import peak_adjoint
+from tempotron_core.soft_peak import soft_peak_time, soft_peak_time_adjoint
+from tempotron_core.voltage import sample_time_gradient, voltage, voltage_adjoint
+
+Tensors = tuple[Tensor, ...]
+
+
+def pack(neuron: Neuron, duration: float) -> list[float]:
+    """Neuron and duration as numbers, the form in which a graph can hold them."""
+    psp_peak = neuron.v_threshold if neuron.psp_peak is None else neuron.psp_peak
+    shunt = 1.0 if neuron.shunt else 0.0
+    return [neuron.tau, neuron.tau_s, neuron.v_threshold, psp_peak, shunt, duration]
+
+
+@functools.lru_cache(maxsize=256)
+def _neuron(tau: float, tau_s: float, v_threshold: float, psp_peak: float, shunt: float) -> Neuron:
+    return Neuron(tau, tau_s, v_threshold, psp_peak=psp_peak, shunt=bool(shunt))
+
+
+def _model(
+    times: Tensor, afferents: Tensor, counts: Tensor, weight: Tensor, constants: Sequence[float]
+) -> tuple[Events, Tensor, Neuron]:
+    """The core's form of an operator's arguments, outside the autograd graph."""
+    times = times.detach()
+    if times.device.type == "cpu" and times.shape[0] > 0:  # looking costs nothing here
+        width = max(1, int(counts.max()))
+        times, afferents = times[:, :width], afferents[:, :width]
+    *neuron, duration = constants
+    # the order of the source is not needed for a readout
+    events = Events(times, afferents, counts, afferents, weight.shape[1], duration)
+    return events, weight.detach(), _neuron(*neuron)
+
+
+def _grid(options: Sequence[float]) -> tuple[int, float] | None:
+    return (int(options[0]), options[1]) if options else None
+
+
+def _compute(
+    name: str,
+    model: tuple[Events, Tensor, Neuron],
+    samples: Tensor | None,
+    options: Sequence[float],
+    method: str,
+) -> Tensors:
+    def plain(function: Callable[..., Any]) -> Callable[..., Any]:
+        return functools.partial(function.__wrapped__, *model)  # type: ignore[attr-defined]
+
+    if name == "peak":
+        return tuple(plain(peak)(grid=_grid(options), method=method))
+    if name == "first_crossing":
+        return (plain(first_crossing)(method=method),)
+    if name == "voltage":
+        return (plain(voltage)(samples, method=method),)
+    return (plain(soft_peak_time)(int(options[0]), method=method),)
+
+
+@torch.library.custom_op("tempotron::readout", mutates_args=())
+def readout(
+    name: str,
+    times: Tensor,
+    afferents: Tensor,
+    counts: Tensor,
+    weight: Tensor,
+    samples: Tensor | None,
+    constants: Sequence[float],
+    options: Sequence[float],
+    method: str,
+) -> list[Tensor]:
+    """A readout of sorted spikes [B, K] through weights [O, N]; ``samples`` [T] of a voltage."""
+    model = _model(times, afferents, counts, weight, constants)
+    samples = None if samples is None else samples.detach()
+    return [value.contiguous() for value in _compute(name, model, samples, options, method)]
+
+
+@readout.register_fake
+def _(
+    name: str,
+    times: Tensor,
+    afferents: Tensor,
+    counts: Tensor,
+    weight: Tensor,
+    samples: Tensor | None,
+    constants: Sequence[float],
+    options: Sequence[float],
+    method: str,
+) -> list[Tensor]:
+    shape = (times.shape[0], weight.shape[0])
+    if name == "peak":
+        return [weight.new_empty(shape), times.new_empty(shape)]
+    if name == "first_crossing":
+        return [times.new_empty(shape)]
+    if name == "voltage":
+        assert samples is not None
+        return [weight.new_empty((*shape, samples.shape[0]))]
+    return [weight.new_empty(shape)]
+
+
+@torch.library.custom_op("tempotron::readout_vjp", mutates_args=())
+def readout_vjp(
+    name: str,
+    times: Tensor,
+    afferents: Tensor,
+    counts: Tensor,
+    weight: Tensor,
+    samples: Tensor | None,
+    outputs: Sequence[Tensor],
+    cotangents: Sequence[Tensor | None],
+    constants: Sequence[float],
+    options: Sequence[float],
+    method: str,
+    wants_times: bool,
+    wants_samples: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients towards weights [O, N], sorted times [B, K], samples [T]; empty if not wanted."""
+    model = _model(times, afferents, counts, weight, constants)
+    bars = [bar if bar is None else bar.detach() for bar in cotangents]
+    to_samples = weight.new_empty(0)
+    if name == "peak":
+        v_bar, t_bar = bars
+        v_bar = torch.zeros_like(outputs[0]) if v_bar is None else v_bar
+        found = Peak(*(value.detach() for value in outputs))
+        to_weight, to_times = peak_adjoint(
+            *model, found, v_bar, t_bar, wants_times, _grid(options), method, xp
+        )
+    elif name == "first_crossing":
+        to_weight, to_times = first_crossing_adjoint(
+            *model, outputs[0].detach(), bars[0], wants_times, options[0], method, xp
+        )
+    elif name == "voltage":
+        assert samples is not None
+        at = samples.detach()
+        to_weight, to_times = voltage_adjoint(*model, at, bars[0], wants_times, method, xp)
+        if wants_samples:
+            static = is_static(method)
+            to_samples = sample_time_gradient(*model, at, bars[0], static, xp).to(samples.dtype)
+    else:
+        to_weight, to_times = soft_peak_time_adjoint(
+            *model, int(options[0]), bars[0], wants_times, method, xp
+        )
+    if to_times is None:
+        to_times = times.new_empty(0)
+    else:
+        to_times = to_times.to(times.dtype)
+        missing = times.shape[1] - to_times.shape[1]
+        to_times = torch.nn.functional.pad(to_times, (0, missing)) if missing else to_times
+    return to_weight.contiguous(), to_times.contiguous(), to_samples.contiguous()
+
+
+@readout_vjp.register_fake
+def _(
+    name: str,
+    times: Tensor,
+    afferents: Tensor,
+    counts: Tensor,
+    weight: Tensor,
+    samples: Tensor | None,
+    outputs: Sequence[Tensor],
+    cotangents: Sequence[Tensor | None],
+    constants: Sequence[float],
+    options: Sequence[float],
+    method: str,
+    wants_times: bool,
+    wants_samples: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    return (
+        weight.new_empty(weight.shape),
+        times.new_empty(times.shape if wants_times else (0,)),
+        weight.new_empty(0)
+        if samples is None or not wants_samples
+        else samples.new_empty(samples.shape),
+    )
+
+
+@torch.library.custom_op("tempotron::sort_spikes", mutates_args=())
+def sort_spikes(in_spikes: Tensor, duration: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The arrays of Events from latencies [B, N] or trains [B, N, S], at full width N S.
+
+    For graphs, whose shapes cannot depend on values.
+    """
+    make = Events.from_latencies if in_spikes.ndim == 2 else Events.from_trains
+    events = make(in_spikes.detach(), duration)
+    n_entries = events.order.shape[1]
+    events = events._widened(n_entries, n_entries)
+    return (
+        events.times.contiguous(),
+        events.afferents.contiguous(),
+        events.counts,
+        events.order.contiguous(),
+    )
+
+
+@sort_spikes.register_fake
+def _(in_spikes: Tensor, duration: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    n_entries = 1
+    for size in in_spikes.shape[1:]:
+        n_entries = n_entries * size
+    shape = (in_spikes.shape[0], n_entries)
+    integers = in_spikes.new_empty(shape, dtype=torch.int32)
+    counts = in_spikes.new_empty(shape[:1], dtype=torch.int64)
+    return in_spikes.new_empty(shape), integers, counts, integers.clone()

@@ -1,0 +1,131 @@
+"""How ``torch.func.vmap`` maps the operators of `torch_ops`: an axis of V entries is folded.
+
+Where the patterns are the same for every entry, the V O rows of all weights are the outputs of one
+call.  Otherwise the V B patterns are one batch, and where weights differ or gradients must be kept
+apart, entry v gets afferents of its own, numbered from v N, with all weights side by side,
+[O, V N].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .torch_ops import readout, readout_vjp, sort_spikes
+
+Dims = Any
+"""For every argument of an operator, the axis that is mapped over, or None."""
+
+
+def _entries(tensor: Tensor, dim: int | None, n: int) -> Tensor:
+    """The mapped axis in front, made by repetition where the argument is not mapped."""
+    if dim is None:
+        return tensor.expand(n, *tensor.shape)
+    return tensor.movedim(dim, 0)
+
+
+def _one_batch(
+    n: int, dims: Dims, times: Tensor, afferents: Tensor, counts: Tensor, n_own: int | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The patterns of all entries as one batch; with ``n_own``, each on n_own afferents of its own.
+
+    Padding, marked by the number of afferents, is marked by the new number.
+    """
+    batch = [
+        _entries(tensor, dim, n)
+        for tensor, dim in zip((times, afferents, counts), dims, strict=True)
+    ]
+    if n_own is not None:
+        first = n_own * torch.arange(n, dtype=afferents.dtype, device=afferents.device)
+        padding = batch[1] == n_own
+        batch[1] = torch.where(padding, n * n_own, batch[1] + first[:, None, None])
+    flat = [tensor.flatten(0, 1) for tensor in batch]
+    return flat[0], flat[1], flat[2]
+
+
+def _side_by_side(weight: Tensor) -> Tensor:
+    """Weights [V, O, N] as [O, V N]."""
+    return weight.permute(1, 0, 2).flatten(1)
+
+
+def _one_by_one(operator: Any, info: Any, in_dims: Dims, args: Sequence[Any]) -> Any:
+    """Map over sample times, which a call has one set of: a call for each entry."""
+
+    def at(argument: Any, dim: Any, v: int) -> Any:
+        if isinstance(argument, Tensor):
+            return argument if dim is None else argument.select(dim, v)
+        if isinstance(argument, list) and any(isinstance(part, Tensor) for part in argument):
+            return [at(part, d, v) for part, d in zip(argument, dim, strict=True)]
+        return argument
+
+    found = [
+        operator(*(at(a, d, v) for a, d in zip(args, in_dims, strict=True)))
+        for v in range(info.batch_size)
+    ]
+    stacked = [torch.stack(parts) for parts in zip(*found, strict=True)]
+    if isinstance(found[0], tuple):
+        return tuple(stacked), (0,) * len(stacked)
+    return stacked, [0] * len(stacked)
+
+
+@readout.register_vmap
+def _(info: Any, in_dims: Dims, *args: Any) -> tuple[list[Tensor], list[int]]:
+    name, times, afferents, counts, weight, samples, *fixed = args
+    n, (_, *event_dims, weight_dim, sample_dim) = info.batch_size, in_dims[:6]
+    if sample_dim is not None:
+        return _one_by_one(readout, info, in_dims, args)  # type: ignore[no-any-return]
+    if all(dim is None for dim in event_dims):
+        rows = _entries(weight, weight_dim, n).flatten(0, 1)
+        found = readout(name, times, afferents, counts, rows, samples, *fixed)
+        return [value.unflatten(1, (n, -1)) for value in found], [1] * len(found)
+    n_own = None
+    if weight_dim is not None:
+        weights = weight.movedim(weight_dim, 0)
+        n_own, weight = weights.shape[2], _side_by_side(weights)
+    batch = _one_batch(n, event_dims, times, afferents, counts, n_own)
+    found = readout(name, *batch, weight, samples, *fixed)
+    return [value.unflatten(0, (n, -1)) for value in found], [0] * len(found)
+
+
+@readout_vjp.register_vmap
+def _(info: Any, in_dims: Dims, *args: Any) -> tuple[tuple[Tensor, ...], tuple[int | None, ...]]:
+    name, times, afferents, counts, weight, samples, outputs, cotangents, *fixed = args
+    n, (_, *event_dims, weight_dim, sample_dim, out_dims, bar_dims) = info.batch_size, in_dims[:8]
+    wants_times, wants_samples = fixed[-2:]
+    if sample_dim is not None or wants_samples:
+        return _one_by_one(readout_vjp, info, in_dims, args)  # type: ignore[no-any-return]
+    weights = _entries(weight, weight_dim, n)
+    as_outputs = all(dim is None for dim in event_dims) and not wants_times
+
+    def folded(values: Sequence[Tensor | None], dims: Dims) -> list[Tensor | None]:
+        """Values [V, B, O, ...] as [B, V O, ...] or [V B, O, ...]."""
+        apart = [
+            None if value is None else _entries(value, dim, n)
+            for value, dim in zip(values, dims, strict=True)
+        ]
+        if as_outputs:
+            return [None if a is None else a.movedim(0, 1).flatten(1, 2) for a in apart]
+        return [None if a is None else a.flatten(0, 1) for a in apart]
+
+    pairs = folded(outputs, out_dims), folded(cotangents, bar_dims)
+    if as_outputs:
+        rows = weights.flatten(0, 1)
+        given = (name, times, afferents, counts, rows, samples, *pairs, *fixed)
+        to_weight, *empty = readout_vjp(*given)
+        return (to_weight.unflatten(0, (n, -1)), *empty), (0, None, None)
+    batch = _one_batch(n, event_dims, times, afferents, counts, weights.shape[2])
+    given = (name, *batch, _side_by_side(weights), samples, *pairs, *fixed)
+    to_weight, to_times, to_samples = readout_vjp(*given)
+    to_times = to_times.unflatten(0, (n, -1)) if wants_times else to_times
+    found = (to_weight.unflatten(1, (n, -1)), to_times, to_samples)
+    return found, (1, 0 if wants_times else None, None)
+
+
+@sort_spikes.register_vmap
+def _(info: Any, in_dims: Dims, in_spikes: Tensor, duration: float) -> tuple[Any, Any]:
+    rows = _entries(in_spikes, in_dims[0], info.batch_size).flatten(0, 1)
+    found = sort_spikes(rows, duration)
+    return tuple(a.unflatten(0, (info.batch_size, -1)) for a in found), (0, 0, 0, 0)

@@ -1,0 +1,439 @@
+"""The torch modules: an ordinary layer to autograd, torch.func, torch.compile and checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import io
+
+import numpy as np
+import pytest
+
+from tempotron_core import Events, Neuron, first_crossing, peak
+from tempotron_core import Tempotron as CoreTempotron
+
+torch = pytest.importorskip("torch")
+
+from tempotron_backends.torch import ExactTempotron, Readout, Tempotron  # noqa: E402
+
+B, N, OUT, T = 4, 7, 3, 40
+# Some silent afferents, some spikes past the end.
+SPIKES = np.random.default_rng(2).uniform(-8.0, 45.0, (B, N))
+RET_TYPES = {Tempotron: ("v", "v_max", "spikes"), ExactTempotron: ("t_spike", "peak", "all")}
+CASES = [(made, ret_type) for made, types in RET_TYPES.items() for ret_type in types]
+CASE_IDS = [f"{made.__name__}-{ret_type}" for made, ret_type in CASES]
+
+# Dynamo makes an instance of every autograd function that it traces.
+traced = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+
+
+def layer_of(made, dtype=torch.float64, **options):
+    torch.manual_seed(5)
+    layer = made(N, OUT, T, 10.0, 2.5, dtype=dtype, **options)
+    with torch.no_grad():
+        layer.fc.weight.mul_(3.0).add_(0.3)
+    return layer
+
+
+def spikes(dtype=torch.float64, **options):
+    return torch.tensor(SPIKES, dtype=dtype, **options)
+
+
+def loss_of(found):
+    """One number that depends on every value; a silent neuron's inf does not count."""
+    values = found if isinstance(found, tuple) else (found,)
+    return sum(torch.where(torch.isfinite(v), v, 0.0).sin().sum() for v in values)
+
+
+def called(layer, ret_type):
+    """The loss as a function of (weights, spikes)."""
+
+    def loss(weight, in_spikes):
+        found = torch.func.functional_call(layer, {"fc.weight": weight}, (in_spikes, ret_type))
+        return loss_of(found)
+
+    return loss
+
+
+def gradients(loss, weight, in_spikes):
+    weight, in_spikes = weight.clone().requires_grad_(), in_spikes.clone().requires_grad_()
+    return torch.autograd.grad(loss(weight, in_spikes), (weight, in_spikes))
+
+
+@pytest.mark.parametrize("ret_type", RET_TYPES[Tempotron])
+def test_grid_values_are_those_of_the_core_class(ret_type):
+    layer = layer_of(Tempotron)
+    core = CoreTempotron(N, OUT, T, 10.0, 2.5, weight=layer.fc.weight.detach().numpy())
+    np.testing.assert_allclose(
+        layer(spikes(), ret_type).detach(), core(SPIKES, ret_type), rtol=0.0, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("shunt", [False, True])
+def test_exact_values_are_those_of_the_core_functions(shunt):
+    layer = layer_of(ExactTempotron, shunt=shunt, psp_peak=0.8)
+    neuron = Neuron(10.0, 2.5, psp_peak=0.8, shunt=shunt)
+    events, weight = Events.from_latencies(SPIKES, T), layer.fc.weight.detach().numpy()
+    expected = *peak(events, weight, neuron), first_crossing(events, weight, neuron)
+    assert np.isfinite(expected[2]).any()
+    assert np.isinf(expected[2]).any()
+    found = layer(spikes(), "all")
+    assert isinstance(found, Readout)
+    for got, value in zip(found, expected, strict=True):
+        np.testing.assert_allclose(got.detach(), value, rtol=0.0, atol=1e-12)
+    for name in Readout._fields:
+        torch.testing.assert_close(layer(spikes(), name), getattr(found, name), rtol=0, atol=0)
+    torch.testing.assert_close(layer(spikes()), found.t_spike, rtol=0, atol=0)
+
+
+def test_trains_and_events_are_taken():
+    layer = layer_of(ExactTempotron, ret_type="v_max")
+    trains = torch.stack([spikes(), spikes() + 3.0], dim=2)
+    expected = layer(Events.from_trains(trains, T))
+    torch.testing.assert_close(layer(trains), expected, rtol=0, atol=0)
+    assert (layer(spikes()) - expected).abs().max() > 0.1
+
+
+@pytest.mark.parametrize(("made", "ret_type"), CASES, ids=CASE_IDS)
+def test_gradcheck(made, ret_type):
+    layer = layer_of(made)
+
+    def outputs(weight, in_spikes):
+        found = torch.func.functional_call(layer, {"fc.weight": weight}, (in_spikes, ret_type))
+        values = found if isinstance(found, tuple) else (found,)
+        return tuple(torch.where(torch.isfinite(v), v, 0.0) for v in values)
+
+    given = layer.fc.weight.detach().clone().requires_grad_(), spikes(requires_grad=True)
+    if ret_type == "spikes":  # a step function with the gradient of its soft form
+        pytest.skip("the gradient is not that of the value: tests/test_compatible.py has it")
+    assert torch.autograd.gradcheck(outputs, given, eps=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("made", "ret_type"), CASES, ids=CASE_IDS)
+def test_second_derivatives_are_refused(made, ret_type):
+    layer = layer_of(made)
+    weight = layer.fc.weight
+    (first,) = torch.autograd.grad(loss_of(layer(spikes(), ret_type)), weight, create_graph=True)
+    with pytest.raises(NotImplementedError, match=r"second derivatives of .* are not available"):
+        first.sum().backward()
+
+
+@traced
+@pytest.mark.parametrize(("made", "ret_type"), CASES, ids=CASE_IDS)
+def test_compiles_as_one_graph(made, ret_type):
+    layer = layer_of(made)
+    loss = called(layer, ret_type)
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    given = layer.fc.weight.detach(), spikes()
+    for got, expected in zip(gradients(compiled, *given), gradients(loss, *given), strict=True):
+        assert expected.abs().max() > 0.0
+        torch.testing.assert_close(got, expected, rtol=0.0, atol=1e-12)
+
+
+@traced
+def test_compiled_stack_takes_several_batch_sizes():
+    stack = torch.nn.Sequential(
+        layer_of(ExactTempotron), ExactTempotron(OUT, 2, T, ret_type="v_max", dtype=torch.float64)
+    )
+    with torch.no_grad():
+        stack[1].fc.weight.fill_(0.7)
+    compiled = torch.compile(stack, fullgraph=True, backend="aot_eager")
+    for n in (B, 1, 2):
+        torch.testing.assert_close(compiled(spikes()[:n]), stack(spikes()[:n]), rtol=0, atol=1e-12)
+
+
+@traced
+def test_nan_is_an_error_in_a_compiled_graph_too():
+    layer = layer_of(ExactTempotron)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    with pytest.raises(ValueError, match="must not hold NaN"):
+        compiled(torch.full((B, N), torch.nan, dtype=torch.float64))
+
+
+@traced
+def test_exports():
+    layer = layer_of(ExactTempotron, ret_type="v_max")
+    exported = torch.export.export(layer, (spikes(),))
+    assert "tempotron.readout" in exported.graph_module.code
+    torch.testing.assert_close(exported.module()(spikes()), layer(spikes()), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("made", "ret_type"), CASES, ids=CASE_IDS)
+@pytest.mark.parametrize("mapped", ["weights", "spikes", "both"])
+def test_vmap_of_gradients(made, ret_type, mapped):
+    layer = layer_of(made)
+    loss = called(layer, ret_type)
+    weight, in_spikes = layer.fc.weight.detach(), spikes()
+    weights = torch.stack([weight, 0.9 * weight, weight.flip(0) + 0.1])
+    several = torch.stack([in_spikes, in_spikes.flip(1), 0.7 * in_spikes])
+    axes = {"weights": (0, None), "spikes": (None, 0), "both": (0, 0)}[mapped]
+    given = (
+        weights if axes[0] is not None else weight,
+        several if axes[1] is not None else in_spikes,
+    )
+    found = torch.func.vmap(torch.func.grad(loss, (0, 1)), axes)(*given)
+    for v in range(3):
+        one = [a if axis is None else a[v] for a, axis in zip(given, axes, strict=True)]
+        for got, expected in zip(found, gradients(loss, *one), strict=True):
+            assert expected.abs().max() > 0.0
+            torch.testing.assert_close(got[v], expected, rtol=0.0, atol=1e-11)
+
+
+def test_vmap_over_another_axis_and_nested():
+    layer = layer_of(ExactTempotron)
+
+    def v_max(weight, in_spikes):
+        return torch.func.functional_call(layer, {"fc.weight": weight}, (in_spikes, "v_max"))
+
+    weight = layer.fc.weight.detach()
+    weights = torch.stack([weight, -weight], dim=2)
+    found = torch.func.vmap(v_max, (2, None))(weights, spikes())
+    for v in range(2):
+        torch.testing.assert_close(found[v], v_max(weights[..., v], spikes()), rtol=0, atol=1e-12)
+    several = torch.stack([spikes(), spikes().flip(0)])
+    table = torch.func.vmap(torch.func.vmap(v_max, (2, None)), (None, 0))(weights, several)
+    assert table.shape == (2, 2, B, OUT)
+    torch.testing.assert_close(table[1, 1], v_max(-weight, several[1]), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("ret_type", ["v_max", "t_spike"])
+def test_jacrev(ret_type):
+    layer = layer_of(ExactTempotron)
+
+    def found(weight, in_spikes):
+        return torch.func.functional_call(layer, {"fc.weight": weight}, (in_spikes, ret_type))
+
+    weight, in_spikes = layer.fc.weight.detach(), spikes()
+    to_weight, to_times = torch.func.jacrev(found, (0, 1))(weight, in_spikes)
+    assert to_weight.shape == (B, OUT, OUT, N)
+    assert to_times.shape == (B, OUT, B, N)
+    for b, o in ((0, 0), (3, 2), (1, 1)):
+        for jacobian, expected in zip(
+            (to_weight, to_times),
+            gradients(lambda w, x, b=b, o=o: found(w, x)[b, o], weight, in_spikes),
+            strict=True,
+        ):
+            torch.testing.assert_close(jacobian[b, o], expected, rtol=0.0, atol=1e-12)
+
+
+def test_core_functions_under_vmap():
+    weight = layer_of(ExactTempotron).fc.weight.detach()
+    events = Events.from_latencies(spikes(), T)
+    samples = torch.tensor([[5.0, 20.0], [10.0, 30.0]], dtype=torch.float64)
+    from tempotron_core import voltage
+
+    found = torch.func.vmap(lambda t: voltage(events, weight, Neuron(), t))(samples)
+    for v in range(2):
+        expected = voltage(events, weight, Neuron(), samples[v])
+        torch.testing.assert_close(found[v], expected, rtol=0, atol=1e-12)
+    doubled = torch.func.vmap(lambda w: peak(events, w, Neuron()).v_max)(
+        torch.stack([weight, 2.0 * weight])
+    )
+    torch.testing.assert_close(doubled[1], peak(events, 2.0 * weight, Neuron()).v_max)
+
+
+def test_half_precision_is_computed_in_float32():
+    layer = layer_of(ExactTempotron, torch.float32)
+    half = copy.deepcopy(layer).to(torch.bfloat16)
+    in_spikes = spikes(torch.bfloat16)
+    with torch.no_grad():
+        layer.fc.weight.copy_(half.fc.weight)
+    found = half(in_spikes, "peak")
+    assert found.v_max.dtype == found.t_max.dtype == torch.float32
+    torch.testing.assert_close(
+        found.v_max, layer(in_spikes.to(torch.float32), "v_max"), rtol=0, atol=0
+    )
+    found.v_max.sum().backward()
+    layer(in_spikes.to(torch.float32), "v_max").sum().backward()
+    assert half.fc.weight.grad.dtype == torch.bfloat16
+    torch.testing.assert_close(half.fc.weight.grad, layer.fc.weight.grad.to(torch.bfloat16))
+
+
+def test_autocast_keeps_times_exact():
+    encoder = torch.nn.Linear(5, N)
+    layer = layer_of(ExactTempotron, torch.float32, ret_type="v_max")
+    x = torch.rand(B, 5)
+    with torch.autocast("cpu", torch.bfloat16):
+        latencies = encoder(x) + 15.0
+        v_max = layer(latencies)
+    assert v_max.dtype == torch.float32
+    torch.testing.assert_close(v_max, layer(latencies.to(torch.float32)), rtol=0, atol=0)
+    v_max.sum().backward()
+    assert encoder.weight.grad.abs().max() > 0.0
+
+
+def test_state_dict_round_trip_and_pickle():
+    for made in RET_TYPES:
+        layer = layer_of(made)
+        assert list(layer.state_dict()) == ["fc.weight"]
+        other = made(N, OUT, T, dtype=torch.float64)
+        other.load_state_dict(layer.state_dict())
+        torch.testing.assert_close(other.fc.weight, layer.fc.weight, rtol=0, atol=0)
+        buffer = io.BytesIO()
+        torch.save(layer, buffer)
+        buffer.seek(0)
+        loaded = torch.load(buffer, weights_only=False)
+        ret_type = RET_TYPES[made][-1]
+        torch.testing.assert_close(loaded(spikes(), ret_type), layer(spikes(), ret_type))
+
+
+@pytest.mark.parametrize("key", ["fc.weight", "weight", "model.summation_layer.weight"])
+@pytest.mark.parametrize("prefix", ["", "tempotron."])
+def test_checkpoints_of_spikingjelly_load(key, prefix):
+    layer = Tempotron(N, OUT, T)
+    model = torch.nn.ModuleDict({"tempotron": layer}) if prefix else layer
+    weight = torch.randn(OUT, N)
+    state = {prefix + key: weight}
+    model.load_state_dict(state)
+    assert list(state) == [prefix + key]
+    torch.testing.assert_close(layer.fc.weight.detach(), weight, rtol=0, atol=0)
+
+
+def test_an_unknown_key_is_still_an_error():
+    with pytest.raises(RuntimeError, match=r"Missing key.*fc\.weight"):
+        Tempotron(N, OUT, T).load_state_dict({"linear.weight": torch.zeros(OUT, N)})
+
+
+def test_a_stack_trains():
+    """Two groups of patterns that only the order of two spikes tells apart."""
+    torch.manual_seed(1)
+    rng = np.random.default_rng(0)
+    early, late = rng.uniform(2.0, 8.0, (2, 40)), rng.uniform(20.0, 26.0, (2, 40))
+    x = torch.tensor(
+        np.concatenate([np.stack([early[0], late[0]], 1), np.stack([late[1], early[1]], 1)]),
+        dtype=torch.float32,
+    )
+    label = torch.tensor([0] * 40 + [1] * 40)
+    stack = torch.nn.Sequential(
+        ExactTempotron(2, 8, 60.0, min_slope=0.01), ExactTempotron(8, 2, 60.0, ret_type="v_max")
+    )
+    with torch.no_grad():
+        stack[0].fc.weight.uniform_(0.4, 1.6)
+    assert torch.isinf(stack[0](x)).any()
+    start = stack[0].fc.weight.detach().clone()
+    optimiser = torch.optim.Adam(stack.parameters(), 0.03)
+    for _ in range(150):
+        optimiser.zero_grad()
+        loss = torch.nn.functional.cross_entropy(5.0 * stack(x), label)
+        loss.backward()
+        optimiser.step()
+    assert (stack(x).argmax(dim=1) == label).all()
+    assert (stack[0].fc.weight - start).abs().max() > 0.05
+    assert all(torch.isfinite(p).all() for p in stack.parameters())
+
+
+@pytest.mark.parametrize("n_patterns", [0, 1])
+@pytest.mark.parametrize(("made", "ret_type"), CASES, ids=CASE_IDS)
+def test_shapes_never_collapse(made, ret_type, n_patterns):
+    layer = made(1, 1, T)
+    found = layer(torch.full((n_patterns, 1), 3.0), ret_type)
+    for value in found if isinstance(found, tuple) else (found,):
+        assert value.shape[:2] == (n_patterns, 1)
+    loss_of(found).backward()
+
+
+def test_mse_loss_is_that_of_the_core():
+    v_max = torch.tensor(np.random.default_rng(0).normal(1.0, 0.5, (6, 3)), requires_grad=True)
+    label = torch.tensor([0, 1, 2, 2, 1, 0])
+    found = Tempotron.mse_loss(v_max, 1.0, label, 3)
+    expected = CoreTempotron.mse_loss(v_max.detach().numpy(), 1.0, label.numpy(), 3)
+    np.testing.assert_allclose(found.detach(), expected, rtol=1e-12)
+    torch.compile(Tempotron.mse_loss, fullgraph=True, backend="aot_eager")(v_max, 1.0, label, 3)
+    with pytest.raises(ValueError, match=r"v_max must have shape .* got \(6, 3\) and \(1,\)"):
+        Tempotron.mse_loss(v_max, 1.0, label[:1], 3)
+    t = torch.linspace(-3.0, 30.0, 9)
+    torch.testing.assert_close(
+        Tempotron.psp_kernel(t, 15.0, 3.75), CoreTempotron.psp_kernel(t, 15.0, 3.75)
+    )
+
+
+def test_repr_names_the_constants():
+    assert "T=40, tau=10.0, tau_s=2.5, v_threshold=1.0" in repr(layer_of(Tempotron))
+    text = repr(ExactTempotron(2, 1, 30.0, psp_peak=1.0, shunt=True))
+    assert "duration=30.0" in text
+    assert "psp_peak=1.0, shunt=True, ret_type='t_spike'" in text
+
+
+BAD_CALLS = {
+    "ret_type": (
+        lambda layer: layer(spikes(), "potential"),
+        ValueError,
+        "ret_type must be one of .*got 'potential'",
+    ),
+    "no tensor": (
+        lambda layer: layer(SPIKES, "v_max"),
+        TypeError,
+        "in_spikes must be a torch tensor, got ndarray",
+    ),
+    "rank": (
+        lambda layer: layer(spikes()[0], "v_max"),
+        ValueError,
+        r"in_spikes must have shape \(B, in_features\).*in_features = 7, got \(7,\)",
+    ),
+    "afferents": (
+        lambda layer: layer(spikes()[:, :-1], "v_max"),
+        ValueError,
+        r"in_features = 7, got \(4, 6\)",
+    ),
+    "booleans": (
+        lambda layer: layer(torch.zeros(B, N, dtype=torch.bool), "v_max"),
+        TypeError,
+        "in_spikes must hold real numbers, got torch.bool",
+    ),
+    "nan": (
+        lambda layer: layer(spikes() * torch.nan, "v_max"),
+        ValueError,
+        "in_spikes must not hold NaN",
+    ),
+    "device": (
+        lambda layer: layer(spikes().to("meta"), "v_max"),
+        ValueError,
+        "in_spikes must be on the device of the weights, cpu, got meta",
+    ),
+    "events of other afferents": (
+        lambda layer: layer(Events.from_latencies(spikes()[:, 1:], T), "v_max"),
+        ValueError,
+        "in_spikes must have in_features = 7 afferents, got 6",
+    ),
+    "events of another duration": (
+        lambda layer: layer(Events.from_latencies(spikes(), 2.0 * T), "v_max"),
+        ValueError,
+        "in_spikes must have the layer's duration, 40.0, got 80.0",
+    ),
+    "shapes under vmap": (
+        lambda layer: torch.func.vmap(lambda x: layer(x, "v_max"))(spikes()),
+        ValueError,
+        r"in_spikes must have shape .* got \(7,\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_CALLS)
+@pytest.mark.parametrize("made", RET_TYPES)
+def test_bad_calls(made, case):
+    call, error, message = BAD_CALLS[case]
+    with pytest.raises(error, match=message):
+        call(layer_of(made))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"out_features": 0}, ValueError, "out_features must be from 1"),
+        ({"duration": -1.0}, ValueError, "duration must be .*positive"),
+        ({"tau": 0.0}, ValueError, "tau must be"),
+        ({"shunt": 1}, TypeError, "shunt must be True or False"),
+        ({"ret_type": "spikes"}, ValueError, "ret_type must be one of .*got 'spikes'"),
+        ({"min_slope": -1.0}, ValueError, "min_slope must"),
+    ],
+)
+def test_bad_constructions(options, error, message):
+    given = {"in_features": N, "out_features": OUT, "duration": T, **options}
+    with pytest.raises(error, match=message):
+        ExactTempotron(**given)
+
+
+def test_integer_times_cannot_require_a_gradient():
+    times = torch.ones(B, N, dtype=torch.int64)
+    assert layer_of(Tempotron)(times, "v_max").shape == (B, OUT)
+    with pytest.raises(RuntimeError, match=r"[Oo]nly .*floating point"):
+        times.requires_grad_()
