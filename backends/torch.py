@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from ._backend import Framework, devices_of
 from .fused.choice import for_torch
 from .torch_autograd import DIFFERENTIABLE
+from .torch_encoding import GaussianTuning
 from .torch_modules import ExactTempotron, Readout, Tempotron
 
-__all__ = ["FRAMEWORK", "KERNELS", "ExactTempotron", "Readout", "Tempotron"]
+__all__ = ["FRAMEWORK", "KERNELS", "ExactTempotron", "GaussianTuning", "Readout", "Tempotron"]
 
 ACCELERATORS: Mapping[str, str] = {"cuda": "cuda:{}", "mps": "mps", "xpu": "xpu:{}"}
 """Kinds of device beside the processor, each a module of torch, and how their devices are named."""

@@ -1,0 +1,58 @@
+"""One of several processes that share a batch: write its averaged gradient, and the ranks' sum.
+
+Run by tests/test_distributed.py under torchrun.  With ``stack`` as second argument the module is a
+stack of two layers; its loss is of spike times and potentials.
+"""
+
+import sys
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from tempotron_backends.torch import ExactTempotron, Tempotron
+
+B, N, HIDDEN, OUT, T = 12, 9, 5, 3, 40
+
+
+def modules():
+    torch.manual_seed(3)
+    stack = torch.nn.Sequential(
+        ExactTempotron(N, HIDDEN, T, dtype=torch.float64),
+        ExactTempotron(HIDDEN, OUT, T, ret_type="v_max", dtype=torch.float64),
+    )
+    grid = Tempotron(N, OUT, T, dtype=torch.float64)
+    with torch.no_grad():
+        for parameter in (*stack.parameters(), *grid.parameters()):
+            parameter.mul_(2.0).add_(0.3)
+    return {"stack": stack, "grid": grid}
+
+
+def batch():
+    rng = np.random.default_rng(1)
+    return torch.tensor(rng.uniform(-5.0, 42.0, (B, N))), torch.tensor(rng.integers(0, OUT, B))
+
+
+def loss_of(name, module, in_spikes, label):
+    v_max = module(in_spikes) if name == "stack" else module(in_spikes, "v_max")
+    return torch.nn.functional.cross_entropy(v_max, label)
+
+
+def main(path):
+    dist.init_process_group("gloo")
+    share = slice(dist.get_rank(), None, dist.get_world_size())
+    in_spikes, label = (tensor[share] for tensor in batch())
+    gradients = {}
+    for name, module in modules().items():
+        model = DistributedDataParallel(module)
+        loss_of(name, model, in_spikes, label).backward()
+        for key, parameter in module.named_parameters():
+            gradients[f"{name}.{key}"] = parameter.grad.numpy()
+    if dist.get_rank() == 0:
+        np.savez(path, n_processes=dist.get_world_size(), **gradients)
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

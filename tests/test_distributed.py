@@ -1,0 +1,77 @@
+"""Two processes over gloo: the averaged gradient is that of the whole batch, and training works."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+if not (torch.distributed.is_available() and torch.distributed.is_gloo_available()):
+    pytest.skip("torch was built without gloo", allow_module_level=True)
+
+import distributed_worker as worker  # noqa: E402
+
+
+def torchrun(*command):
+    """Two processes of a command, one thread each."""
+    return subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+        + [str(part) for part in command],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_two_processes_give_the_gradient_of_one(tmp_path):
+    done = torchrun(Path(worker.__file__), tmp_path / "gradients.npz")
+    assert done.returncode == 0, done.stderr
+    found = np.load(tmp_path / "gradients.npz")
+    assert found["n_processes"] == 2
+    in_spikes, label = worker.batch()
+    for name, module in worker.modules().items():
+        worker.loss_of(name, module, in_spikes, label).backward()
+        for key, parameter in module.named_parameters():
+            expected = parameter.grad.numpy()
+            scale = np.abs(expected).max()
+            assert scale > 0.0
+            np.testing.assert_allclose(
+                found[f"{name}.{key}"], expected, rtol=0.0, atol=1e-12 * scale
+            )
+        # a share alone has another gradient, so the average was taken
+        module.zero_grad()
+        worker.loss_of(name, module, in_spikes[::2], label[::2]).backward()
+        first = next(iter(module.parameters())).grad.numpy()
+        key = next(iter(module.state_dict()))
+        assert np.abs(found[f"{name}.{key}"] - first).max() > 1e-3 * np.abs(first).max()
+
+
+def test_the_command_trains():
+    done = torchrun("-m", "tempotron_backends.distributed", "--epochs=8")
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("epoch")]
+    assert len(lines) == 8  # one process reports
+    accuracy = float(lines[-1].split("held out")[1].split("%")[0])
+    assert accuracy > 75.0
+
+
+def test_the_command_says_what_is_wrong():
+    done = torchrun("-m", "tempotron_backends.distributed", "--batch-size=7")
+    assert done.returncode != 0
+    assert "batch_size must be a multiple of the 2 processes, got 7" in done.stderr
+    alone = subprocess.run(
+        [sys.executable, "-m", "tempotron_backends.distributed"],
+        env={k: v for k, v in os.environ.items() if k != "RANK"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert alone.returncode == 2
+    assert "start this with torchrun" in alone.stderr
