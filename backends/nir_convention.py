@@ -1,0 +1,24 @@
+"""What a NIR graph leaves open, and how its metadata say it: spikes, time step, unit of time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["FORMAT", "SPIKES", "check_convention"]
+
+FORMAT = "tempotron_core"
+"""Value of ``format`` in the metadata of a graph that says what it means."""
+
+SPIKES = {
+    "delta": "one input spike of weight w adds w * w_in / tau_syn to I",
+    "step": "one input spike of weight w adds w * w_in * dt / tau_syn to I",
+}
+"""Conventions for input spikes: an impulse of unit area, or a height of 1 for one time step."""
+
+
+def check_convention(spikes: Any, dt: float | None) -> None:
+    """Raise ValueError unless the convention is known and has the time step it needs."""
+    if not (isinstance(spikes, str) and spikes in SPIKES):
+        raise ValueError(f"spikes must be one of {', '.join(SPIKES)}, got {spikes!r}")
+    if spikes == "step" and dt is None:
+        raise ValueError("dt must be given with spikes='step', got None")

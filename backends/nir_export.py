@@ -1,0 +1,232 @@
+"""Tempotrons written as NIR graphs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import nir
+import numpy as np
+from numpy.typing import NDArray
+
+from tempotron_core import Network, Neuron, Tempotron
+from tempotron_core.archive import to_host
+from tempotron_core.neuron import positive_float
+
+from .nir_convention import FORMAT, SPIKES, check_convention
+
+__all__ = ["to_nir"]
+
+Floats = NDArray[np.floating[Any]]
+
+
+def to_nir(
+    model: Any,
+    neuron: Neuron | None = None,
+    *,
+    spikes: str = "delta",
+    dt: float | None = None,
+    time_unit: float = 1e-3,
+    v_reset: float = 0.0,
+) -> nir.NIRGraph:
+    """Write a model as a NIR graph: ``Linear`` and ``CubaLIF`` for each layer.
+
+    Parameters
+    ----------
+    model : Tempotron, Network, torch module or array
+        A `Tempotron` or `Network` of `tempotron_core`; a ``Tempotron`` or ``ExactTempotron`` of
+        `tempotron_backends.torch`, or a ``torch.nn.Sequential`` of the latter; or the weights of
+        one layer, shape (O, N), of any library and device.
+    neuron : Neuron, optional
+        Constants that belong to an array of weights.  Other models have their own.
+    spikes : {'delta', 'step'}
+        What the simulator makes of an input spike.  'delta': an impulse of unit area, as in NIR's
+        equations.  'step': a current of height 1 for one time step, as in Norse and snnTorch,
+        so that ``w_in`` has to be divided by ``dt``.
+    dt : float, optional
+        Time step of the simulation, in the model's unit of time; required with 'step', otherwise
+        only noted in the metadata.
+    time_unit : float, default 1e-3
+        The model's unit of time in the graph's.  The default writes milliseconds as seconds, which
+        is what importers expect; 1.0 keeps the model's unit.
+    v_reset : float, default 0.0
+        Potential after an output spike, in the unit of the threshold.  Before its first output
+        spike a neuron does not depend on it; see Notes.
+
+    Returns
+    -------
+    nir.NIRGraph
+        ``input``, ``linear_0``, ``cubalif_0``, ``linear_1``, ... and ``output``.  Weights keep
+        their dtype, all else is float64 of shape (O,).  The metadata hold the convention
+        (``spikes``, and in words ``spike_effect``), ``dt`` and ``time_unit``; `nir.write` keeps
+        them.
+
+    Raises
+    ------
+    TypeError
+        If the model is of another kind, or a number is not real.
+    ValueError
+        If NIR cannot express the model (shunting, hidden neurons that spike at their peak,
+        reference spikes), or a number is out of range, or weights are not finite.
+
+    Notes
+    -----
+    A tempotron decides by its first threshold crossing, and later output spikes of a CubaLIF mean
+    nothing.  A hidden neuron of a `Network` passes on that first spike alone, but a CubaLIF
+    that is reset may spike again.  ``v_reset=-1e9`` keeps it silent for a duration of some ten
+    ``tau`` where the simulator heeds a node's ``v_reset``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempotron_core import Neuron
+    >>> from tempotron_backends.nir import from_nir, to_nir
+    >>> graph = to_nir(np.ones((2, 3)), Neuron(tau=20.0, tau_s=5.0))
+    >>> graph.nodes["cubalif_0"].tau_mem, graph.nodes["cubalif_0"].w_in.round(6)
+    (array([0.02, 0.02]), array([0.031748, 0.031748]))
+    >>> from_nir(graph).weights[0].shape
+    (2, 3)
+    """
+    time_unit = positive_float("time_unit", time_unit)
+    dt = None if dt is None else positive_float("dt", dt) * time_unit
+    check_convention(spikes, dt)
+    layers = list(_layers(model, neuron))
+    v_reset = _below_threshold(v_reset, layers)
+    nodes: dict[str, Any] = {"input": nir.Input(np.asarray([layers[0][0].shape[1]]))}
+    for index, (weight, constants) in enumerate(layers):
+        nodes[f"linear_{index}"] = nir.Linear(weight.copy())  # the model may go on learning
+        n = weight.shape[0]
+        fast, slow = constants.tau_s * time_unit, constants.tau * time_unit
+        w_in = constants.kernel.rise * constants.tau * constants.tau_s * time_unit
+        nodes[f"cubalif_{index}"] = nir.CubaLIF(
+            tau_syn=np.full(n, fast),
+            tau_mem=np.full(n, slow),
+            r=np.ones(n),
+            v_leak=np.zeros(n),
+            v_threshold=np.full(n, constants.v_threshold),
+            v_reset=np.full(n, v_reset),
+            w_in=np.full(n, w_in if spikes == "delta" or dt is None else w_in / dt),
+        )
+    nodes["output"] = nir.Output(np.asarray([layers[-1][0].shape[0]]))
+    names = list(nodes)
+    metadata: dict[str, Any] = {
+        "format": FORMAT,
+        "spikes": spikes,
+        "spike_effect": SPIKES[spikes],
+        "time_unit": time_unit,
+        "decision": "a neuron fires if v exceeds v_threshold; only its first spike counts",
+    }
+    if dt is not None:
+        metadata["dt"] = dt
+    return nir.NIRGraph(nodes, list(pairwise(names)), metadata=metadata)
+
+
+def _below_threshold(v_reset: Any, layers: list[tuple[Floats, Neuron]]) -> float:
+    lowest = min(neuron.v_threshold for _, neuron in layers)
+    try:
+        number = float(v_reset)
+    except (TypeError, ValueError):
+        raise TypeError(f"v_reset must be a real number, got {v_reset!r}") from None
+    if not (math.isfinite(number) and number < lowest):
+        raise ValueError(f"v_reset must be finite and below the threshold, got {v_reset!r}")
+    return number
+
+
+def _layers(model: Any, neuron: Neuron | None) -> Iterator[tuple[Floats, Neuron]]:
+    """Weights on the host and constants of every layer, checked to be expressible."""
+    if neuron is not None and not isinstance(neuron, Neuron):
+        raise TypeError(f"neuron must be a Neuron, got {type(neuron).__name__}")
+    if isinstance(model, Network):
+        if len(model.weights) > 1 and model.pass_on != "first_crossing":
+            raise ValueError(
+                f"model must have pass_on='first_crossing' to be written as NIR, whose neurons "
+                f"spike as they cross threshold, got {model.pass_on!r}"
+            )
+        if len(model.weights) > 1 and model.reference_times:
+            raise ValueError(
+                f"model must have no reference_times to be written as NIR, which has no node that "
+                f"spikes at given times, got {model.reference_times}"
+            )
+        found: list[tuple[Any, Neuron | None]] = list(
+            zip(model.weights, model.neurons, strict=True)
+        )
+    elif isinstance(model, Tempotron):
+        found = [(model.weight, model.neuron)]
+    elif hasattr(model, "fc"):
+        found = [(_weight_of_module(model), _neuron_of_module(model))]
+    elif hasattr(model, "ndim"):
+        if neuron is None:
+            raise TypeError("neuron must be a Neuron if model is an array of weights, got None")
+        found, neuron = [(model, neuron)], None
+    else:
+        found = list(_of_modules(model))
+    if neuron is not None:
+        kind = type(model).__name__
+        raise ValueError(f"neuron must be None for a model with constants of its own ({kind})")
+    inputs = None
+    for layer, (array, constants) in enumerate(found):
+        weight = to_host(array)
+        if weight.dtype.name not in ("float32", "float64"):
+            raise TypeError(f"weights of layer {layer} must be floating, got {weight.dtype}")
+        if weight.ndim != 2 or 0 in weight.shape or inputs not in (None, weight.shape[1]):
+            wanted = "N" if inputs is None else inputs
+            raise ValueError(f"weights of layer {layer} must be (O, {wanted}), got {weight.shape}")
+        if not np.all(np.isfinite(weight)):
+            raise ValueError(f"weights of layer {layer} must be finite, got NaN or infinite ones")
+        if constants.shunt:  # type: ignore[union-attr]
+            raise ValueError(
+                f"neuron of layer {layer} must have shunt=False: NIR cannot express that inputs "
+                f"after the output spike are ignored.  Decisions and first spikes are the same "
+                f"without, see dataclasses.replace(neuron, shunt=False)"
+            )
+        inputs = weight.shape[0]
+        yield weight, constants  # type: ignore[misc]
+
+
+def _of_modules(model: Any) -> Iterator[tuple[Any, Neuron]]:
+    """Weights and constants of the layers of a torch.nn.Sequential."""
+    kind = type(model).__name__
+    modules = list(model) if isinstance(model, Iterable) and hasattr(model, "forward") else []
+    if not modules:
+        raise TypeError(
+            f"model must be a Tempotron, a Network, a torch module with fc.weight, a "
+            f"torch.nn.Sequential of such, or an array of weights, got {kind}"
+        )
+    for index, module in enumerate(modules):
+        if not hasattr(module, "fc"):
+            raise TypeError(
+                f"model must hold Tempotron and ExactTempotron modules alone, got "
+                f"{type(module).__name__} in place {index}"
+            )
+        passed_on = getattr(module, "ret_type", None)
+        if index < len(modules) - 1 and passed_on != "t_spike":
+            raise ValueError(
+                f"model must have ret_type='t_spike' in all layers but the last, "
+                f"got {passed_on!r} in place {index}"
+            )
+        yield _weight_of_module(module), _neuron_of_module(module)
+
+
+def _weight_of_module(module: Any) -> Any:
+    if getattr(module.fc, "bias", None) is not None:
+        raise ValueError(f"model must have no bias in fc, got {type(module).__name__} with one")
+    return module.fc.weight
+
+
+def _neuron_of_module(module: Any) -> Neuron:
+    neuron = getattr(module, "neuron", None)
+    if isinstance(neuron, Neuron):
+        return neuron
+    try:
+        return Neuron(
+            module.tau,
+            module.tau_s,
+            module.v_threshold,
+            psp_peak=getattr(module, "psp_peak", None),
+            shunt=getattr(module, "shunt", False),
+        )
+    except AttributeError as error:
+        kind = type(module).__name__
+        raise TypeError(f"model must be a tempotron module, got {kind}: {error}") from None
