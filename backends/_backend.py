@@ -16,6 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tempotron_core.archive import to_host
+
+from ._dlpack import taken_over
+
 Array = Any
 """An array of whichever framework the backend stands for."""
 
@@ -136,7 +140,7 @@ class Backend:
         ValueError
             If the device cannot hold the dtype.
         """
-        name = _dtype_name(dtype)
+        name = dtype_name(dtype)
         reason = self.framework.missing_dtypes(self.device).get(name, "")
         if name not in DTYPES or reason:
             raise ValueError(
@@ -171,10 +175,58 @@ class Backend:
         host = np.asarray(array)
         if host.dtype.kind not in "biuf":
             raise TypeError(f"array must hold real numbers or booleans, got dtype {host.dtype}")
-        name = _dtype_name(host.dtype if dtype is None else dtype)
+        name = dtype_name(host.dtype if dtype is None else dtype)
         if dtype is not None or host.dtype.kind == "f":
             self.dtype(name)
         return self.framework.place(np.array(host, dtype=name, order="C"), self.device)
+
+    def from_dlpack(self, array: Any) -> Array:
+        """Take an array of any library that speaks DLPack, without a copy where that can be.
+
+        Parameters
+        ----------
+        array : array
+            With ``__dlpack__``, as the arrays of NumPy, CuPy, torch and JAX have it.
+
+        Returns
+        -------
+        array
+            An array of `xp` on `device`. On one device the two share memory: writing to one
+            changes the other, even where it is a JAX array, and an array of `xp` is returned
+            itself. A copy is made from another device, by way of the host, and where the
+            framework cannot use the memory: read-only or byte-swapped NumPy arrays, backward
+            steps, and for JAX gaps between the entries, memory not aligned to 64 bytes, and int64
+            while its 64-bit types are off.
+
+        Raises
+        ------
+        TypeError
+            If the object is no such array, or a traced one.
+        ValueError
+            If the device cannot hold the dtype, an integer does not fit JAX's int32, or a torch
+            tensor requires a gradient, which DLPack cannot carry.
+        """
+        if not all(hasattr(array, name) for name in ("__dlpack__", "__dlpack_device__", "dtype")):
+            raise TypeError(
+                f"array must be one with values that has __dlpack__, got {type(array).__name__}"
+            )
+        if getattr(array, "requires_grad", False):
+            raise ValueError(
+                "array must not require a gradient, which DLPack would lose: "
+                "pass array.detach(), got a tensor with requires_grad=True"
+            )
+        name = dtype_name(array.dtype)
+        reason = self.framework.missing_dtypes(self.device).get(name, "")
+        if name not in DTYPES or (reason and name != "int64"):
+            raise ValueError(
+                f"array must have a dtype that {self} can hold ({', '.join(self.dtypes)}), "
+                f"got {name!r}" + (f": {reason}" if reason else "")
+            )
+        if not reason:
+            shared = taken_over(array, self.xp, self.device, self.native_device)
+            if shared is not None:
+                return shared
+        return self.from_numpy(to_host(array))
 
     def to_numpy(self, array: Array) -> NDArray[Any]:
         """Bring an array of this framework to the host.
@@ -217,7 +269,7 @@ def explain(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def _dtype_name(dtype: Any) -> str:
+def dtype_name(dtype: Any) -> str:
     """Name of a dtype of any framework."""
     try:
         return str(np.dtype(dtype).name)

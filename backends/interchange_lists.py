@@ -1,0 +1,211 @@
+"""Spike lists to `Events` and back: arrays of spike times and of addresses.
+
+Lists are read on the host, without a loop over spikes, and the events placed on a backend.  Arrays
+that are on a device already go to `Events.from_csr`, which keeps them there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import array_api_compat
+import numpy as np
+from numpy.typing import NDArray
+
+from tempotron_core import Events
+from tempotron_core.archive import to_host
+from tempotron_core.neuron import whole_number
+
+from ._backend import Backend
+from ._selection import select
+
+__all__ = ["SpikeList", "from_spike_list", "to_spike_list"]
+
+
+class SpikeList(NamedTuple):
+    """Spikes of one pattern after another, on the host, as `Events.from_csr` takes them.
+
+    Attributes
+    ----------
+    times : array, shape (E,)
+        Spike times, ascending within each pattern.
+    afferents : array, shape (E,)
+        The afferent of each spike.
+    offsets : array, shape (B + 1,)
+        Pattern b holds the spikes ``offsets[b]:offsets[b + 1]``.
+    """
+
+    times: NDArray[Any]
+    afferents: NDArray[Any]
+    offsets: NDArray[np.int64]
+
+
+def from_spike_list(
+    times: Any,
+    afferents: Any,
+    n_afferents: int,
+    duration: float,
+    *,
+    patterns: Any = None,
+    n_patterns: int | None = None,
+    offsets: Any = None,
+    backend: Backend | None = None,
+    dtype: Any = None,
+) -> Events:
+    """Read (time, address) arrays: one entry per spike, in any order.
+
+    Parameters
+    ----------
+    times : array, shape (E,)
+        Spike times, in the unit of ``duration``, of any array library.  A negative time or +inf
+        means no spike.
+    afferents : integer array, shape (E,)
+        The address of each spike, from 0 to ``n_afferents - 1``.
+    n_afferents : int
+    duration : float
+        Length of a pattern; spikes after it are left out.
+    patterns : integer array, shape (E,), optional
+        The pattern of each spike, from 0, in any order.
+    n_patterns : int, optional
+        Number of patterns, of which some may have no spike; one more than the largest of
+        ``patterns`` unless given.
+    offsets : integer array, shape (B + 1,), optional
+        In place of ``patterns``: pattern b holds the spikes ``offsets[b]:offsets[b + 1]``.  With
+        neither, all spikes are one pattern.
+    backend : Backend, optional
+        Where the events are to be; NumPy unless given.
+    dtype : str or dtype, optional
+        Of the spike times; the backend's default unless given.
+
+    Returns
+    -------
+    Events
+        In CSR layout: gradients towards spike times come as spike lists, those of pattern 0 first,
+        each pattern's in the order they were given in.
+
+    Raises
+    ------
+    TypeError
+        If times are no real numbers, or addresses or pattern numbers no integers.
+    ValueError
+        If lengths differ, a number is out of range, a time is NaN or an integer that the dtype
+        cannot hold, or both ``patterns`` and ``offsets`` are given.
+    """
+    times, afferents = host_array("times", times), host_array("afferents", afferents)
+    if times.dtype.kind not in "iuf":
+        raise TypeError(f"times must hold real numbers, got {times.dtype}")
+    for name, array in (("times", times), ("afferents", afferents)):
+        if array.ndim != 1:
+            raise ValueError(f"{name} must have one axis, got shape {array.shape}")
+    if len(afferents) != len(times):
+        raise ValueError(
+            f"afferents must have one entry per time, got {len(afferents)} for {len(times)}"
+        )
+    if afferents.size == 0:  # an empty list says nothing of its type
+        afferents = afferents.astype(np.int64)
+    if patterns is None:
+        if n_patterns is not None:
+            raise ValueError(f"n_patterns must come with patterns, got {n_patterns!r} alone")
+        given = np.asarray([0, len(times)]) if offsets is None else host_array("offsets", offsets)
+        return place(times, afferents, given, n_afferents, duration, backend, dtype)
+    if offsets is not None:
+        raise ValueError("offsets must be None where patterns are given, got both")
+    patterns = host_array("patterns", patterns)
+    if patterns.size == 0:
+        patterns = patterns.astype(np.int64)
+    if patterns.dtype.kind not in "iu":
+        raise TypeError(f"patterns must be an integer array, got {patterns.dtype}")
+    if patterns.shape != times.shape:
+        raise ValueError(
+            f"patterns must have one entry per time, got shape {patterns.shape} for {times.shape}"
+        )
+    found = int(patterns.max()) + 1 if len(patterns) else 0
+    n_patterns = found if n_patterns is None else whole_number("n_patterns", n_patterns, least=0)
+    if len(patterns) and (patterns.min() < 0 or found > n_patterns):
+        raise ValueError(
+            f"patterns must be from 0 to {n_patterns - 1}, got {patterns.min()} to {patterns.max()}"
+        )
+    order, starts = by_pattern(patterns, n_patterns)
+    return place(times[order], afferents[order], starts, n_afferents, duration, backend, dtype)
+
+
+def to_spike_list(events: Events) -> SpikeList:
+    """Write events of any backend as one list of spikes, on the host.
+
+    Parameters
+    ----------
+    events : Events
+
+    Returns
+    -------
+    SpikeList
+
+    Raises
+    ------
+    TypeError
+        If ``events`` is no Events.
+    """
+    if not isinstance(events, Events):
+        raise TypeError(f"events must be an Events, got {type(events).__name__}")
+    counts = to_host(events.counts).astype(np.int64)
+    times, afferents = to_host(events.times), to_host(events.afferents)
+    present = np.arange(times.shape[1]) < counts[:, None]
+    offsets = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return SpikeList(times[present], afferents[present], offsets)
+
+
+def host_array(name: str, values: Any) -> NDArray[Any]:
+    """Return an array of any library, or a list, on the host; ``name`` is for errors."""
+    if isinstance(values, np.ndarray) or not array_api_compat.is_array_api_obj(values):
+        return np.asarray(values)
+    try:
+        return to_host(values)
+    except TypeError as error:
+        raise TypeError(f"{name} must be an array: {error}") from None
+
+
+def by_pattern(
+    patterns: NDArray[Any], n_patterns: int
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Return the order that puts spikes pattern by pattern, and the offsets of the patterns."""
+    offsets = np.zeros(n_patterns + 1, dtype=np.int64)
+    np.cumsum(np.bincount(patterns, minlength=n_patterns), out=offsets[1:])
+    return np.argsort(patterns, kind="stable"), offsets
+
+
+def place(
+    times: NDArray[Any],
+    afferents: NDArray[Any],
+    offsets: NDArray[Any],
+    n_afferents: int,
+    duration: float,
+    backend: Backend | None,
+    dtype: Any,
+) -> Events:
+    """Make events of a host's spike lists, on a backend.
+
+    Raises
+    ------
+    TypeError
+        If ``backend`` is none.
+    ValueError
+        If the backend cannot hold the dtype, or the dtype an integer time.
+    """
+    backend = select("numpy") if backend is None else backend
+    if not isinstance(backend, Backend):
+        raise TypeError(f"backend must be a Backend (see select), got {type(backend).__name__}")
+    wanted = backend.default_dtype if dtype is None else backend.dtype(dtype)
+    if times.dtype.kind in "iu" and times.size:
+        exact = int(2.0 / float(backend.xp.finfo(wanted).eps))
+        if times.max() > exact:
+            raise ValueError(
+                f"times must be at most {exact} to be exact as {wanted}, got {times.max()}"
+            )
+    return Events.from_csr(
+        backend.from_numpy(times, wanted),
+        backend.from_numpy(afferents),
+        backend.from_numpy(offsets),
+        n_afferents,
+        duration,
+    )
