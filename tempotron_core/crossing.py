@@ -7,11 +7,12 @@ from typing import Any
 
 from .arguments import check_readout, is_static
 from .candidates import pick, rows_by_pair, take_like
-from .dispatch import differentiable, fused
+from .dispatch import differentiable
 from .events import Events
 from .membrane import Membrane, integrate, interior_bound, interior_maximum, with_nobody
 from .namespace import clip, device_of, known_true
 from .neuron import Neuron
+from .registry import fused
 from .tiles import map_tiles
 
 __all__ = ["crossing_interval", "first_crossing"]
@@ -26,7 +27,7 @@ _STEPS = 12
 
 @differentiable
 def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str = "auto") -> Array:
-    """Time at which the membrane potential first exceeds the threshold.
+    """Time at which the membrane potential first exceeds the threshold [1]_.
 
     Parameters
     ----------
@@ -163,8 +164,9 @@ def _rising_root(v: Array, s: Array, top: Array, neuron: Neuron, static: bool, x
         root = xp.sqrt(clip(slope * slope - 2.0 * excess * curvature, 0.0, None, xp=xp))
         reach = slope + root
         step = xp.where(reach > 0.0, -2.0 * excess / xp.where(reach > 0.0, reach, 1.0), 0.0)
-        target = u + step
-        target = xp.where((target >= low) & (target <= high), target, 0.5 * (low + high))
+        # A compiler may round the same sum differently in two places, which puts the target an ulp
+        # outside the bracket: so it is moved to the nearer end, never to the middle.
+        target = clip(u + step, low, high, xp=xp)
         still = xp.all(target == u)
         u = target
         if not static and known_true(still):

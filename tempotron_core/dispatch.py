@@ -1,71 +1,23 @@
-"""Implementations that know a framework: found by the library an array belongs to.
+"""Routing of arrays that autodiff or tracing follows to what a framework registered for them.
 
-The Array API form in this package is the definition.  A framework can add to it under a name
-this package asks for, through an entry point of the group ``tempotron_core.kernels`` that is
-named after the library (``numpy``, ``torch``, ...) and loads a dictionary of callables.  Entry
-points are loaded at the first call with an array of that library, never at import.
-
-Names asked for:
-
-``index_sum(values, index, length)``
-    Sum of values over equal indices: a scatter-add, which the standard lacks.
-``is_followed(array)``
-    Whether autodiff records what is done with the array; by default its ``requires_grad``.
-``detach(array)``
-    The array without its part in an autodiff graph.
-``peak``, ``first_crossing``, ``voltage``, ``soft_peak_time``
-    The function of that name, made differentiable for the framework's autodiff with the analytic
-    gradients of this package.
-``fused(array)``
-    A mapping of fused forms that serve the library and device of the array; empty if none do.
-    They take checked arguments and return plain tuples:
-
-    - ``peak(events, weight, neuron, grid)``: v_max and t_max, each (B, O)
-    - ``first_crossing(events, weight, neuron)``: t_spike, (B, O)
-    - ``voltage(events, weight, neuron, times)``: (B, O, T)
-    - ``peak_vjp(events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid)``,
-      ``first_crossing_vjp(events, weight, neuron, t_spike, t_cotangent, times, min_slope)`` and
-      ``voltage_vjp(events, weight, neuron, sample_times, cotangent, times)``: the gradients towards
-      the weights, (O, N), and, if asked for, the sorted spike times, (B, K), 0 on padding
+What is registered is looked up in `registry`.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import array_api_compat
 
 from .events import Events
+from .registry import implementation
 
-__all__ = ["constant", "differentiable", "fused", "implementation"]
+__all__ = ["constant", "differentiable"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-GROUP = "tempotron_core.kernels"
-
-
-@functools.cache
-def _implementations(library: str) -> Mapping[str, Callable[..., Any]]:
-    found: dict[str, Callable[..., Any]] = {}
-    for entry_point in entry_points(group=GROUP, name=library):
-        found.update(entry_point.load())
-    return found
-
-
-def implementation(name: str, array: Any) -> Callable[..., Any] | None:
-    """Return what is registered under ``name`` for the array's library, or None."""
-    library = type(array).__module__.partition(".")[0]
-    return _implementations(library).get(name)
-
-
-def fused(name: str, method: str, array: Any) -> Callable[..., Any] | None:
-    """Return the fused form of a readout or gradient for ``method='auto'``, or None."""
-    forms = implementation("fused", array) if method == "auto" else None
-    return None if forms is None else forms(array).get(name)
 
 
 def _in_autodiff(array: Any) -> bool:

@@ -22,6 +22,7 @@ from .namespace import (
     zeros,
 )
 from .neuron import positive_float, whole_number
+from .registry import fused
 
 __all__ = ["Events"]
 
@@ -519,20 +520,17 @@ def sorted_events(
     if times.shape[1] == 0:  # no afferents: one column of padding
         times = xp.full((times.shape[0], 1), -1.0, dtype=times.dtype, device=device_of(times))
         afferents = xp.zeros(times.shape, dtype=afferents.dtype, device=device_of(times))
-    is_spike = (times >= 0.0) & (times <= duration)
-    counts = xp.count_nonzero(is_spike, axis=1)
-    # A finite key past the duration sends all else to the end of its row.
-    key = xp.where(is_spike, times, 2.0 * duration)
-    order = xp.argsort(key, axis=1, stable=True)
+    order, counts = _ordered(times, duration, xp)
     longest = known_int(xp.max(counts)) if counts.shape[0] else 0
     # traced: the number of spikes is not known, so every column stays
     width = times.shape[1] if longest is None else max(1, longest)
-    kept = order[:, :width]
+    integer = xpx.default_dtype(xp, "indexing", device=device_of(times))
+    kept = xp.astype(order[:, :width], integer, copy=False)
     present = xp.arange(width, dtype=counts.dtype, device=device_of(times))[None, :]
     present = present < counts[:, None]
     times = xp.take_along_axis(times, kept, axis=1)
     last = xp.where(counts > 0, counts - 1, 0)[:, None]
-    last_time = xp.take_along_axis(times, xp.astype(last, order.dtype), axis=1)
+    last_time = xp.take_along_axis(times, xp.astype(last, integer), axis=1)
     last_time = xp.where((counts > 0)[:, None], last_time, 0.0)
     afferents = xp.where(present, xp.take_along_axis(afferents, kept, axis=1), n_afferents)
     if max(n_afferents, order.shape[1]) < 2**31:  # half the memory
@@ -547,3 +545,14 @@ def sorted_events(
         source_shape,
         source_lengths,
     )
+
+
+def _ordered(times: Array, duration: float, xp: Any) -> tuple[Array, Array]:
+    """Positions [B, M] of each row's spikes in ascending order, then of the rest; their number."""
+    if form := fused("order_spikes", "auto", times):
+        found: tuple[Array, Array] = form(times, duration)
+        return found
+    is_spike = (times >= 0.0) & (times <= duration)
+    # A finite key past the duration sends all else to the end of its row.
+    key = xp.where(is_spike, times, 2.0 * duration)
+    return xp.argsort(key, axis=1, stable=True), xp.count_nonzero(is_spike, axis=1)

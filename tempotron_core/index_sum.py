@@ -6,8 +6,8 @@ from typing import Any
 
 import array_api_compat
 
-from .dispatch import implementation
 from .namespace import known_int, zeros
+from .registry import implementation
 
 __all__ = ["index_sum"]
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .arguments import check_grid, check_readout, grid_times, is_static
 from .candidates import pick, rows_by_pair, take_like
 from .crossing import crossing_interval
-from .dispatch import differentiable, fused
+from .dispatch import differentiable
 from .events import Events
 from .kernel import Kernel
 from .membrane import (
@@ -20,6 +20,7 @@ from .membrane import (
     with_nobody,
 )
 from .neuron import Neuron
+from .registry import fused
 from .sampling import sample
 from .tiles import map_tiles
 
@@ -57,7 +58,7 @@ def peak(
 
     On the exact clock the maximum over continuous time is the largest of 0 at t = 0, the
     potential at every spike (a peak can be a kink at an inhibitory spike), every interior
-    maximum between spikes in closed form, and the potential at the end.  At ties the earliest
+    maximum between spikes in closed form, and the potential at the end [1]_.  At ties the earliest
     time is returned.
 
     Parameters

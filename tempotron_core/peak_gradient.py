@@ -21,13 +21,14 @@ from typing import Any
 
 from .arguments import check_grid, check_output, check_readout, is_static
 from .crossing import crossing_interval
-from .dispatch import constant, fused
+from .dispatch import constant
 from .events import Events
 from .gradient import Gradient, Pairs, as_given, pair_gradient
 from .membrane import integrate, with_nobody
 from .namespace import clip
 from .neuron import Neuron
 from .peak import Peak
+from .registry import fused
 from .tiles import map_tiles
 
 __all__ = ["peak_vjp"]
@@ -50,7 +51,7 @@ def peak_vjp(
 ) -> Gradient:
     """Pull cotangents of the peak back to the weights and the spike times.
 
-    Only (pattern, output) pairs with a non-zero cotangent cost anything: the tempotron rule
+    Only (pattern, output) pairs with a non-zero cotangent cost anything: the tempotron rule [1]_
     corrects errors alone.
 
     Parameters

@@ -16,7 +16,7 @@ from typing import Any
 
 from .arguments import check_output, check_readout, is_static
 from .crossing import crossing_interval
-from .dispatch import constant, differentiable, fused
+from .dispatch import constant, differentiable
 from .events import Events
 from .gradient import Gradient, as_given, sum_over_afferents
 from .membrane import Membrane, integrate, with_nobody
@@ -29,6 +29,7 @@ from .namespace import (
     zeros,
 )
 from .neuron import Neuron
+from .registry import fused
 from .sampling import sample
 from .scan import block_length, scan
 from .tiles import map_tiles, tile_bounds
@@ -42,7 +43,7 @@ Array = Any
 def voltage(
     events: Events, weight: Array, neuron: Neuron, times: Array, *, method: str = "auto"
 ) -> Array:
-    """Membrane potential at given times.
+    """Membrane potential at given times [1]_.
 
     Parameters
     ----------

@@ -175,8 +175,8 @@ def test_second_derivative_is_an_error():
 
 
 def test_unregistered_library_is_an_error_not_a_detached_result(monkeypatch):
-    dispatch = importlib.import_module("tempotron_core.dispatch")
-    monkeypatch.setattr(dispatch, "_implementations", lambda _library: {})
+    registry = importlib.import_module("tempotron_core.registry")
+    monkeypatch.setattr(registry, "_implementations", lambda _library: {})
     weight = torch.tensor(WEIGHT, requires_grad=True)
     events = _events(torch.tensor(TIMES))
     with pytest.raises(NotImplementedError, match="no differentiable peak is registered for torch"):

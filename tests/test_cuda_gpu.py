@@ -18,7 +18,7 @@ from test_cuda_kernel import GRADIENTS, Comparison, events_of, gradients, nasty_
 from test_gpu import obtain_or_skip
 
 from tempotron_backends import Backend, select
-from tempotron_core import Events, Neuron, Peak, dispatch, peak, peak_vjp
+from tempotron_core import Events, Neuron, Peak, peak, peak_vjp, registry
 
 pytestmark = pytest.mark.gpu
 
@@ -70,7 +70,7 @@ def forms_of(accelerator: Backend) -> dict[str, Callable[..., Any]]:
 def test_against_the_reference(accelerator, dtype):
     """Through the core, which must have found the forms."""
     array = accelerator.from_numpy(np.ones(1, dtype=dtype))
-    assert dispatch.fused("peak", "auto", array) is native_forms(accelerator)["peak"]
+    assert registry.fused("peak", "auto", array) is native_forms(accelerator)["peak"]
     worst = Worst()
     for batch in batches(41, 8, 7, 1, dtype):
         check_batch(worst, batch, accelerator, dtype, kept_pairs(batch))

@@ -30,7 +30,7 @@ from test_gradients import grouped_kinks
 
 import tempotron_backends
 from tempotron_backends.fused import cuda, cuda_launch
-from tempotron_core import Events, Neuron, Peak, dispatch, first_crossing_vjp, peak, peak_vjp
+from tempotron_core import Events, Neuron, Peak, first_crossing_vjp, peak, peak_vjp, registry
 
 Forms = Mapping[str, Callable[..., Any]]
 
@@ -67,13 +67,13 @@ def host() -> tempotron_backends.Backend:
 
 def use(forms: Forms, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the core find these forms for NumPy arrays."""
-    registered = dispatch.implementation
+    registered = registry.implementation
 
     def implementation(name: str, array: Any) -> Any:
         is_ours = name == "fused" and isinstance(array, np.ndarray)
         return (lambda _: forms) if is_ours else registered(name, array)
 
-    monkeypatch.setattr(dispatch, "implementation", implementation)
+    monkeypatch.setattr(registry, "implementation", implementation)
 
 
 @pytest.mark.parametrize("max_threads", BLOCKS[:3])

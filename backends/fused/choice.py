@@ -19,7 +19,15 @@ __all__ = ["for_cupy", "for_numpy", "for_torch"]
 
 Forms = Mapping[str, Callable[..., Any]]
 
-_NAMES = ("peak", "peak_vjp", "first_crossing", "first_crossing_vjp", "voltage", "voltage_vjp")
+_NAMES = (
+    "order_spikes",
+    "peak",
+    "peak_vjp",
+    "first_crossing",
+    "first_crossing_vjp",
+    "voltage",
+    "voltage_vjp",
+)
 
 
 def for_numpy(array: Any) -> Forms:
@@ -33,6 +41,8 @@ def for_torch(tensor: torch.Tensor) -> Forms:
 
     # a subclass may hold no values, as a fake tensor does, or mean something else by its operations
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return {}
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):  # stands for several tensors
         return {}
     if tensor.device.type == "cpu":
         return _on_cpu_tensors()

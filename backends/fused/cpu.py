@@ -1,6 +1,6 @@
 """The readouts and gradients on NumPy arrays and PyTorch CPU tensors, by compiled kernels.
 
-Each function has the arguments and results that `tempotron_core.dispatch` describes for fused
+Each function has the arguments and results that `tempotron_core.registry` describes for fused
 forms.  Arrays are used in place; only those that are not contiguous or not writable are copied.
 """
 
@@ -20,11 +20,20 @@ from .crossing_scan import scan_crossings
 from .gradients import add_crossing_gradient, add_peak_gradient, add_potential_gradient
 from .lanes import WIDTH
 from .layout import sum_shards, to_rows
+from .ordering import order_patterns
 from .peak_scan import scan_peaks
 from .sampling import pull_back_samples, sample_patterns, sampled_peaks
 from .threads import n_threads, run, split
 
-__all__ = ["first_crossing", "first_crossing_vjp", "peak", "peak_vjp", "voltage", "voltage_vjp"]
+__all__ = [
+    "first_crossing",
+    "first_crossing_vjp",
+    "order_spikes",
+    "peak",
+    "peak_vjp",
+    "voltage",
+    "voltage_vjp",
+]
 
 Array = NDArray[Any]
 
@@ -109,6 +118,23 @@ class Batch:
 def usable(array: Array, dtype: Any = None) -> Array:
     """Return the array itself where the kernels can use it, else a copy."""
     return np.require(array, dtype, ["C", "W"])
+
+
+def order_spikes(times: Array, duration: float) -> tuple[Array, Array]:
+    """Positions of each row's spikes in ascending order, and their number."""
+    times = usable(times)
+    n_patterns, n_entries = times.shape
+    order = np.empty(times.shape, np.int32 if n_entries < 2**31 else np.int64)
+    counts = np.empty(n_patterns, np.int64)
+    bits = times.view(np.uint32 if times.dtype == np.float32 else np.uint64)
+    end = times.dtype.type(duration)  # compared in the precision of the times, as everywhere
+
+    def of_part(part: tuple[int, int]) -> None:
+        order_patterns(times, bits, end, *part, order, counts)
+
+    parts = split(n_patterns, min(n_patterns, 4 * n_threads()))
+    run(of_part, parts, worth=times.size > _WORTH_THREADS)
+    return order, counts
 
 
 def peak(
