@@ -1,4 +1,7 @@
-"""JAX: the processor and CUDA devices. Its 64-bit types are the user's switch, never set here."""
+"""JAX: the processor and CUDA devices, and the readouts as pure functions (`jax_functions`).
+
+Its 64-bit types are the user's switch, never set here.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,24 @@ from numpy.typing import NDArray
 
 from ._backend import Framework, devices_of
 from .jax_custom_vjp import DIFFERENTIABLE
+from .jax_functions import first_crossing, peak, voltage
+
+__all__ = [
+    "ENABLE_X64",
+    "FRAMEWORK",
+    "KERNELS",
+    "first_crossing",
+    "index_sum",
+    "missing_dtypes",
+    "native_device",
+    "peak",
+    "place",
+    "survey",
+    "synchronise",
+    "to_numpy",
+    "voltage",
+    "x64_enabled",
+]
 
 ENABLE_X64 = (
     "JAX holds 64-bit types only after jax.config.update('jax_enable_x64', True), "

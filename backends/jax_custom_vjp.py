@@ -19,6 +19,7 @@ from tempotron_core import Events, Neuron, Peak
 from tempotron_core.arguments import check_grid, check_readout, is_static
 from tempotron_core.crossing import first_crossing as first_crossing_function
 from tempotron_core.crossing_gradient import first_crossing_adjoint
+from tempotron_core.membrane import with_nobody
 from tempotron_core.neuron import whole_number
 from tempotron_core.peak import peak as peak_function
 from tempotron_core.peak_gradient import peak_adjoint
@@ -95,6 +96,11 @@ def _with_gradient(
 
 def _call(compiled: Callable[..., Any], events: Events, weight: jax.Array, *more: Any) -> Any:
     times, *integers = _flatten(events)[0]
+    if times.ndim != 2:  # a pytree's arrays lose an axis under vmap
+        raise ValueError(
+            f"events must hold a batch, times of shape (B, K), got {tuple(times.shape)}: map over "
+            f"spike times instead of over the patterns of an Events"
+        )
     return compiled(times, tuple(integers), weight, *more)
 
 
@@ -131,12 +137,52 @@ def peak(
     return _call(compiled, events, weight)  # type: ignore[no-any-return]
 
 
+def _crossing(layout: Layout, neuron: Neuron) -> Callable[..., jax.Array]:
+    """First crossings as a function of (times, integers, weight) with derivatives of any order.
+
+    Differentiating the backward pass again differentiates the crossing it was taken at.  The search
+    for it ends in selections between two iterates, whose derivative is not that of the root, so the
+    derivative is given here: dt = -dV/V'.
+    """
+
+    @jax.custom_jvp
+    def crossing(times: jax.Array, integers: tuple[Any, ...], weight: jax.Array) -> jax.Array:
+        return first_crossing_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
+            _unflatten(layout, (times, *integers)), weight, neuron, method="static"
+        )
+
+    def tangent(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
+        times, integers, weight = primals
+        times_dot, _, weight_dot = tangents
+        t_spike = crossing(*primals)  # so that the next derivative comes by here too
+        kernel, afferents = neuron.kernel, integers[0]
+        fires = jnp.isfinite(t_spike)
+        elapsed = jnp.where(fires, t_spike, 0.0)[:, :, None] - times[:, None, :]
+        x = jnp.clip(elapsed, 0.0, kernel.memory).astype(weight.dtype)
+        value = kernel.value(x, xp=jnp)
+        slope = jnp.where(x > 0.0, kernel.slope(x, value, xp=jnp), 0.0)
+        w, w_dot = (
+            jnp.moveaxis(jnp.take(with_nobody(a), afferents, axis=1), 0, 1)
+            for a in (weight, weight_dot)
+        )
+        shift = times_dot.astype(weight.dtype)[:, None, :]
+        v_dot = jnp.sum(w_dot * value - w * slope * shift, axis=2)
+        rise = jnp.sum(w * slope, axis=2)
+        rising = fires & (rise > 0.0)
+        t_dot = jnp.where(rising, -v_dot / jnp.where(rising, rise, 1.0), 0.0)
+        return t_spike, t_dot.astype(times.dtype)
+
+    crossing.defjvp(tangent)
+    return crossing
+
+
 @lru_cache(maxsize=256)
 def _compiled_first_crossing(layout: Layout, neuron: Neuron) -> Callable[..., Any]:
+    crossing = _crossing(layout, neuron)
+
     def compute(events: Events, weight: jax.Array) -> jax.Array:
-        return first_crossing_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
-            events, weight, neuron, method="static"
-        )
+        times, *integers = _flatten(events)[0]
+        return crossing(times, tuple(integers), weight)
 
     def adjoint(
         events: Events, weight: jax.Array, *, outputs: jax.Array, cotangents: jax.Array

@@ -1,0 +1,284 @@
+"""Pure functions of weights and spike times, as JAX programs are made of.
+
+They take arrays, the weights first, and static constants by keyword, and can be compiled, mapped
+and differentiated with ``jax.jit``, ``jax.vmap`` and ``jax.grad`` in any order.  The gradients are
+the analytic ones of `tempotron_core`, by ``jax.custom_vjp``.
+
+One rule for shapes: spike times are always a batch, ``(B, N)``, or ``(B, N, S)`` for up to S spikes
+per afferent, and weights are ``(O, N)``.  ``jax.vmap`` adds further axes to either.
+
+Spike times that are traced cannot be looked at, so a NaN among them is no error there: it makes
+everything that is read from its pattern NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from tempotron_core import Events, Neuron, Peak
+from tempotron_core.arguments import check_grid
+from tempotron_core.namespace import known_true
+from tempotron_core.neuron import positive_float
+
+from . import jax_custom_vjp as readouts
+
+ArrayLike = jax.Array | NDArray[Any]
+
+_NEURON = Neuron()
+
+
+def peak(
+    weight: ArrayLike,
+    in_spikes: ArrayLike | Events,
+    *,
+    duration: float | None = None,
+    neuron: Neuron = _NEURON,
+    grid: tuple[int, float] | None = None,
+) -> Peak:
+    """Largest membrane potential and the time it is reached.
+
+    Parameters
+    ----------
+    weight : array, shape (O, N)
+        Synaptic weights, float32 or float64.
+    in_spikes : array, shape (B, N) or (B, N, S), or Events
+        Spike times, in any order; a negative time or inf is no spike.  `Events`, sorted once, save
+        sorting in every step of a training loop.
+    duration : float
+        Length of the patterns, in the unit of the spike times; static.  Left out for Events, which
+        have their own.
+    neuron : Neuron
+        Constants of the neurons; static.
+    grid : (int, float), optional
+        ``(n_steps, dt)``: take the maximum over t = 0, dt, ... instead of continuous time; static.
+
+    Returns
+    -------
+    Peak
+        ``v_max`` and ``t_max``, each of shape (B, O).
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type or dtype, or ``duration`` is missing, traced, or given
+        beside Events.
+    ValueError
+        If shapes do not fit, ``duration`` or ``grid`` is not valid, or a time is NaN (not looked
+        for under ``jax.jit`` and ``jax.vmap``, where NaN comes out).
+
+    See Also
+    --------
+    tempotron_core.peak : The same on Events, for all array libraries.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> from tempotron_backends.jax import peak
+    >>> in_spikes = jnp.asarray([[1.0, 3.0, jnp.inf]])
+    >>> weight = jnp.asarray([[0.4, 0.5, 0.6]])
+    >>> gradient = jax.grad(lambda w: peak(w, in_spikes, duration=50.0).v_max.sum())(weight)
+    >>> print(gradient.round(3))
+    [[0.988 0.995 0.   ]]
+    """
+    grid = None if grid is None else check_grid(grid, _checked_neuron(neuron))
+
+    def read(events: Events, w: jax.Array) -> Any:
+        return readouts.peak(events, w, neuron, grid=grid)
+
+    found: Peak = _call(read, ("peak", grid), weight, in_spikes, duration, neuron)
+    return found
+
+
+def first_crossing(
+    weight: ArrayLike,
+    in_spikes: ArrayLike | Events,
+    *,
+    duration: float | None = None,
+    neuron: Neuron = _NEURON,
+) -> jax.Array:
+    """Time at which the membrane potential first exceeds the threshold: the output spike.
+
+    Its result can be the ``in_spikes`` of a next layer.  A silent neuron passes on neither a spike
+    nor a gradient.
+
+    Parameters
+    ----------
+    weight, in_spikes, duration, neuron
+        As for `peak`.
+
+    Returns
+    -------
+    array, shape (B, O)
+        Output spike times, inf where the neuron is silent.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `peak`.
+
+    See Also
+    --------
+    tempotron_core.first_crossing : The same on Events, for all array libraries.
+    """
+
+    def read(events: Events, w: jax.Array) -> Any:
+        return readouts.first_crossing(events, w, neuron)
+
+    found: jax.Array = _call(read, ("first_crossing",), weight, in_spikes, duration, neuron)
+    return found
+
+
+def voltage(
+    weight: ArrayLike,
+    in_spikes: ArrayLike | Events,
+    times: ArrayLike,
+    *,
+    duration: float | None = None,
+    neuron: Neuron = _NEURON,
+) -> jax.Array:
+    """Membrane potential at given times.
+
+    Parameters
+    ----------
+    weight, in_spikes, duration, neuron
+        As for `peak`.
+    times : array, shape (T,)
+        In any order; differentiable like the spike times.
+
+    Returns
+    -------
+    array, shape (B, O, T)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `peak`, also for ``times``.
+
+    See Also
+    --------
+    tempotron_core.voltage : The same on Events, for all array libraries.
+    """
+    times = _real_array("times", times)
+    if times.ndim != 1:
+        raise ValueError(f"times must have shape (T,), got {times.shape}")
+    _refuse_nan("times", times)
+
+    def read(events: Events, w: jax.Array, at: jax.Array) -> Any:
+        return readouts.voltage(events, w, neuron, at, method="static")
+
+    found: jax.Array = _call(read, ("voltage",), weight, in_spikes, duration, neuron, times)
+    return found
+
+
+class _Program:
+    """A readout and what it is a function of besides arrays: equal if they compute the same.
+
+    What ``jax.jit`` compiles is looked up by this, so that a call compiles once for its shapes.
+    """
+
+    def __init__(self, read: Callable[..., Any], *key: Any) -> None:
+        self.read = read
+        self.key = key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Program) and self.key == other.key
+
+
+def _call(
+    read: Callable[..., Any],
+    name: tuple[Any, ...],
+    weight: ArrayLike,
+    in_spikes: ArrayLike | Events,
+    duration: float | None,
+    neuron: Neuron,
+    *more: jax.Array,
+) -> Any:
+    """Check the arguments and run ``read(events, weight, *more)``."""
+    _checked_neuron(neuron)
+    weight = _floating_array("weight", weight)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must have shape (O, N), got {weight.shape}")
+    if isinstance(in_spikes, Events):
+        if duration is not None:
+            raise TypeError(
+                f"duration must be left out when in_spikes is an Events, which has its own "
+                f"({in_spikes.duration}), got {duration!r}"
+            )
+        return read(in_spikes, weight, *more)
+    if duration is None:
+        raise TypeError("duration must be given with an array of spike times, got None")
+    if isinstance(duration, jax.core.Tracer):
+        raise TypeError(
+            "duration must be a number when the program is compiled, got a traced value: close "
+            "over it, or name it in static_argnames of jax.jit"
+        )
+    duration = positive_float("duration", duration)
+    in_spikes = _real_array("in_spikes", in_spikes)
+    if in_spikes.ndim not in (2, 3):
+        raise ValueError(
+            f"in_spikes must be a batch of shape (B, N) or (B, N, S), got {in_spikes.shape}"
+            + (": one pattern is in_spikes[None]" if in_spikes.ndim == 1 else "")
+        )
+    if in_spikes.shape[1] != weight.shape[1]:
+        raise ValueError(
+            f"weight must have one column per afferent, got shape {weight.shape} for in_spikes of "
+            f"shape {in_spikes.shape}"
+        )
+    _refuse_nan("in_spikes", in_spikes)
+    program = _Program(read, *name, neuron, duration)
+    return _compiled(program, weight, in_spikes, *more)
+
+
+@partial(jax.jit, static_argnums=0)
+def _compiled(program: _Program, weight: jax.Array, in_spikes: jax.Array, *more: jax.Array) -> Any:
+    *_, duration = program.key
+    build = Events.from_latencies if in_spikes.ndim == 2 else Events.from_trains
+    found = program.read(build(in_spikes, duration), weight, *more)
+    unknown = jnp.any(jnp.isnan(in_spikes), axis=tuple(range(1, in_spikes.ndim)))
+
+    def marked(values: jax.Array) -> jax.Array:
+        # a product, not a choice, so that the gradient is NaN as well
+        one = jnp.ones(unknown.shape, dtype=values.dtype)
+        factor = jnp.where(unknown, float("nan"), one)
+        return values * factor.reshape(-1, *(1,) * (values.ndim - 1))
+
+    return jax.tree.map(marked, found)
+
+
+def _checked_neuron(neuron: object) -> Neuron:
+    if not isinstance(neuron, Neuron):
+        raise TypeError(f"neuron must be a Neuron, got {type(neuron).__name__}")
+    return neuron
+
+
+def _array(name: str, value: object) -> jax.Array:
+    if not isinstance(value, jax.Array | np.ndarray):
+        raise TypeError(f"{name} must be a JAX or NumPy array, got {type(value).__name__}")
+    return jnp.asarray(value)
+
+
+def _floating_array(name: str, value: object) -> jax.Array:
+    array = _array(name, value)
+    if array.dtype not in (jnp.float32, jnp.float64):
+        raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
+    return array
+
+
+def _real_array(name: str, value: object) -> jax.Array:
+    array = _array(name, value)
+    return array if jnp.issubdtype(array.dtype, jnp.integer) else _floating_array(name, array)
+
+
+def _refuse_nan(name: str, array: jax.Array) -> None:
+    if jnp.issubdtype(array.dtype, jnp.floating) and known_true(jnp.any(jnp.isnan(array))):
+        raise ValueError(f"{name} must not hold NaN (a negative time or inf is no spike)")
