@@ -77,7 +77,7 @@ def select(device: str) -> Backend:
     Raises
     ------
     TypeError
-        If `device` is not a string.
+        If ``device`` is not a string.
     ValueError
         If there is no such device, or it cannot be used here. The message lists what can be used,
         and why the rest cannot.

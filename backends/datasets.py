@@ -161,7 +161,7 @@ def load_breast_cancer() -> Dataset:
     """Return the 569 diagnoses, malignant (0) or benign (1), that come with scikit-learn.
 
     Each of the 30 features is mapped to [0, 1] by its range over all patterns, which is written
-    down in `BREAST_CANCER_RANGES`.
+    down in ``BREAST_CANCER_RANGES``.
 
     Raises
     ------

@@ -108,7 +108,7 @@ def loss_and_gradient(shards: Iterable[Any], weight: Array, neuron: Neuron, loss
     neuron : Neuron
     loss : callable
         ``loss(v_max, labels, v_threshold) -> (loss, cotangent)``, such as `tempotron_loss`; set
-        options with `functools.partial`.  It has to be a mean over the patterns it is given.
+        options with ``functools.partial``.  It has to be a mean over the patterns it is given.
 
     Returns
     -------

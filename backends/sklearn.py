@@ -134,9 +134,9 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Classes, sorted.
     n_features_in_ : int
         Features of a row.
-    feature_names_in_ : array, shape (n_features_in_,)
+    feature_names_in_ : array, shape (n_features,)
         Names of the features, if the rows came with names that are strings.
-    x_min_, x_max_ : array, shape (n_features_in_,)
+    x_min_, x_max_ : array, shape (n_features,)
         Range of each feature.
     network_ : Network
         The trained network, with NumPy weights whatever the device.

@@ -300,7 +300,7 @@ class Tempotron(_Layer):
 
 
 class ExactTempotron(_Layer):
-    """Tempotrons in continuous time, with any number of spikes per afferent.
+    """Tempotrons in continuous time [1]_, with any number of spikes per afferent.
 
     Layers stack: ``torch.nn.Sequential`` of these passes first spike times on, inf for silence.
 

@@ -158,7 +158,7 @@ class GaussianReceptiveFields:
 
     @classmethod
     def fit(cls, m: int, x: Array) -> GaussianReceptiveFields:
-        """Fields that span the range of each feature, as `feature_range` gives it.
+        """Fields that span the range of each feature, as ``feature_range`` gives it.
 
         Parameters
         ----------
@@ -174,7 +174,7 @@ class GaussianReceptiveFields:
         Raises
         ------
         TypeError, ValueError
-            As the class and `feature_range`.
+            As the class and ``feature_range``.
         """
         return cls(m, *feature_range(x))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,10 @@ import tempotron_core
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.MULTILINE | re.DOTALL
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [*sorted(DOCS.glob("*.md")), *sorted((DOCS / "api").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *PAGES]
+EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 
 
 def title(path: Path) -> str:
@@ -65,8 +70,8 @@ def programs(path: Path) -> dict[str, Any]:
     """Run a document's Python blocks one after another, as one program; return its names."""
     names = GIVEN.get(title(path), dict)()
     for number, code in enumerate(blocks(read(path), "python"), start=1):
-        for framework in ("torch", "jax"):
-            if framework in code:
+        for framework in ("dask", "jax", "neo", "nir", "optax", "sparse", "torch"):
+            if re.search(rf"\bimport {framework}\b|\bfrom {framework}\b|\"{framework}\b", code):
                 pytest.importorskip(framework)
         exec(compile(without_gpu(code), f"{title(path)}, block {number}", "exec"), names)
     return names
@@ -121,15 +126,38 @@ def test_names_exist(path):
         assert there, f"{package}.{name}"
 
 
-def test_index_lists_every_public_name():
-    text = read(ROOT / "docs" / "index.md")
-    readouts_results = {"DelayGradient", "Gradient", "Peak"}  # what the listed functions return
-    missing = [
-        name
-        for name in tempotron_core.__all__
-        if name not in readouts_results and f"`{name}" not in text
-    ]
-    assert not missing
+def listed(page: str) -> list[str]:
+    """Names in the tables of a page of the reference."""
+    tables = re.findall(r"^\.\. autosummary::\n(.*?)^```$", read(DOCS / "api" / page), BLOCK)
+    assert tables
+    return re.findall(r"^ +~?([A-Za-z_][\w.]*)$", "".join(tables), re.MULTILINE)
+
+
+def test_reference_lists_every_public_name_of_the_core_once():
+    names = listed("core.md")
+    assert len(names) == len(set(names))
+    assert set(names) >= set(tempotron_core.__all__)
+    schedules = {f"schedules.{name}" for name in tempotron_core.schedules.__all__}
+    assert set(names) >= schedules
+
+
+def test_reference_lists_every_public_name_of_the_backends():
+    names = listed("backends.md")
+    assert len(names) == len(set(names))
+    assert set(names) >= {f"tempotron_backends.{name}" for name in tempotron_backends.__all__}
+
+
+@pytest.mark.parametrize("page", ["core.md", "backends.md"])
+def test_names_of_the_reference_exist(page):
+    """As Sphinx finds them: modules by their path, everything else as an attribute."""
+    for name in listed(page):
+        full = name if page == "backends.md" else f"tempotron_core.{name}"
+        owner, _, last = full.rpartition(".")
+        there = find_spec(full) if owner == "tempotron_backends" else None
+        if there is None:
+            if owner.endswith((".torch", ".jax")):
+                pytest.importorskip(owner.rpartition(".")[2])
+            assert hasattr(import_module(owner), last), full
 
 
 # -- links ------------------------------------------------------------------------------------
@@ -166,9 +194,10 @@ def test_links_resolve(path):
             assert anchor in headings(read(target)), link
 
 
-def test_documents_are_reachable():
-    """From the README, by following links."""
-    seen, todo = set(), [ROOT / "README.md"]
+def linked(start: Path) -> set[Path]:
+    """Pages that can be reached by following links."""
+    seen: set[Path] = set()
+    todo = [start]
     while todo:
         path = todo.pop()
         if path in seen:
@@ -176,7 +205,48 @@ def test_documents_are_reachable():
         seen.add(path)
         local = [link.partition("#")[0] for link in links(path) if not re.match(r"[a-z]+:", link)]
         todo += [(path.parent / link).resolve() for link in local if link.endswith(".md")]
-    assert {title(p) for p in (ROOT / "docs").glob("*.md")} <= {title(p) for p in seen}
+    return seen
+
+
+@pytest.mark.parametrize("start", ["README.md", "docs/index.md"])
+def test_pages_are_reachable(start):
+    assert linked(ROOT / start) >= set(PAGES)
+
+
+def test_pages_are_in_the_contents_of_the_site():
+    """Sphinx checks this too; here it is known before the pages are built."""
+    entries = set()
+    for folder, page in ((DOCS, "index.md"), (DOCS / "api", "index.md")):
+        for tree in re.findall(r"^```{toctree}\n(.*?)^```$", read(folder / page), BLOCK):
+            names = [line for line in tree.splitlines() if line and not line.startswith(":")]
+            entries |= {folder / f"{name}.md" for name in names}
+    assert entries - {DOCS / "gallery" / "index.md"} == set(PAGES) - {DOCS / "index.md"}
+
+
+# -- figures and examples -----------------------------------------------------------------------
+
+
+def test_figures_of_the_mathematics_are_drawn_by_their_script(tmp_path):
+    pytest.importorskip("matplotlib")
+    figures = run_path(str(DOCS / "figures.py"))
+    figures["main"](tmp_path)
+    shown = set(re.findall(r"\(images/(mathematics_\w+\.png)\)", read(DOCS / "mathematics.md")))
+    assert {path.name for path in tmp_path.iterdir()} == shown
+    assert all((DOCS / "images" / name).exists() for name in shown)
+
+
+def test_examples_say_why_and_draw_something():
+    """They run when the pages are built; these are what the gallery needs of them."""
+    assert len(EXAMPLES) >= 6
+    for path in EXAMPLES:
+        text = read(path)
+        heading, rule, empty, why = text.removeprefix('"""\n').split("\n", 3)
+        assert set(rule) == {"="}, path
+        assert len(rule) == len(heading), path
+        assert not empty, path
+        assert len(why.partition('"""')[0].split()) > 20, path
+        assert "plt.show()" in text, path
+        compile(text, path, "exec")
 
 
 # -- commands ---------------------------------------------------------------------------------
@@ -195,14 +265,16 @@ def test_readme_has_the_commands_that_ci_runs():
     if not run.exists():
         pytest.skip(".ci/run is not part of a source distribution")
     used = set(re.findall(r"\$\(readme_command (\w+)\)", read(run)))
-    assert used == {"test", "train"}
+    assert used == {"docs", "test", "train"}
     assert set(re.findall(r"<!-- ci: (\w+) -->", read(ROOT / "README.md"))) == used
-    test, train = marked("test"), marked("train")
+    test, train, site = marked("test"), marked("train"), marked("docs")
     assert "pip install -e '.[test]'" in test
     assert test.endswith("-m pytest")
     assert "pip install '.[train]'" in train
     assert train.endswith("tempotron train")
-    for command in (test, train):
+    assert "pip install '.[docs]'" in site
+    assert ".venv/bin/sphinx-build -W " in site
+    for command in (test, train, site):
         # from the root of a clone, with nothing but Python; never a private place or index
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
         assert not re.search(r"index|https?:|--\w+", command)
