@@ -15,13 +15,14 @@ from tempotron_core import Events, Network, Tempotron
 from tempotron_core.namespace import array_namespace
 
 from ._backend import Backend, dtype_name
-from .interchange_lists import SpikeList, from_spike_list, to_spike_list
+from .interchange_lists import SpikeList, from_lists, from_spike_list, to_spike_list
 from .interchange_neo import from_neo, to_neo
 from .interchange_raster import from_rasters, to_rasters
 from .interchange_records import from_records
 
 __all__ = [
     "SpikeList",
+    "from_lists",
     "from_neo",
     "from_rasters",
     "from_records",

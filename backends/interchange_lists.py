@@ -6,6 +6,7 @@ that are on a device already go to `Events.from_csr`, which keeps them there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import array_api_compat
@@ -19,7 +20,7 @@ from tempotron_core.neuron import whole_number
 from ._backend import Backend
 from ._selection import select
 
-__all__ = ["SpikeList", "from_spike_list", "to_spike_list"]
+__all__ = ["SpikeList", "from_lists", "from_spike_list", "to_spike_list"]
 
 
 class SpikeList(NamedTuple):
@@ -127,6 +128,79 @@ def from_spike_list(
         )
     order, starts = by_pattern(patterns, n_patterns)
     return place(times[order], afferents[order], starts, n_afferents, duration, backend, dtype)
+
+
+def from_lists(
+    patterns: Sequence[Sequence[Any]],
+    duration: float,
+    *,
+    backend: Backend | None = None,
+    dtype: Any = None,
+) -> Events:
+    """Read lists of spike trains: ``patterns[b][i]`` holds the spike times of afferent i.
+
+    Parameters
+    ----------
+    patterns : sequence of sequences of sequences of float
+        For each pattern, one list or array of spike times per afferent, empty if it is silent.
+    duration : float
+        Length of a pattern, in the unit of the spike times; spikes after it are left out.
+    backend : Backend, optional
+        Where the events are to be; NumPy unless given.
+    dtype : str or dtype, optional
+        Of the spike times; the backend's default unless given.
+
+    Returns
+    -------
+    Events
+        In CSR layout: gradients towards spike times come as one list, pattern after pattern and
+        train after train.
+
+    Raises
+    ------
+    TypeError
+        If a pattern is no sequence of trains, or a train none of real numbers.
+    ValueError
+        If there is no pattern, or patterns differ in their number of trains.
+
+    Examples
+    --------
+    >>> from tempotron_backends.interchange import from_lists
+    >>> from_lists([[[1.0, 5.0], [], [2.5]], [[], [3.0], []]], duration=10.0)
+    Events(2 patterns, 3 afferents, 4 spikes, duration=10.0, float64 on cpu)
+    """
+    if len(patterns) == 0:
+        raise ValueError("patterns must hold at least one pattern, got none")
+    trains: list[NDArray[Any]] = []
+    for b, pattern in enumerate(patterns):
+        if not hasattr(pattern, "__len__"):
+            raise TypeError(
+                f"patterns[{b}] must hold one list of spike times per afferent, got {pattern!r}"
+            )
+        if len(pattern) != len(patterns[0]):
+            raise ValueError(
+                f"patterns[{b}] must have as many spike trains as the first, {len(patterns[0])}, "
+                f"got {len(pattern)}"
+            )
+        for i, train in enumerate(pattern):
+            times = host_array(f"patterns[{b}][{i}]", train)
+            if times.ndim != 1 or times.dtype.kind not in "iuf":
+                raise TypeError(
+                    f"patterns[{b}][{i}] must be a list of real spike times, got {train!r}"
+                )
+            trains.append(times.astype(np.float64))
+    n_afferents = len(patterns[0])
+    lengths = np.asarray([len(train) for train in trains], dtype=np.int64)
+    ends = np.cumsum(np.concatenate([[0], lengths]))
+    return place(
+        np.concatenate([np.zeros(0), *trains]),
+        np.repeat(np.tile(np.arange(n_afferents), len(patterns)), lengths),
+        ends[np.arange(len(patterns) + 1) * n_afferents],
+        n_afferents,
+        duration,
+        backend,
+        dtype,
+    )
 
 
 def to_spike_list(events: Events) -> SpikeList:

@@ -58,6 +58,11 @@ def from_neo(
         If Neo is not installed.
     """
     neo, per_second = import_module("neo"), _per_second(unit)
+    if not isinstance(patterns, Iterable):
+        raise TypeError(
+            f"patterns must be a sequence with one entry per pattern ([segment], block.segments), "
+            f"got {type(patterns).__name__}"
+        )
     factors: dict[str, float] = {}  # looking a unit up takes longer than reading a train
 
     def factor(units: Any) -> float:

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from tempotron_backends import Backend, select
 from tempotron_backends.interchange import (
+    from_lists,
     from_neo,
     from_rasters,
     from_records,
@@ -823,3 +824,45 @@ def test_to_backend_refuses() -> None:
         to_backend(np.ones(2), "torch")
     with pytest.raises(ValueError, match="dtype must be one that numpy:cpu can hold"):
         to_backend(np.ones(2), home, dtype="float16")
+
+
+# ---------------------------------------------------------------------- nested lists
+
+
+def test_nested_lists_are_the_trains_they_hold():
+    rng = np.random.default_rng(3)
+    patterns = [
+        [rng.uniform(0.0, 12.0, rng.integers(0, 4)).tolist() for _ in range(3)] for _ in range(5)
+    ]
+    patterns[2] = [[], [], []]
+    events = from_lists(patterns, 10.0)
+    padded = np.full((5, 3, 4), np.inf)
+    for b, pattern in enumerate(patterns):
+        for i, train in enumerate(pattern):
+            padded[b, i, : len(train)] = train
+    expected = Events.from_trains(padded, 10.0)
+    for name in ("times", "afferents", "counts"):
+        np.testing.assert_array_equal(getattr(events, name), getattr(expected, name))
+    found = to_spike_list(events)
+    assert found.offsets[-1] == sum(t <= 10.0 for p in patterns for train in p for t in train)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "error", "message"),
+    [
+        ([], ValueError, "at least one pattern"),
+        ([[[1.0]], 3.0], TypeError, r"patterns\[1\] must hold one list .* got 3.0"),
+        ([[[1.0], []], [[]]], ValueError, r"patterns\[1\] must have as many .*, 2, got 1"),
+        ([[1.0, 2.0]], TypeError, r"patterns\[0\]\[0\] must be a list of real .* got 1.0"),
+        ([[["a"]]], TypeError, r"patterns\[0\]\[0\] must be a list of real"),
+    ],
+)
+def test_bad_nested_lists(patterns, error, message):
+    with pytest.raises(error, match=message):
+        from_lists(patterns, 10.0)
+
+
+def test_a_segment_alone_is_no_list_of_patterns():
+    neo = pytest.importorskip("neo")
+    with pytest.raises(TypeError, match=r"one entry per pattern \(\[segment\].*got Segment"):
+        from_neo(neo.Segment())

@@ -2,9 +2,9 @@
 Two layers, joined by spike times
 =================================
 
-One layer of tempotrons cannot decide whether exactly one of two numbers is large. A hidden layer
-can. Its neurons pass on nothing but the time of their first spike, and the gradient goes back
-through these times exactly: no surrogate for a derivative, and no time grid.
+Whether exactly one of two numbers is large is hard to decide for one layer of tempotrons, and easy
+with a hidden layer. Its neurons pass on nothing but the time of their first spike, and the gradient
+goes back through these times exactly: no surrogate for a derivative, and no time grid.
 """
 
 import matplotlib.pyplot as plt
