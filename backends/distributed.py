@@ -24,6 +24,8 @@ from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
+from tempotron_core.neuron import positive_float, whole_number
+
 from .datasets import hold_out, load_digits, load_idx_folder
 from .recipe import Recipe, usual_encoder
 from .torch_modules import ExactTempotron
@@ -78,17 +80,26 @@ def train(args: argparse.Namespace) -> float:
     Raises
     ------
     ValueError
-        If the number of processes does not divide the batch size.
+        If the number of processes does not divide the batch size, a batch is larger than the data
+        or another option is out of range.
     """
     rank, n_processes = dist.get_rank(), dist.get_world_size()
     if args.batch_size < 1 or args.batch_size % n_processes:
         raise ValueError(
             f"batch_size must be a multiple of the {n_processes} processes, got {args.batch_size}"
         )
+    epochs = whole_number("epochs", args.epochs)
+    learning_rate = positive_float("learning_rate", args.learning_rate)
+    temperature = positive_float("temperature", args.temperature)
     device = torch.device("cpu")
     if args.backend == "nccl":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     kept, held_out, recipe = _patterns(args)
+    if args.batch_size > len(kept):
+        raise ValueError(
+            f"batch_size must be at most the {len(kept)} patterns to learn from, "
+            f"got {args.batch_size}"
+        )
     latencies, labels = kept.tensors
     n_classes = int(labels.max()) + 1
     mean_spikes = float(torch.isfinite(latencies).sum(dim=1).to(torch.float32).mean())
@@ -98,20 +109,20 @@ def train(args: argparse.Namespace) -> float:
         latencies.shape[1], n_classes, recipe.duration, recipe.tau, recipe.tau_s, ret_type="v_max"
     )
     model = DistributedDataParallel(layer.to(device))
-    optimiser = torch.optim.Adam(model.parameters(), args.learning_rate / max(mean_spikes, 1.0))
+    optimiser = torch.optim.Adam(model.parameters(), learning_rate / max(mean_spikes, 1.0))
     sampler: DistributedSampler[Any] = DistributedSampler(kept, seed=args.seed, drop_last=True)
     batches = DataLoader(
         kept, batch_size=args.batch_size // n_processes, sampler=sampler, drop_last=True
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, args.epochs * len(batches))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * len(batches))
     accuracy = 0.0
-    for epoch in range(args.epochs):
+    for epoch in range(epochs):
         sampler.set_epoch(epoch)
         start, total = time.perf_counter(), torch.zeros(())
         for in_spikes, label in batches:
             optimiser.zero_grad()
             v_max = model(in_spikes.to(device))
-            loss = cross_entropy(v_max / args.temperature, label.to(device))
+            loss = cross_entropy(v_max / temperature, label.to(device))
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
@@ -120,7 +131,7 @@ def train(args: argparse.Namespace) -> float:
         if rank == 0:
             seconds = time.perf_counter() - start
             print(
-                f"epoch {epoch + 1}/{args.epochs}  loss {float(total) / max(1, len(batches)):.4f}  "
+                f"epoch {epoch + 1}/{epochs}  loss {float(total) / len(batches):.4f}  "
                 f"held out {100.0 * accuracy:.2f} %  {seconds:.1f} s",
                 flush=True,
             )

@@ -116,8 +116,10 @@ class _Gradient(torch.autograd.Function):
             counts,
             weight,
             samples,
-            [first] if second is None else [first, second],
-            [first_bar] if second is None else [first_bar, second_bar],
+            first,
+            second,
+            first_bar,
+            second_bar,
             constants,
             options,
             method,
@@ -160,6 +162,18 @@ class _Sort(torch.autograd.Function):
         to_spikes = torch.where(column < counts[:, None], to_sorted, 0.0)
         to_source = torch.zeros_like(to_spikes).scatter(1, order.to(torch.int64), to_spikes)
         return to_source.reshape(ctx.shape), None
+
+
+def _operator_backward(ctx: Any, cotangents: Sequence[Tensor | None]) -> tuple[Any, ...]:
+    """The gradient of ``readout`` called as it stands; torch takes [] for a list of tensors."""
+    *gradients, _, _ = _Readout.backward(ctx, *cotangents)
+    return *gradients, None if ctx.options else [], None
+
+
+# For calls without the classes above: exported programs hold the bare operators.
+readout.register_autograd(_operator_backward, setup_context=_Readout.setup_context)
+readout_vjp.register_autograd(_Gradient.backward, setup_context=_Gradient.setup_context)
+sort_spikes.register_autograd(_Sort.backward, setup_context=_Sort.setup_context)
 
 
 def sorted_spikes(in_spikes: Tensor, duration: float) -> Spikes:

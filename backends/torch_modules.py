@@ -60,12 +60,18 @@ class _Layer(nn.Module):
         super().__init__()
         self.in_features = whole_number("in_features", in_features)
         self.out_features = whole_number("out_features", out_features)
-        self.neuron = neuron
+        self._neuron = neuron
         self.fc = nn.Linear(
             self.in_features, self.out_features, bias=False, dtype=dtype, device=device
         )
         self._constants = pack(neuron, duration)
         self.register_load_state_dict_pre_hook(_rename_foreign_weights)  # type: ignore[no-untyped-call]
+
+    # The constants are part of what is compiled, and a layer keeps those it was made with.
+    @property
+    def neuron(self) -> Neuron:
+        """The constants, for use with the functions of `tempotron_core`."""
+        return self._neuron
 
     @property
     def tau(self) -> float:
@@ -112,7 +118,7 @@ class _Layer(nn.Module):
                 f"in_spikes must have shape (B, in_features){more} with in_features = "
                 f"{self.in_features}, got {tuple(in_spikes.shape)}"
             )
-        if in_spikes.dtype in (torch.bool, torch.complex64, torch.complex128):
+        if in_spikes.is_complex() or in_spikes.dtype == torch.bool:
             raise TypeError(f"in_spikes must hold real numbers, got {in_spikes.dtype}")
 
     def _spikes(self, in_spikes: Tensor | Events) -> Spikes:
@@ -121,8 +127,10 @@ class _Layer(nn.Module):
             return spikes_of(in_spikes)
         if in_spikes.dtype not in (torch.float32, torch.float64):
             in_spikes = in_spikes.to(torch.float32)
+        if in_spikes.ndim == 3 and in_spikes.shape[2] == 0:
+            in_spikes = nn.functional.pad(in_spikes, (0, 1), value=-1.0)  # one place, no spike
         duration = self._constants[-1]
-        if torch.compiler.is_compiling():  # shapes may not depend on values
+        if _in_transform():  # shapes cannot depend on values
             return sorted_spikes(in_spikes, duration)
         if in_spikes.ndim == 3:
             return spikes_of(Events.from_trains(in_spikes, duration))
@@ -207,9 +215,14 @@ class Tempotron(_Layer):
         dtype: torch.dtype | None = None,
         device: Any = None,
     ) -> None:
-        self.T = whole_number("T", T)
+        n_steps = whole_number("T", T)
         neuron = Neuron(tau, tau_s, v_threshold)
-        super().__init__(in_features, out_features, float(self.T), neuron, dtype, device)
+        super().__init__(in_features, out_features, float(n_steps), neuron, dtype, device)
+
+    @property
+    def T(self) -> int:
+        """Time steps."""
+        return int(self._constants[-1])
 
     def extra_repr(self) -> str:
         """The constants, for ``print(layer)``."""
@@ -385,17 +398,23 @@ class ExactTempotron(_Layer):
         if not (isinstance(ret_type, str) and ret_type in self._ret_types):
             known = ", ".join(self._ret_types)
             raise ValueError(f"ret_type must be one of {known}, got {ret_type!r}")
-        self.duration = duration
         self.ret_type = ret_type
         self.min_slope = positive_float("min_slope", min_slope, or_zero=True)
+
+    @property
+    def duration(self) -> float:
+        """Length of a pattern."""
+        return self._constants[-1]
 
     def extra_repr(self) -> str:
         """The constants, for ``print(layer)``."""
         more = "" if self.neuron.psp_peak is None else f", psp_peak={self.neuron.psp_peak}"
         more += ", shunt=True" if self.neuron.shunt else ""
+        more += f", ret_type={self.ret_type!r}"
+        more += f", min_slope={self.min_slope}" if self.min_slope else ""
         return (
             f"duration={self.duration}, tau={self.tau}, tau_s={self.tau_s}, "
-            f"v_threshold={self.v_threshold}{more}, ret_type={self.ret_type!r}"
+            f"v_threshold={self.v_threshold}{more}"
         )
 
     def forward(
@@ -438,6 +457,15 @@ class ExactTempotron(_Layer):
 
     def _t_spike(self, spikes: Spikes) -> Tensor:
         return self._read("first_crossing", spikes, (self.min_slope,))[0]
+
+
+def _in_transform() -> bool:
+    """Whether a graph is being made, or a transform of ``torch.func`` is under way."""
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        or torch._C._are_functorch_transforms_active()
+    )
 
 
 def _rename_foreign_weights(

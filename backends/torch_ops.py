@@ -52,7 +52,7 @@ def _model(
     times = times.detach()
     if times.device.type == "cpu" and times.shape[0] > 0:  # looking costs nothing here
         width = max(1, int(counts.max()))
-        times, afferents = times[:, :width], afferents[:, :width]
+        times, afferents = times[:, :width].contiguous(), afferents[:, :width].contiguous()
     *neuron, duration = constants
     # the order of the source is not needed for a readout
     events = Events(times, afferents, counts, afferents, weight.shape[1], duration)
@@ -131,39 +131,46 @@ def readout_vjp(
     counts: Tensor,
     weight: Tensor,
     samples: Tensor | None,
-    outputs: Sequence[Tensor],
-    cotangents: Sequence[Tensor | None],
+    first: Tensor,
+    second: Tensor | None,
+    first_bar: Tensor | None,
+    second_bar: Tensor | None,
     constants: Sequence[float],
     options: Sequence[float],
     method: str,
     wants_times: bool,
     wants_samples: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients towards weights [O, N], sorted times [B, K], samples [T]; empty if not wanted."""
+    """Gradients towards weights [O, N], sorted times [B, K], samples [T]; empty if not wanted.
+
+    ``first`` and ``second`` are what the readout returned, with their cotangents; no lists, since
+    the loops of autograd's batched gradients do not take any.
+    """
     model = _model(times, afferents, counts, weight, constants)
-    bars = [bar if bar is None else bar.detach() for bar in cotangents]
+    first = first.detach()
+    v_bar, t_bar = (bar if bar is None else bar.detach() for bar in (first_bar, second_bar))
+    v_bar = torch.zeros_like(first) if v_bar is None else v_bar
     to_samples = weight.new_empty(0)
     if name == "peak":
-        v_bar, t_bar = bars
-        v_bar = torch.zeros_like(outputs[0]) if v_bar is None else v_bar
-        found = Peak(*(value.detach() for value in outputs))
+        assert second is not None
+        found = Peak(first, second.detach())
         to_weight, to_times = peak_adjoint(
             *model, found, v_bar, t_bar, wants_times, _grid(options), method, xp
         )
     elif name == "first_crossing":
         to_weight, to_times = first_crossing_adjoint(
-            *model, outputs[0].detach(), bars[0], wants_times, options[0], method, xp
+            *model, first, v_bar, wants_times, options[0], method, xp
         )
     elif name == "voltage":
         assert samples is not None
         at = samples.detach()
-        to_weight, to_times = voltage_adjoint(*model, at, bars[0], wants_times, method, xp)
+        to_weight, to_times = voltage_adjoint(*model, at, v_bar, wants_times, method, xp)
         if wants_samples:
             static = is_static(method)
-            to_samples = sample_time_gradient(*model, at, bars[0], static, xp).to(samples.dtype)
+            to_samples = sample_time_gradient(*model, at, v_bar, static, xp).to(samples.dtype)
     else:
         to_weight, to_times = soft_peak_time_adjoint(
-            *model, int(options[0]), bars[0], wants_times, method, xp
+            *model, int(options[0]), v_bar, wants_times, method, xp
         )
     if to_times is None:
         to_times = times.new_empty(0)
@@ -182,8 +189,10 @@ def _(
     counts: Tensor,
     weight: Tensor,
     samples: Tensor | None,
-    outputs: Sequence[Tensor],
-    cotangents: Sequence[Tensor | None],
+    first: Tensor,
+    second: Tensor | None,
+    first_bar: Tensor | None,
+    second_bar: Tensor | None,
     constants: Sequence[float],
     options: Sequence[float],
     method: str,
@@ -203,10 +212,13 @@ def _(
 def sort_spikes(in_spikes: Tensor, duration: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The arrays of Events from latencies [B, N] or trains [B, N, S], at full width N S.
 
-    For graphs, whose shapes cannot depend on values.
+    For graphs and transforms, where shapes cannot depend on values.  N S is at least 1.
     """
-    make = Events.from_latencies if in_spikes.ndim == 2 else Events.from_trains
-    events = make(in_spikes.detach(), duration)
+    in_spikes = in_spikes.detach()
+    if in_spikes.ndim == 2:
+        events = Events._from_latencies("in_spikes", in_spikes, duration)
+    else:
+        events = Events.from_trains(in_spikes, duration)
     n_entries = events.order.shape[1]
     events = events._widened(n_entries, n_entries)
     return (

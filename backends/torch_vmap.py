@@ -57,8 +57,6 @@ def _one_by_one(operator: Any, info: Any, in_dims: Dims, args: Sequence[Any]) ->
     def at(argument: Any, dim: Any, v: int) -> Any:
         if isinstance(argument, Tensor):
             return argument if dim is None else argument.select(dim, v)
-        if isinstance(argument, list) and any(isinstance(part, Tensor) for part in argument):
-            return [at(part, d, v) for part, d in zip(argument, dim, strict=True)]
         return argument
 
     found = [
@@ -92,29 +90,28 @@ def _(info: Any, in_dims: Dims, *args: Any) -> tuple[list[Tensor], list[int]]:
 
 @readout_vjp.register_vmap
 def _(info: Any, in_dims: Dims, *args: Any) -> tuple[tuple[Tensor, ...], tuple[int | None, ...]]:
-    name, times, afferents, counts, weight, samples, outputs, cotangents, *fixed = args
-    n, (_, *event_dims, weight_dim, sample_dim, out_dims, bar_dims) = info.batch_size, in_dims[:8]
+    name, times, afferents, counts, weight, samples, *pairs = args[:10]
+    fixed = args[10:]
+    n, (_, *event_dims, weight_dim, sample_dim) = info.batch_size, in_dims[:6]
     wants_times, wants_samples = fixed[-2:]
     if sample_dim is not None or wants_samples:
         return _one_by_one(readout_vjp, info, in_dims, args)  # type: ignore[no-any-return]
     weights = _entries(weight, weight_dim, n)
     as_outputs = all(dim is None for dim in event_dims) and not wants_times
 
-    def folded(values: Sequence[Tensor | None], dims: Dims) -> list[Tensor | None]:
-        """Values [V, B, O, ...] as [B, V O, ...] or [V B, O, ...]."""
-        apart = [
-            None if value is None else _entries(value, dim, n)
-            for value, dim in zip(values, dims, strict=True)
-        ]
-        if as_outputs:
-            return [None if a is None else a.movedim(0, 1).flatten(1, 2) for a in apart]
-        return [None if a is None else a.flatten(0, 1) for a in apart]
+    def folded(value: Tensor | None, dim: int | None) -> Tensor | None:
+        """A value [V, B, O, ...] as [B, V O, ...] or [V B, O, ...]."""
+        if value is None:
+            return None
+        apart = _entries(value, dim, n)
+        return apart.movedim(0, 1).flatten(1, 2) if as_outputs else apart.flatten(0, 1)
 
-    pairs = folded(outputs, out_dims), folded(cotangents, bar_dims)
+    pairs = [folded(value, dim) for value, dim in zip(pairs, in_dims[6:10], strict=True)]
     if as_outputs:
         rows = weights.flatten(0, 1)
-        given = (name, times, afferents, counts, rows, samples, *pairs, *fixed)
-        to_weight, *empty = readout_vjp(*given)
+        to_weight, *empty = readout_vjp(
+            name, times, afferents, counts, rows, samples, *pairs, *fixed
+        )
         return (to_weight.unflatten(0, (n, -1)), *empty), (0, None, None)
     batch = _one_batch(n, event_dims, times, afferents, counts, weights.shape[2])
     given = (name, *batch, _side_by_side(weights), samples, *pairs, *fixed)

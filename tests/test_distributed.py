@@ -16,6 +16,8 @@ if not (torch.distributed.is_available() and torch.distributed.is_gloo_available
 
 import distributed_worker as worker  # noqa: E402
 
+from tempotron_backends import distributed  # noqa: E402
+
 
 def torchrun(*command):
     """Two processes of a command, one thread each."""
@@ -75,3 +77,29 @@ def test_the_command_says_what_is_wrong():
     )
     assert alone.returncode == 2
     assert "start this with torchrun" in alone.stderr
+
+
+@pytest.fixture(scope="module")
+def group():
+    """This process alone as a group."""
+    torch.distributed.init_process_group(
+        "gloo", store=torch.distributed.HashStore(), rank=0, world_size=1
+    )
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group")
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("epochs", "0", "epochs must be from 1"),
+        ("batch-size", "100000", r"batch_size must be at most the \d+ patterns .* got 100000"),
+        ("learning-rate", "-1", "learning_rate must be .* got -1.0"),
+        ("temperature", "0", "temperature must be .* got 0.0"),
+    ],
+)
+def test_options_out_of_range(option, value, message):
+    args = distributed._parser().parse_args([f"--{option}={value}"])
+    with pytest.raises(ValueError, match=message):
+        distributed.train(args)

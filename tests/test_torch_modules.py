@@ -14,6 +14,7 @@ from tempotron_core import Tempotron as CoreTempotron
 torch = pytest.importorskip("torch")
 
 from tempotron_backends.torch import ExactTempotron, Readout, Tempotron  # noqa: E402
+from tempotron_backends.torch_ops import pack  # noqa: E402
 
 B, N, OUT, T = 4, 7, 3, 40
 # Some silent afferents, some spikes past the end.
@@ -152,9 +153,69 @@ def test_nan_is_an_error_in_a_compiled_graph_too():
 @traced
 def test_exports():
     layer = layer_of(ExactTempotron, ret_type="v_max")
-    exported = torch.export.export(layer, (spikes(),))
+    batch = {0: torch.export.Dim("batch")}
+    exported = torch.export.export(layer, (spikes(),), dynamic_shapes=(batch,))
     assert "tempotron.readout" in exported.graph_module.code
-    torch.testing.assert_close(exported.module()(spikes()), layer(spikes()), rtol=0, atol=0)
+    for n in (B, 2):
+        found = exported.module()(spikes()[:n])
+        torch.testing.assert_close(found, layer(spikes()[:n]), rtol=0, atol=0)
+
+
+@traced
+@pytest.mark.parametrize(("made", "ret_type"), CASES, ids=CASE_IDS)
+def test_exported_programs_have_gradients(made, ret_type):
+    layer, in_spikes = layer_of(made), spikes(requires_grad=True)
+    exported = torch.export.export(layer, (spikes(), ret_type)).module()
+    loss_of(exported(in_spikes, ret_type)).backward()
+    expected = gradients(called(layer, ret_type), layer.fc.weight.detach(), spikes())
+    found = exported.fc.weight.grad, in_spikes.grad
+    for got, value in zip(found, expected, strict=True):
+        assert value.abs().max() > 0.0
+        torch.testing.assert_close(got, value, rtol=0.0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
+def test_jit_trace_does_not_keep_the_order_of_its_example():
+    layer = layer_of(ExactTempotron, ret_type="v_max")
+    found = torch.jit.trace(layer, (spikes(),))
+    other = spikes().flip(1)[:2]
+    torch.testing.assert_close(found(other), layer(other), rtol=0, atol=0)
+
+
+READOUTS = {
+    "peak": ([], None),
+    "first_crossing": ([0.0], None),
+    "voltage": ([], torch.linspace(0.0, T, 5, dtype=torch.float64)),
+    "soft_peak_time": ([float(T)], None),
+}
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_operators_keep_their_promises(name):
+    """What torch asks of an operator: schema, shapes without values, autograd, dynamic shapes."""
+    operators, check = torch.ops.tempotron, torch.library.opcheck
+    options, samples = READOUTS[name]
+    weight = layer_of(ExactTempotron).fc.weight.detach()
+    times, afferents, counts, _ = operators.sort_spikes(spikes(), T)
+    given = name, times, afferents, counts, weight, samples
+    constants = pack(Neuron(10.0, 2.5), T), options, "auto"
+    found = operators.readout(*given, *constants)
+    pairs = (*found, *[None] * (2 - len(found)), torch.ones_like(found[0]), None)
+    for wants in ((False, False), (True, samples is not None)):
+        check(operators.readout_vjp.default, (*given, *pairs, *constants, *wants))
+    for tensor in (weight, times):
+        tensor.requires_grad_()
+        check(operators.readout.default, (*given, *constants))
+
+
+@pytest.mark.parametrize("shape", [(B, N), (B, N, 2), (0, N)])
+def test_sorting_keeps_its_promises(shape):
+    in_spikes = torch.linspace(-5.0, 45.0, 56).reshape(4, N, 2)[: shape[0], :, 0]
+    in_spikes = in_spikes.clone() if len(shape) == 2 else in_spikes[..., None].repeat(1, 1, 2)
+    assert in_spikes.shape == shape
+    for requires_grad in (False, True):
+        in_spikes.requires_grad_(requires_grad)
+        torch.library.opcheck(torch.ops.tempotron.sort_spikes.default, (in_spikes, T))
 
 
 @pytest.mark.parametrize(("made", "ret_type"), CASES, ids=CASE_IDS)
@@ -196,6 +257,23 @@ def test_vmap_over_another_axis_and_nested():
 
 
 @pytest.mark.parametrize("ret_type", ["v_max", "t_spike"])
+def test_transforms_with_spikes_that_they_do_not_see(ret_type):
+    """Spikes from outside a transformed function, the usual way to write a loss."""
+    layer, in_spikes = layer_of(ExactTempotron), spikes()
+    loss = called(layer, ret_type)
+    weight = layer.fc.weight.detach()
+    expected, _ = gradients(loss, weight, in_spikes)
+    assert expected.abs().max() > 0.0
+
+    def to_weight(weight):
+        return torch.func.grad(lambda w: loss(w, in_spikes))(weight)
+
+    torch.testing.assert_close(to_weight(weight), expected, rtol=0.0, atol=1e-12)
+    mapped = torch.func.vmap(to_weight)(torch.stack([weight, 0.9 * weight]))
+    torch.testing.assert_close(mapped[0], expected, rtol=0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("ret_type", ["v_max", "t_spike"])
 def test_jacrev(ret_type):
     layer = layer_of(ExactTempotron)
 
@@ -213,6 +291,24 @@ def test_jacrev(ret_type):
             strict=True,
         ):
             torch.testing.assert_close(jacobian[b, o], expected, rtol=0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("made", "ret_type"), CASES, ids=CASE_IDS)
+def test_batched_gradients_of_autograd(made, ret_type):
+    """`is_grads_batched`, which `torch.autograd.functional.jacobian(vectorize=True)` uses."""
+    layer, in_spikes = layer_of(made), spikes(requires_grad=True)
+    found = layer(in_spikes, ret_type)
+    first = found[0] if isinstance(found, tuple) else found
+    of = first, (layer.fc.weight, in_spikes)
+    torch.manual_seed(0)
+    bars = torch.randn(3, *first.shape, dtype=torch.float64)
+    batched = torch.autograd.grad(*of, bars, retain_graph=True, is_grads_batched=True)
+    for v, bar in enumerate(bars):
+        for got, expected in zip(
+            batched, torch.autograd.grad(*of, bar, retain_graph=True), strict=True
+        ):
+            assert expected.abs().max() > 0.0
+            torch.testing.assert_close(got[v], expected, rtol=0.0, atol=1e-12)
 
 
 def test_core_functions_under_vmap():
@@ -331,6 +427,20 @@ def test_shapes_never_collapse(made, ret_type, n_patterns):
     loss_of(found).backward()
 
 
+@traced
+@pytest.mark.parametrize("compiled", [False, True])
+def test_trains_without_room_for_a_spike(compiled):
+    layer = layer_of(ExactTempotron)
+    call = torch.compile(layer, fullgraph=True, backend="aot_eager") if compiled else layer
+    trains = torch.zeros(B, N, 0, dtype=torch.float64, requires_grad=True)
+    found = call(trains, "all")
+    assert (found.v_max == 0.0).all()
+    assert torch.isinf(found.t_spike).all()
+    loss_of(found).backward()
+    assert trains.grad.shape == trains.shape
+    assert (layer.fc.weight.grad == 0.0).all()
+
+
 def test_mse_loss_is_that_of_the_core():
     v_max = torch.tensor(np.random.default_rng(0).normal(1.0, 0.5, (6, 3)), requires_grad=True)
     label = torch.tensor([0, 1, 2, 2, 1, 0])
@@ -350,7 +460,8 @@ def test_repr_names_the_constants():
     assert "T=40, tau=10.0, tau_s=2.5, v_threshold=1.0" in repr(layer_of(Tempotron))
     text = repr(ExactTempotron(2, 1, 30.0, psp_peak=1.0, shunt=True))
     assert "duration=30.0" in text
-    assert "psp_peak=1.0, shunt=True, ret_type='t_spike'" in text
+    assert "psp_peak=1.0, shunt=True, ret_type='t_spike')" in text.replace("\n", ")")
+    assert "min_slope=0.5" in repr(ExactTempotron(2, 1, 30.0, min_slope=0.5))
 
 
 BAD_CALLS = {
@@ -381,6 +492,11 @@ BAD_CALLS = {
     ),
     "nan": (
         lambda layer: layer(spikes() * torch.nan, "v_max"),
+        ValueError,
+        "in_spikes must not hold NaN",
+    ),
+    "nan under vmap": (
+        lambda layer: torch.func.vmap(lambda x: layer(x, "v_max"))(spikes()[None] * torch.nan),
         ValueError,
         "in_spikes must not hold NaN",
     ),
@@ -437,3 +553,37 @@ def test_integer_times_cannot_require_a_gradient():
     assert layer_of(Tempotron)(times, "v_max").shape == (B, OUT)
     with pytest.raises(RuntimeError, match=r"[Oo]nly .*floating point"):
         times.requires_grad_()
+
+
+def test_constants_stay_those_of_the_construction():
+    for layer, names in ((layer_of(Tempotron), ("T",)), (layer_of(ExactTempotron), ("duration",))):
+        for name in (*names, "neuron", "tau", "v_threshold"):
+            with pytest.raises(AttributeError):
+                setattr(layer, name, 2.0)
+
+
+def test_core_functions_under_grad_of_captured_spikes():
+    weight, x = layer_of(ExactTempotron).fc.weight.detach(), spikes()
+    events = Events.from_latencies(x, T)
+
+    def from_scratch(w):
+        return peak(Events.from_latencies(x, T), w, Neuron()).v_max.sum()
+
+    def made_before(w):
+        return peak(events, w, Neuron()).v_max.sum()
+
+    expected, _ = gradients(lambda w, x: made_before(w) + 0.0 * x.sum(), weight, x)
+    for loss in (from_scratch, made_before):
+        torch.testing.assert_close(torch.func.grad(loss)(weight), expected, rtol=0, atol=1e-12)
+    # what is not differentiated is computed, too
+    found = torch.func.grad(lambda w: (w * peak(events, weight, Neuron()).v_max.sum()).sum())(
+        weight
+    )
+    assert torch.isfinite(found).all()
+
+
+def test_a_weight_can_be_resized_after_a_call():
+    """Sharded training does so with the storage of its parameters."""
+    weight = layer_of(ExactTempotron).fc.weight.detach().clone()
+    peak(Events.from_latencies(spikes(), T), weight, Neuron())
+    weight.untyped_storage().resize_(0)

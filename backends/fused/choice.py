@@ -42,7 +42,7 @@ def for_torch(tensor: torch.Tensor) -> Forms:
     # a subclass may hold no values, as a fake tensor does, or mean something else by its operations
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
         return {}
-    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):  # stands for several tensors
+    if torch._C._are_functorch_transforms_active():  # then even a plain tensor may be wrapped
         return {}
     if tensor.device.type == "cpu":
         return _on_cpu_tensors()

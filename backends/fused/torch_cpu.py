@@ -24,7 +24,8 @@ def on_tensors(form: Callable[..., Any]) -> Callable[..., Any]:
 
 def _to_numpy(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
-        return value.detach().numpy()
+        # `numpy()` would forbid torch for good to resize the tensor, as sharded training does
+        return np.from_dlpack(value.detach())
     if isinstance(value, Events):
         return value._mapped(_to_numpy)
     if isinstance(value, tuple) and hasattr(value, "_fields"):  # a Peak
