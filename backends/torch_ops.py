@@ -108,9 +108,7 @@ def _(
     counts: Tensor,
     weight: Tensor,
     samples: Tensor | None,
-    constants: Sequence[float],
-    options: Sequence[float],
-    method: str,
+    *_: Any,
 ) -> list[Tensor]:
     shape = (times.shape[0], weight.shape[0])
     if name == "peak":
@@ -189,22 +187,14 @@ def _(
     counts: Tensor,
     weight: Tensor,
     samples: Tensor | None,
-    first: Tensor,
-    second: Tensor | None,
-    first_bar: Tensor | None,
-    second_bar: Tensor | None,
-    constants: Sequence[float],
-    options: Sequence[float],
-    method: str,
-    wants_times: bool,
-    wants_samples: bool,
+    *more: Any,
 ) -> tuple[Tensor, Tensor, Tensor]:
+    wants_times, wants_samples = more[-2:]
+    none = weight.new_empty(0)
     return (
         weight.new_empty(weight.shape),
         times.new_empty(times.shape if wants_times else (0,)),
-        weight.new_empty(0)
-        if samples is None or not wants_samples
-        else samples.new_empty(samples.shape),
+        samples.new_empty(samples.shape) if samples is not None and wants_samples else none,
     )
 
 
