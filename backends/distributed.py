@@ -28,7 +28,7 @@ from tempotron_core.neuron import positive_float, whole_number
 
 from .datasets import hold_out, load_digits, load_idx_folder
 from .recipe import Recipe, usual_encoder
-from .torch_modules import ExactTempotron
+from .torch_exact_tempotron import ExactTempotron
 
 __all__ = ["main", "train"]
 

@@ -14,7 +14,8 @@ from ._backend import Framework, devices_of
 from .fused.choice import for_torch
 from .torch_autograd import DIFFERENTIABLE
 from .torch_encoding import GaussianTuning
-from .torch_modules import ExactTempotron, Readout, Tempotron
+from .torch_exact_tempotron import ExactTempotron, Readout
+from .torch_tempotron import Tempotron
 
 __all__ = ["FRAMEWORK", "KERNELS", "ExactTempotron", "GaussianTuning", "Readout", "Tempotron"]
 

@@ -225,6 +225,8 @@ def _(in_spikes: Tensor, duration: float) -> tuple[Tensor, Tensor, Tensor, Tenso
     for size in in_spikes.shape[1:]:
         n_entries = n_entries * size
     shape = (in_spikes.shape[0], n_entries)
+    dtype = in_spikes.dtype if in_spikes.is_floating_point() else torch.get_default_dtype()
+    times = in_spikes.new_empty(shape, dtype=dtype)
     integers = in_spikes.new_empty(shape, dtype=torch.int32)
     counts = in_spikes.new_empty(shape[:1], dtype=torch.int64)
-    return in_spikes.new_empty(shape), integers, counts, integers.clone()
+    return times, integers, counts, integers.clone()

@@ -587,3 +587,15 @@ def test_a_weight_can_be_resized_after_a_call():
     weight = layer_of(ExactTempotron).fc.weight.detach().clone()
     peak(Events.from_latencies(spikes(), T), weight, Neuron())
     weight.untyped_storage().resize_(0)
+
+
+@traced
+def test_integer_times_are_taken_as_far_as_they_are_exact():
+    layer = ExactTempotron(N, OUT, 1e9, ret_type="v_max")
+    times = torch.arange(B * N).reshape(B, N)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    expected = layer(times.to(torch.float32))
+    for run in (layer, compiled):
+        torch.testing.assert_close(run(times), expected, rtol=0, atol=1e-6)
+        with pytest.raises(ValueError, match=r"at most 16777216 to be exact as torch\.float32"):
+            run(times + 2**24)

@@ -1,0 +1,182 @@
+"""`ExactTempotron`: a PyTorch layer of tempotrons in continuous time."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from tempotron_core import Events, Neuron, Peak
+from tempotron_core.neuron import positive_float
+
+from .torch_autograd import Spikes
+from .torch_layer import Layer
+
+__all__ = ["ExactTempotron", "Readout"]
+
+
+class Readout(NamedTuple):
+    """Everything an `ExactTempotron` reads from a pattern.
+
+    Attributes
+    ----------
+    v_max : tensor, shape (B, O)
+        Largest membrane potential.
+    t_max : tensor, shape (B, O)
+        Its time; 0 where the potential never rises above rest.
+    t_spike : tensor, shape (B, O)
+        First threshold crossing, inf for a silent neuron.
+    """
+
+    v_max: Tensor
+    t_max: Tensor
+    t_spike: Tensor
+
+
+class ExactTempotron(Layer):
+    """Tempotrons in continuous time [1]_, with any number of spikes per afferent.
+
+    Layers stack: ``torch.nn.Sequential`` of these passes first spike times on, inf for silence.
+
+    Parameters
+    ----------
+    in_features : int
+        Afferents, N.
+    out_features : int
+        Output neurons, O.
+    duration : float
+        Length of a pattern, in the unit of the spike times (milliseconds by convention).
+    tau : float, default 15.0
+        Membrane time constant.
+    tau_s : float, default 3.75
+        Synaptic time constant.
+    v_threshold : float, default 1.0
+        Firing threshold.
+    psp_peak : float, optional
+        Peak of one postsynaptic potential of unit weight; ``v_threshold`` unless given.
+    shunt : bool, default False
+        Whether input after the output spike is ignored, as in the original model.
+    ret_type : {'t_spike', 'v_max', 't_max', 'peak', 'all'}, default 't_spike'
+        What a call returns unless it says otherwise.
+    min_slope : float, default 0.0
+        Slopes of the potential at a threshold crossing below this count as this, in the gradient
+        of 't_spike': it bounds the gradient of a potential that barely crosses.
+    dtype : torch.dtype, optional
+        Of the weights.  Half precision is kept, but computed with in float32.
+    device : torch.device or str, optional
+        Of the weights.
+
+    Attributes
+    ----------
+    fc : torch.nn.Linear
+        ``fc.weight``, shape (O, N), holds the synaptic weights, drawn uniformly from
+        +-1/sqrt(N); there is no bias.  It is the only entry of ``state_dict()``.
+    neuron : tempotron_core.Neuron
+        The constants.
+
+    Raises
+    ------
+    TypeError
+        If a number is not of the right kind.
+    ValueError
+        If a size, constant or the duration is not positive, or ``ret_type`` is unknown.
+
+    References
+    ----------
+    .. [1] R. Gütig and H. Sompolinsky, Nature Neuroscience 9, 420-428 (2006).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tempotron_backends.torch import ExactTempotron
+    >>> layer = ExactTempotron(3, 1, duration=50.0, ret_type="v_max")
+    >>> _ = torch.nn.init.ones_(layer.fc.weight)
+    >>> print(layer(torch.tensor([[1.0, 3.0, torch.inf]])).detach().numpy().round(3))
+    [[1.983]]
+    """
+
+    _ret_types = ("t_spike", "v_max", "t_max", "peak", "all")
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        duration: float,
+        tau: float = 15.0,
+        tau_s: float = 3.75,
+        v_threshold: float = 1.0,
+        *,
+        psp_peak: float | None = None,
+        shunt: bool = False,
+        ret_type: str = "t_spike",
+        min_slope: float = 0.0,
+        dtype: torch.dtype | None = None,
+        device: Any = None,
+    ) -> None:
+        duration = positive_float("duration", duration)
+        neuron = Neuron(tau, tau_s, v_threshold, psp_peak=psp_peak, shunt=shunt)
+        super().__init__(in_features, out_features, duration, neuron, dtype, device)
+        if not (isinstance(ret_type, str) and ret_type in self._ret_types):
+            known = ", ".join(self._ret_types)
+            raise ValueError(f"ret_type must be one of {known}, got {ret_type!r}")
+        self.ret_type = ret_type
+        self.min_slope = positive_float("min_slope", min_slope, or_zero=True)
+
+    @property
+    def duration(self) -> float:
+        """Length of a pattern."""
+        return self._constants[-1]
+
+    def extra_repr(self) -> str:
+        """The constants, for ``print(layer)``."""
+        more = "" if self.neuron.psp_peak is None else f", psp_peak={self.neuron.psp_peak}"
+        more += ", shunt=True" if self.neuron.shunt else ""
+        more += f", ret_type={self.ret_type!r}"
+        more += f", min_slope={self.min_slope}" if self.min_slope else ""
+        return (
+            f"duration={self.duration}, tau={self.tau}, tau_s={self.tau_s}, "
+            f"v_threshold={self.v_threshold}{more}"
+        )
+
+    def forward(
+        self, in_spikes: Tensor | Events, ret_type: str | None = None
+    ) -> Tensor | Peak | Readout:
+        """Run the layer.
+
+        Parameters
+        ----------
+        in_spikes : tensor, shape (B, N) or (B, N, S), or tempotron_core.Events
+            Spike times in the unit of ``duration``; negative or inf means no spike.  Half
+            precision is taken as float32, integers as torch's default dtype, in which they have
+            to be exact.
+        ret_type : {'t_spike', 'v_max', 't_max', 'peak', 'all'}, optional
+            What to return, by default what the layer was made with.
+
+        Returns
+        -------
+        tensor, shape (B, O), or Peak or Readout of such tensors
+            't_spike': first threshold crossing, inf if silent.  'v_max', 't_max': largest
+            potential and its time.  'peak': both.  'all': all three.
+
+        Raises
+        ------
+        TypeError
+            If ``in_spikes`` is no tensor of real numbers.
+        ValueError
+            If ``ret_type`` is unknown, the shape, device or duration does not fit, or a time is
+            NaN.
+        """
+        ret_type = self.ret_type if ret_type is None else ret_type
+        self._check(in_spikes, ret_type, axes=3)
+        spikes = self._spikes(in_spikes)
+        if ret_type == "t_spike":
+            return self._t_spike(spikes)
+        v_max, t_max = self._read("peak", spikes)
+        if ret_type == "all":
+            return Readout(v_max, t_max, self._t_spike(spikes))
+        found = Peak(v_max, t_max)
+        return found if ret_type == "peak" else found.v_max if ret_type == "v_max" else found.t_max
+
+    def _t_spike(self, spikes: Spikes) -> Tensor:
+        return self._read("first_crossing", spikes, (self.min_slope,))[0]

@@ -1,0 +1,149 @@
+"""What the torch modules share: weights, constants, and spikes brought into sorted form.
+
+A module is an ordinary one: parameters, ``state_dict``, ``torch.compile``, ``torch.func``,
+distributed training and mixed precision work as for any other layer.  Gradients are the analytic
+ones of the core.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tempotron_core import Events, Neuron
+from tempotron_core.neuron import whole_number
+
+from .torch_autograd import Spikes, differentiable_readout, sorted_spikes, spikes_of
+from .torch_ops import pack
+
+__all__ = ["Layer"]
+
+_FOREIGN_KEYS = ("weight", "model.summation_layer.weight")
+"""Where the checkpoints of other versions of SpikingJelly keep what ``fc.weight`` is here."""
+
+
+class Layer(nn.Module):
+    """Weights ``fc.weight`` [O, N], a neuron, and spikes in sorted form."""
+
+    _ret_types: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        duration: float,
+        neuron: Neuron,
+        dtype: torch.dtype | None,
+        device: Any,
+    ) -> None:
+        super().__init__()
+        self.in_features = whole_number("in_features", in_features)
+        self.out_features = whole_number("out_features", out_features)
+        self._neuron = neuron
+        self.fc = nn.Linear(
+            self.in_features, self.out_features, bias=False, dtype=dtype, device=device
+        )
+        self._constants = pack(neuron, duration)
+        self.register_load_state_dict_pre_hook(_rename_foreign_weights)  # type: ignore[no-untyped-call]
+
+    # The constants are part of what is compiled, and a layer keeps those it was made with.
+    @property
+    def neuron(self) -> Neuron:
+        """The constants, for use with the functions of `tempotron_core`."""
+        return self._neuron
+
+    @property
+    def tau(self) -> float:
+        """Membrane time constant."""
+        return self.neuron.tau
+
+    @property
+    def tau_s(self) -> float:
+        """Synaptic time constant."""
+        return self.neuron.tau_s
+
+    @property
+    def v_threshold(self) -> float:
+        """Firing threshold."""
+        return self.neuron.v_threshold
+
+    def _check(self, in_spikes: Any, ret_type: str, axes: int) -> None:
+        if not (isinstance(ret_type, str) and ret_type in self._ret_types):
+            known = ", ".join(self._ret_types)
+            raise ValueError(f"ret_type must be one of {known}, got {ret_type!r}")
+        times = in_spikes.times if isinstance(in_spikes, Events) else in_spikes
+        if not isinstance(times, Tensor):
+            raise TypeError(f"in_spikes must be a torch tensor, got {type(times).__name__}")
+        if times.device != self.fc.weight.device:
+            raise ValueError(
+                f"in_spikes must be on the device of the weights, {self.fc.weight.device}, "
+                f"got {times.device}"
+            )
+        if isinstance(in_spikes, Events):
+            if in_spikes.n_afferents != self.in_features:
+                raise ValueError(
+                    f"in_spikes must have in_features = {self.in_features} afferents, "
+                    f"got {in_spikes.n_afferents}"
+                )
+            if in_spikes.duration != self._constants[-1]:
+                raise ValueError(
+                    f"in_spikes must have the layer's duration, {self._constants[-1]}, "
+                    f"got {in_spikes.duration}"
+                )
+            return
+        if not 2 <= in_spikes.ndim <= axes or in_spikes.shape[1] != self.in_features:
+            more = " or (B, in_features, S)" if axes == 3 else ""
+            raise ValueError(
+                f"in_spikes must have shape (B, in_features){more} with in_features = "
+                f"{self.in_features}, got {tuple(in_spikes.shape)}"
+            )
+        if in_spikes.is_complex() or in_spikes.dtype == torch.bool:
+            raise TypeError(f"in_spikes must hold real numbers, got {in_spikes.dtype}")
+
+    def _spikes(self, in_spikes: Tensor | Events) -> Spikes:
+        """Sort the spikes, in float32 where they are of half precision."""
+        if isinstance(in_spikes, Events):
+            return spikes_of(in_spikes)
+        if in_spikes.is_floating_point() and in_spikes.dtype != torch.float64:
+            in_spikes = in_spikes.to(torch.float32)
+        if in_spikes.ndim == 3 and in_spikes.shape[2] == 0:
+            in_spikes = nn.functional.pad(in_spikes, (0, 1), value=-1.0)  # one place, no spike
+        duration = self._constants[-1]
+        if _in_transform():  # shapes cannot depend on values
+            return sorted_spikes(in_spikes, duration)
+        if in_spikes.ndim == 3:
+            return spikes_of(Events.from_trains(in_spikes, duration))
+        return spikes_of(Events._from_latencies("in_spikes", in_spikes, duration))
+
+    def _weight(self) -> Tensor:
+        """The weights, in float32 where they are of half precision."""
+        weight = self.fc.weight
+        return weight if weight.dtype == torch.float64 else weight.to(torch.float32)
+
+    def _read(
+        self, name: str, spikes: Spikes, options: tuple[float, ...] = (), **more: Any
+    ) -> tuple[Tensor, ...]:
+        return differentiable_readout(
+            name, spikes, self._weight(), self._constants, options, **more
+        )
+
+
+def _in_transform() -> bool:
+    """Whether a graph is being made, or a transform of ``torch.func`` is under way."""
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        or torch._C._are_functorch_transforms_active()
+    )
+
+
+def _rename_foreign_weights(
+    _layer: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any
+) -> None:
+    """Take the weights from a checkpoint that names them otherwise."""
+    wanted = f"{prefix}fc.weight"
+    for key in _FOREIGN_KEYS:
+        if wanted not in state_dict and prefix + key in state_dict:
+            state_dict[wanted] = state_dict.pop(prefix + key)
