@@ -20,7 +20,7 @@ from tempotron_core.arguments import check_grid, check_readout, is_static
 from tempotron_core.crossing import first_crossing as first_crossing_function
 from tempotron_core.crossing_gradient import first_crossing_adjoint
 from tempotron_core.membrane import with_nobody
-from tempotron_core.neuron import whole_number
+from tempotron_core.neuron import positive_float, whole_number
 from tempotron_core.peak import peak as peak_function
 from tempotron_core.peak_gradient import peak_adjoint
 from tempotron_core.soft_peak import soft_peak_time as soft_peak_time_function
@@ -177,7 +177,9 @@ def _crossing(layout: Layout, neuron: Neuron) -> Callable[..., jax.Array]:
 
 
 @lru_cache(maxsize=256)
-def _compiled_first_crossing(layout: Layout, neuron: Neuron) -> Callable[..., Any]:
+def _compiled_first_crossing(
+    layout: Layout, neuron: Neuron, min_slope: float
+) -> Callable[..., Any]:
     crossing = _crossing(layout, neuron)
 
     def compute(events: Events, weight: jax.Array) -> jax.Array:
@@ -188,7 +190,7 @@ def _compiled_first_crossing(layout: Layout, neuron: Neuron) -> Callable[..., An
         events: Events, weight: jax.Array, *, outputs: jax.Array, cotangents: jax.Array
     ) -> Gradients:
         to_weight, to_times = first_crossing_adjoint(
-            events, weight, neuron, outputs, cotangents, True, 0.0, "static", jnp
+            events, weight, neuron, outputs, cotangents, True, min_slope, "static", jnp
         )
         return to_times, to_weight
 
@@ -196,12 +198,21 @@ def _compiled_first_crossing(layout: Layout, neuron: Neuron) -> Callable[..., An
 
 
 def first_crossing(
-    events: Events, weight: jax.Array, neuron: Neuron, *, method: str = "auto"
+    events: Events,
+    weight: jax.Array,
+    neuron: Neuron,
+    *,
+    method: str = "auto",
+    min_slope: float = 0.0,
 ) -> jax.Array:
-    """`tempotron_core.first_crossing`, compiled and differentiable."""
+    """`tempotron_core.first_crossing`, compiled and differentiable.
+
+    ``min_slope`` bounds the gradient, as in `tempotron_core.first_crossing_vjp`.
+    """
     check_readout(events, weight, neuron)
     is_static(method)
-    compiled = _compiled_first_crossing(_flatten(events)[1], neuron)
+    min_slope = positive_float("min_slope", min_slope, or_zero=True)
+    compiled = _compiled_first_crossing(_flatten(events)[1], neuron, min_slope)
     return _call(compiled, events, weight)  # type: ignore[no-any-return]
 
 

@@ -102,6 +102,7 @@ def first_crossing(
     *,
     duration: float | None = None,
     neuron: Neuron = _NEURON,
+    min_slope: float = 0.0,
 ) -> jax.Array:
     """Time at which the membrane potential first exceeds the threshold: the output spike.
 
@@ -112,6 +113,9 @@ def first_crossing(
     ----------
     weight, in_spikes, duration, neuron
         As for `peak`.
+    min_slope : float, default 0.0
+        Slopes of the potential at the crossing below this count as this in the gradient, which
+        bounds that of a potential that barely crosses; static.
 
     Returns
     -------
@@ -129,9 +133,10 @@ def first_crossing(
     """
 
     def read(events: Events, w: jax.Array) -> Any:
-        return readouts.first_crossing(events, w, neuron)
+        return readouts.first_crossing(events, w, neuron, min_slope=min_slope)
 
-    found: jax.Array = _call(read, ("first_crossing",), weight, in_spikes, duration, neuron)
+    name = ("first_crossing", positive_float("min_slope", min_slope, or_zero=True))
+    found: jax.Array = _call(read, name, weight, in_spikes, duration, neuron)
     return found
 
 

@@ -268,6 +268,26 @@ def test_hessian_and_forward_over_reverse():
     close(np.asarray(found) @ DIRECTION[0].ravel(), np.asarray(along).ravel(), 1e-9)
 
 
+def test_min_slope_bounds_the_gradient_of_a_grazing_crossing():
+    from tempotron_core import first_crossing_vjp
+
+    events, bar = Events.from_latencies(TIMES, DURATION), np.ones((3, 2))
+    found = first_crossing(*ARRAYS, duration=DURATION)
+    exact, bounded = (
+        first_crossing_vjp(events, WEIGHT, Neuron(), np.asarray(found), bar, min_slope=bound).weight
+        for bound in (0.0, 0.2)
+    )
+    assert np.abs(exact - bounded).max() > 0.1 * np.abs(exact).max()
+
+    def total(weight):
+        t = first_crossing(weight, ARRAYS[1], duration=DURATION, min_slope=0.2)
+        return jnp.where(jnp.isfinite(t), t, 0.0).sum()
+
+    close(jax.grad(total)(ARRAYS[0]), bounded)
+    with pytest.raises(ValueError, match="min_slope must"):
+        first_crossing(*ARRAYS, duration=DURATION, min_slope=-1.0)
+
+
 def test_forward_mode_of_a_readout_is_an_error():
     with pytest.raises(TypeError, match=r"forward-mode .* custom_vjp"):
         jax.jvp(v_max, ARRAYS, DIRECTION)
