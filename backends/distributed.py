@@ -176,4 +176,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Left to the interpreter, one exit in some twenty aborts over a thread of PyTorch's (2.13) that
+    # still runs, and torchrun then reports a failure.
+    os._exit(code)

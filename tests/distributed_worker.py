@@ -4,6 +4,7 @@ Run by tests/test_distributed.py under torchrun.  With ``stack`` as second argum
 stack of two layers; its loss is of spike times and potentials.
 """
 
+import os
 import sys
 
 import numpy as np
@@ -39,8 +40,7 @@ def loss_of(name, module, in_spikes, label):
     return torch.nn.functional.cross_entropy(v_max, label)
 
 
-def main(path):
-    dist.init_process_group("gloo")
+def averaged_gradients():
     share = slice(dist.get_rank(), None, dist.get_world_size())
     in_spikes, label = (tensor[share] for tensor in batch())
     gradients = {}
@@ -49,9 +49,17 @@ def main(path):
         loss_of(name, model, in_spikes, label).backward()
         for key, parameter in module.named_parameters():
             gradients[f"{name}.{key}"] = parameter.grad.numpy()
+    return gradients
+
+
+def main(path):
+    dist.init_process_group("gloo")
+    gradients = averaged_gradients()
     if dist.get_rank() == 0:
         np.savez(path, n_processes=dist.get_world_size(), **gradients)
+    dist.barrier()  # nobody leaves while another is at work
     dist.destroy_process_group()
+    os._exit(0)  # see tempotron_backends.distributed
 
 
 if __name__ == "__main__":
