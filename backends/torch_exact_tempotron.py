@@ -72,8 +72,6 @@ class ExactTempotron(Layer):
     fc : torch.nn.Linear
         ``fc.weight``, shape (O, N), holds the synaptic weights, drawn uniformly from
         +-1/sqrt(N); there is no bias.  It is the only entry of ``state_dict()``.
-    neuron : tempotron_core.Neuron
-        The constants.
 
     Raises
     ------
@@ -81,6 +79,11 @@ class ExactTempotron(Layer):
         If a number is not of the right kind.
     ValueError
         If a size, constant or the duration is not positive, or ``ret_type`` is unknown.
+
+    Notes
+    -----
+    ``duration``, ``tau``, ``tau_s``, ``v_threshold`` and ``neuron`` can be read, and stay what they
+    were at the construction.
 
     References
     ----------

@@ -48,8 +48,6 @@ class Tempotron(Layer):
         ``fc.weight``, shape (O, N), holds the synaptic weights, drawn uniformly from
         +-1/sqrt(N); there is no bias.  It is the only entry of ``state_dict()``.  Checkpoints that
         name it ``weight`` or ``model.summation_layer.weight`` load as well.
-    neuron : tempotron_core.Neuron
-        The constants.
 
     Raises
     ------
@@ -57,6 +55,11 @@ class Tempotron(Layer):
         If a number is not of the right kind.
     ValueError
         If a size, time constant or threshold is not positive.
+
+    Notes
+    -----
+    ``T``, ``tau``, ``tau_s``, ``v_threshold`` and ``neuron`` can be read, and stay what they
+    were at the construction.
 
     Examples
     --------
