@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tempotron_core.archive import to_host
 
-from ._dlpack import taken_over
+from ._dlpack import of_known_library, taken_over
 
 Array = Any
 """An array of whichever framework the backend stands for."""
@@ -149,6 +149,26 @@ class Backend:
             )
         return getattr(self.xp, name)
 
+    def floating_dtype(self, dtype: Any = None) -> Any:
+        """Give the dtype of times, potentials or weights as an object of `xp`.
+
+        Parameters
+        ----------
+        dtype : str or dtype, optional
+            float32 or float64 in any form that `dtype` takes; `default_dtype` unless given.
+
+        Raises
+        ------
+        ValueError
+            If the dtype is another, or the device cannot hold it.
+        """
+        if dtype is None:
+            return self.default_dtype
+        name = dtype_name(dtype)
+        if name in DTYPES and name not in ("float32", "float64"):
+            raise ValueError(f"dtype must be float32 or float64, got {name!r}")
+        return self.dtype(name)
+
     def from_numpy(self, array: NDArray[Any], dtype: Any = None) -> Array:
         """Copy a NumPy array to the device.
 
@@ -186,7 +206,8 @@ class Backend:
         Parameters
         ----------
         array : array
-            With ``__dlpack__``, as the arrays of NumPy, CuPy, torch and JAX have it.
+            With ``__dlpack__`` and ``__dlpack_device__``, as the arrays of NumPy, CuPy, torch, JAX
+            and many others have them.
 
         Returns
         -------
@@ -194,9 +215,9 @@ class Backend:
             An array of `xp` on `device`. On one device the two share memory: writing to one
             changes the other, even where it is a JAX array, and an array of `xp` is returned
             itself. A copy is made from another device, by way of the host, and where the
-            framework cannot use the memory: read-only or byte-swapped NumPy arrays, backward
-            steps, and for JAX gaps between the entries, memory not aligned to 64 bytes, and int64
-            while its 64-bit types are off.
+            framework cannot use the memory: what is read-only (but for JAX's own arrays) or
+            byte-swapped, backward steps, and for JAX gaps between the entries, memory not aligned
+            to 64 bytes, and int64 while its 64-bit types are off.
 
         Raises
         ------
@@ -206,10 +227,9 @@ class Backend:
             If the device cannot hold the dtype, an integer does not fit JAX's int32, or a torch
             tensor requires a gradient, which DLPack cannot carry.
         """
-        if not all(hasattr(array, name) for name in ("__dlpack__", "__dlpack_device__", "dtype")):
-            raise TypeError(
-                f"array must be one with values that has __dlpack__, got {type(array).__name__}"
-            )
+        array = of_known_library(array)
+        if not hasattr(array, "dtype"):
+            raise TypeError(f"array must have a dtype, got {type(array).__name__}")
         if getattr(array, "requires_grad", False):
             raise ValueError(
                 "array must not require a gradient, which DLPack would lose: "

@@ -18,6 +18,28 @@ CANNOT_SHARE = (BufferError, RuntimeError, TypeError, ValueError)
 """What libraries raise for memory they do not give or take."""
 
 
+def of_known_library(array: Any) -> Any:
+    """Return an array, as NumPy's if it is on the host and of a library that is unknown here.
+
+    Raises
+    ------
+    TypeError
+        If the object does not speak DLPack, or is a traced array or a type.
+    """
+    try:
+        names = ("__dlpack__", "__dlpack_device__")
+        if isinstance(array, type) or not all(hasattr(array, name) for name in names):
+            raise TypeError
+        if array_api_compat.is_array_api_obj(array) or int(array.__dlpack_device__()[0]) != 1:
+            return array
+        return np.from_dlpack(array)
+    except CANNOT_SHARE as error:
+        why = f": {error}" if str(error) else ""
+        raise TypeError(
+            f"array must be one with values that has __dlpack__, got {type(array).__name__}{why}"
+        ) from None
+
+
 def taken_over(array: Any, xp: ModuleType, device: str, native_device: Any) -> Array | None:
     """Return an array as one of another library on a device, without a copy between the two.
 
@@ -45,7 +67,7 @@ def taken_over(array: Any, xp: ModuleType, device: str, native_device: Any) -> A
     here = (code, 0 if code == 1 else int(index or 0))
     try:
         there = tuple(int(number) for number in array.__dlpack_device__())
-        if there != here or not _can_share(array):
+        if there != here or not _can_share(array, xp):
             return None
         shared = xp.from_dlpack(array)
     except CANNOT_SHARE:  # an array on several devices has no one answer, for example
@@ -67,16 +89,27 @@ def _is_byte_swapped(array: Any) -> bool:
     return isinstance(array, np.ndarray) and not array.dtype.isnative
 
 
-def _can_share(array: Any) -> bool:
-    """Whether another library may use the memory of an array on its device."""
-    if isinstance(array, np.ndarray) and not array.flags.writeable:
-        return False  # torch would write to it, though it may be a file mapped for reading
-    # torch ends the process over backward steps; what has no strides is torch's or JAX's, which
-    # have none, or wraps a NumPy array
-    strides = getattr(array, "strides", None)
-    if strides is None and int(array.__dlpack_device__()[0]) == 1:
+def _can_share(array: Any, xp: ModuleType) -> bool:
+    """Whether another library, ``xp``, may use the memory of an array on its device."""
+    if array_api_compat.is_torch_array(array) or array_api_compat.is_jax_array(array):
+        return (
+            True  # neither has backward steps, and JAX says of all its arrays that they are fixed
+        )
+    view = array
+    if not isinstance(array, np.ndarray) and int(array.__dlpack_device__()[0]) == 1:
         try:
-            strides = np.from_dlpack(array).strides
+            view = np.from_dlpack(array)  # it may wrap a NumPy array
         except CANNOT_SHARE:
             return False
-    return min(strides or (), default=0) >= 0
+    if isinstance(view, np.ndarray) and not view.flags.writeable and not _keeps_read_only(xp):
+        return False  # torch would write to it, though it may be a file mapped for reading
+    # torch ends the process over backward steps
+    return min(getattr(view, "strides", None) or (), default=0) >= 0
+
+
+def _keeps_read_only(xp: ModuleType) -> bool:
+    """Whether a library refuses to write to read-only memory that it has been given."""
+    return bool(
+        array_api_compat.is_numpy_namespace(xp)
+        or array_api_compat.is_array_api_strict_namespace(xp)
+    )

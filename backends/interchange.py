@@ -46,7 +46,7 @@ def to_backend(value: T, backend: Backend, *, dtype: Any = None) -> T:
     value : array, Events, Network, Tempotron or tuple
         Tuples hold any of these or None, as `Peak`, `Gradient` and `Activity` do.
     backend : Backend
-    dtype : str or dtype, optional
+    dtype : {'float32', 'float64'} or dtype, optional
         Of floating-point arrays, for example for a backend that has no float64; unless given, they
         keep their own.
 
@@ -60,10 +60,13 @@ def to_backend(value: T, backend: Backend, *, dtype: Any = None) -> T:
     TypeError
         If the value is none of these.
     ValueError
-        If the backend cannot hold a dtype, or an array requires a gradient.
+        If the backend cannot hold a dtype, ``dtype`` is no floating-point one, or an array requires
+        a gradient.
     """
     if not isinstance(backend, Backend):
         raise TypeError(f"backend must be a Backend (see select), got {type(backend).__name__}")
+    if dtype is not None:
+        backend.floating_dtype(dtype)
     return cast(T, _moved(value, backend, dtype))
 
 
@@ -92,7 +95,6 @@ def _moved(value: Any, backend: Backend, dtype: Any) -> Any:
             f"got {type(value).__name__}"
         )
     if dtype is not None:
-        backend.dtype(dtype)
         xp, name = array_namespace(value=value), dtype_name(dtype)
         if xp.isdtype(value.dtype, "real floating"):
             value = xp.astype(value, getattr(xp, name), copy=False)

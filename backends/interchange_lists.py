@@ -75,7 +75,7 @@ def from_spike_list(
         neither, all spikes are one pattern.
     backend : Backend, optional
         Where the events are to be; NumPy unless given.
-    dtype : str or dtype, optional
+    dtype : {'float32', 'float64'} or dtype, optional
         Of the spike times; the backend's default unless given.
 
     Returns
@@ -92,36 +92,36 @@ def from_spike_list(
         If lengths differ, a number is out of range, a time is NaN or an integer that the dtype
         cannot hold, or both ``patterns`` and ``offsets`` are given.
     """
-    times, afferents = host_array("times", times), host_array("afferents", afferents)
+    times, afferents = host_array("times", times), integers("afferents", afferents)
     if times.dtype.kind not in "iuf":
         raise TypeError(f"times must hold real numbers, got {times.dtype}")
     for name, array in (("times", times), ("afferents", afferents)):
         if array.ndim != 1:
-            raise ValueError(f"{name} must have one axis, got shape {array.shape}")
+            hint = ": pass its columns" if array.ndim == 2 else ""
+            raise ValueError(f"{name} must have one axis, got shape {array.shape}{hint}")
     if len(afferents) != len(times):
         raise ValueError(
             f"afferents must have one entry per time, got {len(afferents)} for {len(times)}"
         )
-    if afferents.size == 0:  # an empty list says nothing of its type
-        afferents = afferents.astype(np.int64)
     if patterns is None:
         if n_patterns is not None:
             raise ValueError(f"n_patterns must come with patterns, got {n_patterns!r} alone")
-        given = np.asarray([0, len(times)]) if offsets is None else host_array("offsets", offsets)
+        given = np.asarray([0, len(times)]) if offsets is None else integers("offsets", offsets)
         return place(times, afferents, given, n_afferents, duration, backend, dtype)
     if offsets is not None:
         raise ValueError("offsets must be None where patterns are given, got both")
-    patterns = host_array("patterns", patterns)
-    if patterns.size == 0:
-        patterns = patterns.astype(np.int64)
-    if patterns.dtype.kind not in "iu":
-        raise TypeError(f"patterns must be an integer array, got {patterns.dtype}")
+    patterns = integers("patterns", patterns)
     if patterns.shape != times.shape:
         raise ValueError(
             f"patterns must have one entry per time, got shape {patterns.shape} for {times.shape}"
         )
     found = int(patterns.max()) + 1 if len(patterns) else 0
-    n_patterns = found if n_patterns is None else whole_number("n_patterns", n_patterns, least=0)
+    if n_patterns is None:
+        n_patterns = whole_number(
+            "n_patterns, one more than the largest of patterns,", found, least=0
+        )
+    else:
+        n_patterns = whole_number("n_patterns", n_patterns, least=0)
     if len(patterns) and (patterns.min() < 0 or found > n_patterns):
         raise ValueError(
             f"patterns must be from 0 to {n_patterns - 1}, got {patterns.min()} to {patterns.max()}"
@@ -147,7 +147,7 @@ def from_lists(
         Length of a pattern, in the unit of the spike times; spikes after it are left out.
     backend : Backend, optional
         Where the events are to be; NumPy unless given.
-    dtype : str or dtype, optional
+    dtype : {'float32', 'float64'} or dtype, optional
         Of the spike times; the backend's default unless given.
 
     Returns
@@ -161,7 +161,8 @@ def from_lists(
     TypeError
         If a pattern is no sequence of trains, or a train none of real numbers.
     ValueError
-        If there is no pattern, or patterns differ in their number of trains.
+        If there is no pattern, patterns differ in their number of trains, or a time is NaN or an
+        integer that the dtype cannot hold.
 
     Examples
     --------
@@ -169,6 +170,8 @@ def from_lists(
     >>> from_lists([[[1.0, 5.0], [], [2.5]], [[], [3.0], []]], duration=10.0)
     Events(2 patterns, 3 afferents, 4 spikes, duration=10.0, float64 on cpu)
     """
+    if not hasattr(patterns, "__len__"):
+        raise TypeError(f"patterns must be a sequence of patterns, got {type(patterns).__name__}")
     if len(patterns) == 0:
         raise ValueError("patterns must hold at least one pattern, got none")
     trains: list[NDArray[Any]] = []
@@ -188,12 +191,13 @@ def from_lists(
                 raise TypeError(
                     f"patterns[{b}][{i}] must be a list of real spike times, got {train!r}"
                 )
-            trains.append(times.astype(np.float64))
+            refuse_nan(f"patterns[{b}][{i}]", times)
+            trains.append(times)
     n_afferents = len(patterns[0])
     lengths = np.asarray([len(train) for train in trains], dtype=np.int64)
     ends = np.cumsum(np.concatenate([[0], lengths]))
     return place(
-        np.concatenate([np.zeros(0), *trains]),
+        joined([train for train in trains if train.size]),
         np.repeat(np.tile(np.arange(n_afferents), len(patterns)), lengths),
         ends[np.arange(len(patterns) + 1) * n_afferents],
         n_afferents,
@@ -230,13 +234,51 @@ def to_spike_list(events: Events) -> SpikeList:
 
 
 def host_array(name: str, values: Any) -> NDArray[Any]:
-    """Return an array of any library, or a list, on the host; ``name`` is for errors."""
-    if isinstance(values, np.ndarray) or not array_api_compat.is_array_api_obj(values):
-        return np.asarray(values)
+    """Return an array of any library, or a list, on the host; ``name`` is for errors.
+
+    What NumPy would drop without a word is an error: a unit, a mask, a gradient.
+    """
+    if hasattr(values, "dimensionality"):
+        raise TypeError(
+            f"{name} must hold plain numbers, got {values!r}: convert it to the unit of the "
+            f"duration and pass its magnitude"
+        )
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} must have no mask, got a masked array: fill it first")
+    if getattr(values, "requires_grad", False):
+        raise ValueError(
+            f"{name} must not require a gradient, which would be lost: pass its detach(), or make "
+            f"Events by Events.from_latencies, from_trains or from_csr, which keep it"
+        )
     try:
+        if isinstance(values, np.ndarray) or not array_api_compat.is_array_api_obj(values):
+            return np.asarray(values)
         return to_host(values)
-    except TypeError as error:
-        raise TypeError(f"{name} must be an array: {error}") from None
+    except (TypeError, ValueError) as error:  # a ragged list, a traced array
+        raise TypeError(f"{name} must be an array, got {type(values).__name__}: {error}") from None
+
+
+def integers(name: str, values: Any) -> NDArray[np.int64]:
+    """Return integers of any width on the host as int64."""
+    array = host_array(name, values)
+    if array.size == 0:  # an empty list says nothing of its type
+        return array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be an integer array, got {array.dtype}")
+    if array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{name} must fit int64, got {array.max()}")
+    return array.astype(np.int64)
+
+
+def refuse_nan(name: str, times: NDArray[Any]) -> None:
+    """Raise if a time is NaN."""
+    if times.dtype.kind == "f" and np.isnan(times).any():
+        raise ValueError(f"{name} must not hold NaN")
+
+
+def joined(arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    """Join spike times in the dtype they have in common; an empty list has none."""
+    return np.concatenate(arrays) if arrays else np.zeros(0)
 
 
 def by_pattern(
@@ -264,12 +306,12 @@ def place(
     TypeError
         If ``backend`` is none.
     ValueError
-        If the backend cannot hold the dtype, or the dtype an integer time.
+        If the dtype is no floating-point one, the backend cannot hold it, or it an integer time.
     """
     backend = select("numpy") if backend is None else backend
     if not isinstance(backend, Backend):
         raise TypeError(f"backend must be a Backend (see select), got {type(backend).__name__}")
-    wanted = backend.default_dtype if dtype is None else backend.dtype(dtype)
+    wanted = backend.floating_dtype(dtype)
     if times.dtype.kind in "iu" and times.size:
         exact = int(2.0 / float(backend.xp.finfo(wanted).eps))
         if times.max() > exact:

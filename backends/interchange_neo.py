@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tempotron_core import Events
+from tempotron_core.neuron import positive_float
 
 from ._backend import Backend
-from .interchange_lists import place, to_spike_list
+from .interchange_lists import joined, place, refuse_nan, to_spike_list
 
 __all__ = ["from_neo", "to_neo"]
 
@@ -34,12 +36,12 @@ def from_neo(
         segments.
     unit : str, default 'ms'
         Unit of the spike times and of ``duration``, as the package quantities names it.
-    duration : float, optional
+    duration : float or Quantity, optional
         Length of a pattern; unless given, the longest of any pattern from its start to the latest
         ``t_stop`` of its trains.  Spikes after it are left out.
     backend : Backend, optional
         Where the events are to be; NumPy unless given.
-    dtype : str or dtype, optional
+    dtype : {'float32', 'float64'} or dtype, optional
         Of the spike times; the backend's default unless given.
 
     Returns
@@ -52,25 +54,17 @@ def from_neo(
     TypeError
         If a pattern is neither a segment nor a sequence of spike trains.
     ValueError
-        If there is no pattern, patterns differ in their number of trains, or the unit is none of
-        time.
+        If there is no pattern, patterns differ in their number of trains or have no length, a time
+        is NaN, or the unit is none of time.
     ModuleNotFoundError
         If Neo is not installed.
     """
-    neo, per_second = import_module("neo"), _per_second(unit)
-    if not isinstance(patterns, Iterable):
+    neo, converted = import_module("neo"), _converter(unit)
+    if not isinstance(patterns, Iterable) or isinstance(patterns, neo.SpikeTrain):
         raise TypeError(
             f"patterns must be a sequence with one entry per pattern ([segment], block.segments), "
             f"got {type(patterns).__name__}"
         )
-    factors: dict[str, float] = {}  # looking a unit up takes longer than reading a train
-
-    def factor(units: Any) -> float:
-        name = str(units)
-        if name not in factors:
-            factors[name] = float(units.rescale("s").magnitude) * per_second
-        return factors[name]
-
     times, afferents, lengths, length = [], [], [0], 0.0
     n_afferents = None
     for b, pattern in enumerate(patterns):
@@ -82,22 +76,38 @@ def from_neo(
                 f"patterns[{b}] must have as many spike trains as the first, {n_afferents}, "
                 f"got {len(trains)}"
             )
-        starts = [float(train.t_start.magnitude) * factor(train.t_start.units) for train in trains]
-        stops = [float(train.t_stop.magnitude) * factor(train.t_stop.units) for train in trains]
+        starts = [float(converted(train.t_start)) for train in trains]
+        stops = [float(converted(train.t_stop)) for train in trains]
         start = min(starts, default=0.0)
         length = max(length, max(stops, default=0.0) - start)
         for i, train in enumerate(trains):
-            times.append(np.asarray(train.magnitude, np.float64) * factor(train.units) - start)
+            times.append(converted(train) - start)
+            refuse_nan(f"patterns[{b}][{i}]", times[-1])
             afferents.append(np.full(len(train), i))
         lengths.append(sum(len(train) for train in trains))
     if n_afferents is None:
         raise ValueError("patterns must hold at least one pattern, got none")
+    found = joined(times)
+    if duration is None:
+        if not length > 0.0:
+            raise ValueError(
+                f"patterns must have a t_stop after their t_start, or duration be given, got a "
+                f"length of {length} {unit}"
+            )
+        duration = length
+    else:
+        if hasattr(duration, "dimensionality"):
+            duration = float(converted(duration))
+        duration = positive_float("duration", duration)
+        # a conversion may have rounded a spike at the end to after it
+        rounded = (found > duration) & (found <= duration * (1.0 + 8.0 * np.finfo(np.float64).eps))
+        found = np.where(rounded, duration, found)
     return place(
-        np.concatenate([np.zeros(0), *times]),
+        found,
         np.concatenate([np.zeros(0, dtype=np.int64), *afferents]),
         np.cumsum(lengths),
         n_afferents,
-        length if duration is None else duration,
+        duration,
         backend,
         dtype,
     )
@@ -127,7 +137,7 @@ def to_neo(events: Events, *, unit: str = "ms") -> list[list[Any]]:
         If Neo is not installed.
     """
     neo = import_module("neo")
-    _per_second(unit)
+    _converter(unit)
     times, afferents, offsets = to_spike_list(events)
     # float32 times may have been rounded up past the duration, which Neo refuses
     times = np.minimum(times.astype(np.float64), events.duration)
@@ -144,13 +154,29 @@ def to_neo(events: Events, *, unit: str = "ms") -> list[list[Any]]:
     return trains
 
 
-def _per_second(unit: str) -> float:
-    """Return how many of a unit of time make a second."""
+def _converter(unit: str) -> Callable[[Any], NDArray[np.float64]]:
+    """Return a function that gives times as numbers in a unit."""
     quantities = import_module("quantities")
     try:
-        return float(quantities.Quantity(1.0, "s").rescale(unit).magnitude)
+        if not isinstance(unit, str):
+            raise TypeError
+        quantities.Quantity(1.0, "s").rescale(unit)
     except (LookupError, SyntaxError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"unit must be a unit of time such as 'ms', got {unit!r}") from error
+    ratios: dict[str, tuple[float, float]] = {}  # looking one up takes longer than reading a train
+
+    def converted(times: Any) -> NDArray[np.float64]:
+        name = str(times.units)
+        if name not in ratios:
+            factor = float(times.units.rescale(unit).magnitude)
+            whole = round(1.0 / factor)
+            # a division by 1000 is rounded once, a product with 0.001 twice
+            divides = factor < 1.0 and abs(whole * factor - 1.0) < 1e-12
+            ratios[name] = (1.0, float(whole)) if divides else (float(f"{factor:.13g}"), 1.0)
+        factor, divisor = ratios[name]
+        return np.asarray(times.magnitude, np.float64) * factor / divisor
+
+    return converted
 
 
 def _trains(b: int, pattern: Any, neo: Any) -> list[Any]:

@@ -7,6 +7,7 @@ are read by their entries and never made dense.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
@@ -58,7 +59,7 @@ def from_rasters(
         go through time.  Of rasters of two axes, B is passed over.
     backend : Backend, optional
         Where the events are to be; NumPy unless given.
-    dtype : str or dtype, optional
+    dtype : {'float32', 'float64'} or dtype, optional
         Of the spike times; the backend's default unless given.
 
     Returns
@@ -83,7 +84,7 @@ def from_rasters(
     n_patterns, n_steps, n_afferents = shape
     if n_steps == 0 and duration is None:
         raise ValueError(f"rasters must have a step at least, got (B, T, N) = {shape}")
-    counts = _counts(values)
+    counts = values.astype(np.int64)
     order, offsets = by_pattern(np.repeat(pattern, counts), n_patterns)
     step, afferent = np.repeat(step, counts)[order], np.repeat(afferent, counts)[order]
     times = (step + WITHIN_STEP[at]) * dt
@@ -94,9 +95,9 @@ def from_rasters(
 def to_rasters(events: Events, dt: float = 1.0, *, form: str = "csr") -> Any:
     """Write events as spike rasters, on the host.
 
-    Step k counts the spikes from ``k * dt`` to before ``(k + 1) * dt``; a time that a rounding
-    error takes below ``k * dt`` still belongs to it.  There are as many steps as the duration
-    needs, and a spike right at its end belongs to the last.
+    Step k counts the spikes from ``k * dt`` to before ``(k + 1) * dt``; a time that only its
+    rounding to the dtype of the events takes below ``k * dt`` still belongs to it.  There are as
+    many steps as the duration needs, and a spike right at its end belongs to the last.
 
     Parameters
     ----------
@@ -125,9 +126,8 @@ def to_rasters(events: Events, dt: float = 1.0, *, form: str = "csr") -> Any:
     if form not in FORMS:
         raise ValueError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
     times, afferents, offsets = to_spike_list(events)
-    eps = float(np.finfo(times.dtype).eps)
-    n_steps = max(1, int(_steps(np.asarray(events.duration), dt, eps, np.ceil)))
-    step = np.minimum(_steps(times, dt, eps, np.floor), n_steps - 1)
+    n_steps = max(1, int(_steps(np.asarray(events.duration), dt, np.ceil)))
+    step = np.minimum(_steps(times, dt, np.floor), n_steps - 1)
     pattern = np.repeat(np.arange(len(events)), np.diff(offsets))
     shape = (len(events), n_steps, events.n_afferents)
     if form == "csr":
@@ -147,11 +147,16 @@ def to_rasters(events: Events, dt: float = 1.0, *, form: str = "csr") -> Any:
     return dense
 
 
-def _steps(times: NDArray[Any], dt: float, eps: float, rounding: Any) -> NDArray[np.int64]:
-    """Return times in steps, rounded by ``rounding`` unless within rounding errors of a step."""
-    steps = np.asarray(times, dtype=np.float64) / dt
+def _steps(times: NDArray[Any], dt: float, rounding: Any) -> NDArray[np.int64]:
+    """Return times in steps, rounded by ``rounding`` unless within rounding errors of a step.
+
+    Those are half a unit in the last place of a time, and in double precision that of a step's.
+    """
+    exact = np.asarray(times, dtype=np.float64)
+    steps = exact / dt
     nearest = np.rint(steps)
-    close = np.abs(steps - nearest) <= 4.0 * eps * np.maximum(nearest, 1.0)
+    error = 0.5 * np.spacing(times) + 2.0 * np.finfo(np.float64).eps * exact
+    close = np.abs(exact - nearest * dt) <= error
     whole: NDArray[np.int64] = np.where(close, nearest, rounding(steps)).astype(np.int64)
     return whole
 
@@ -159,6 +164,10 @@ def _steps(times: NDArray[Any], dt: float, eps: float, rounding: Any) -> NDArray
 def _entries(rasters: Any, axes: str) -> Entries:
     """Return the entries of all rasters, with axes B, T, N."""
     single = hasattr(rasters, "ndim")
+    if not (single or isinstance(rasters, Iterable)) or isinstance(rasters, Events):
+        raise TypeError(
+            f"rasters must be an array or a sequence of arrays, got {type(rasters).__name__}"
+        )
     parts = [rasters] if single else list(rasters)
     names = ["rasters"] if single else [f"rasters[{i}]" for i in range(len(parts))]
     if not parts:
@@ -188,10 +197,27 @@ def _entries(rasters: Any, axes: str) -> Entries:
 
 
 def _read(name: str, raster: Any) -> Entries:
+    """Return the entries of one raster, checked to be counts."""
+    shape, coords, values = _stored(name, raster)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold booleans or numbers of spikes, got {values.dtype}")
+    # NaN fails every comparison
+    wrong = ~((values >= 0) & (values < np.float64(2**31)) & (values == np.floor(values)))
+    if wrong.any():
+        raise ValueError(
+            f"{name} must hold whole numbers of spikes, from 0 to 2**31 - 1, got {values[wrong][0]}"
+        )
+    return shape, coords, values
+
+
+def _stored(name: str, raster: Any) -> Entries:
     """Return the entries of one raster as they are; a library that is not loaded has none."""
     scipy_sparse, pydata = sys.modules.get("scipy.sparse"), sys.modules.get("sparse")
     if scipy_sparse is not None and scipy_sparse.issparse(raster):
         coo = raster.tocoo()
+        if not coo.has_canonical_format:  # entries of one place are one entry, also of booleans
+            coo = coo.copy() if coo is raster else coo
+            coo.sum_duplicates()
         coords = coo.coords if hasattr(coo, "coords") else (coo.row, coo.col)
         return tuple(coo.shape), tuple(coords), coo.data
     if pydata is not None and isinstance(raster, pydata.SparseArray):
@@ -200,20 +226,5 @@ def _read(name: str, raster: Any) -> Entries:
         coo = raster.asformat("coo")
         return tuple(coo.shape), tuple(coo.coords), coo.data
     dense = host_array(name, raster)
-    if dense.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold booleans or numbers of spikes, got {dense.dtype}")
     coords = np.nonzero(dense) if dense.ndim else ()
     return dense.shape, coords, dense[coords]
-
-
-def _counts(values: NDArray[Any]) -> NDArray[np.int64]:
-    """Return entries as numbers of spikes, or raise."""
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"rasters must hold booleans or numbers of spikes, got {values.dtype}")
-    # NaN fails every comparison
-    wrong = ~((values >= 0) & (values < 2**31) & (values == np.floor(values)))
-    if wrong.any():
-        raise ValueError(
-            f"rasters must hold whole numbers of spikes, not negative, got {values[wrong][0]}"
-        )
-    return values.astype(np.int64)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from tempotron_core import Events
 from tempotron_core.neuron import whole_number
 
 from ._backend import Backend
-from .interchange_lists import place
+from .interchange_lists import joined, place, refuse_nan
 
 __all__ = ["from_records"]
 
@@ -52,7 +54,7 @@ def from_records(
         ``'first'``, every recording begins at its own first event.
     backend : Backend, optional
         Where the events are to be; NumPy unless given.
-    dtype : str or dtype, optional
+    dtype : {'float32', 'float64'} or dtype, optional
         Of the spike times; the backend's default unless given.
 
     Returns
@@ -85,10 +87,14 @@ def from_records(
         )
     }
     whole = whole_number("the product of sensor_size", limits["x"] * limits["y"] * limits["p"])
-    if start != "first" and not (isinstance(start, int | float) and np.isfinite(start)):
-        raise ValueError(f"start must be a finite number or 'first', got {start!r}")
+    start = _moment(start)
     if isinstance(records, np.ndarray):
         records = [records]
+    elif not isinstance(records, Iterable):
+        raise TypeError(
+            f"records must be a structured array or a sequence of them, got "
+            f"{type(records).__name__}"
+        )
     times, afferents, lengths = [], [], [0]
     for i, record in enumerate(records):
         name = f"records[{i}]"
@@ -99,7 +105,7 @@ def from_records(
         afferents.append(afferent)
         lengths.append(len(record))
     return place(
-        np.concatenate([np.zeros(0), *times]),
+        joined(times),
         np.concatenate([np.zeros(0, dtype=np.int64), *afferents]),
         np.cumsum(lengths),
         whole,
@@ -125,8 +131,20 @@ def _field(name: str, record: Any, field: str, kinds: str) -> NDArray[Any]:
     return values
 
 
+def _moment(start: Any) -> int | float | str:
+    """Return the moment of time 0, as an int where it is whole: clocks may have many digits."""
+    if isinstance(start, str) and start == "first":
+        return start
+    if isinstance(start, Integral):
+        return int(start)
+    if not (isinstance(start, Real) and math.isfinite(start)):
+        raise ValueError(f"start must be a finite number or 'first', got {start!r}")
+    number = float(start)
+    return int(number) if number.is_integer() else number
+
+
 def _times(
-    name: str, record: Any, start: float | str, from_unit: int, to_unit: int
+    name: str, record: Any, start: int | float | str, from_unit: int, to_unit: int
 ) -> NDArray[np.float64]:
     """Return spike times; integers are shifted before they are rounded to floats."""
     times = _field(name, record, "t", "iuf")
@@ -136,10 +154,12 @@ def _times(
         times = times.astype(np.int64)
     elif times.dtype.kind == "i":
         times = times.astype(np.int64)  # narrow ones would wrap around
-    if times.dtype.kind == "f" and np.isnan(times).any():
-        raise ValueError(f"{name}['t'] must not hold NaN")
+    refuse_nan(f"{name}['t']", times)
     if times.size:
-        times = times - (times.min() if start == "first" else start)
+        zero = times.min() if isinstance(start, str) else start
+        ends = (int(times.min()), int(times.max())) if times.dtype.kind == "i" else ()
+        fits = all(abs(number) < 2**62 for number in (*ends, int(zero)))
+        times = times - zero if fits else times.astype(np.float64) - float(zero)
     shifted = times.astype(np.float64)
     if from_unit >= to_unit:
         return shifted * float(from_unit // to_unit)

@@ -71,10 +71,10 @@ def native_device(device: str) -> Any:
 
 def place(host: NDArray[Any], device: str) -> jax.Array:
     """Copy to the device. Integers that lose their upper half to JAX are checked to fit first."""
-    if host.dtype == np.int64 and not x64_enabled():
-        narrow = host.astype(np.int32)
+    if host.dtype in (np.int64, np.uint64) and not x64_enabled():
+        narrow = host.astype(np.int32 if host.dtype == np.int64 else np.uint32)
         if not np.array_equal(narrow, host):
-            raise ValueError(f"array must hold integers that fit int32: {ENABLE_X64}")
+            raise ValueError(f"array must hold integers that fit {narrow.dtype}: {ENABLE_X64}")
         host = narrow
     placed: jax.Array = jax.device_put(host, native_device(device))
     return placed

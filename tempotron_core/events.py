@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,11 +172,12 @@ class Events:
         check_same_device(times=times, afferents=afferents, offsets=offsets)
         times, duration = _checked("times", times, duration, "(E,)", 1, xp)
         n_afferents = whole_number("n_afferents", n_afferents, least=0)
-        _check_csr(times, afferents, offsets, n_afferents, xp)
         device = device_of(times)
         # not always int64: JAX has 32 bits unless told
         integer = xpx.default_dtype(xp, "indexing", device=device)
-        offsets = xp.astype(offsets, integer)
+        afferents = _as_index("afferents", afferents, integer, xp)
+        offsets = _as_index("offsets", offsets, integer, xp)
+        _check_csr(times, afferents, offsets, n_afferents, xp)
         lengths = offsets[1:] - offsets[:-1]
         n_entries = times.shape[0]
         width = max(1, int(xp.max(lengths))) if lengths.shape[0] > 0 else 1
@@ -187,9 +188,7 @@ class Events:
         silent = xp.full((1,), -1.0, dtype=times.dtype, device=device)
         nobody = xp.zeros((1,), dtype=integer, device=device)
         padded_times = xp.take(xp.concat([times, silent]), entry, axis=0)
-        padded_afferents = xp.take(
-            xp.concat([xp.astype(afferents, integer), nobody]), entry, axis=0
-        )
+        padded_afferents = xp.take(xp.concat([afferents, nobody]), entry, axis=0)
         shape = (lengths.shape[0], width)
         return sorted_events(
             xp.reshape(padded_times, shape),
@@ -221,6 +220,8 @@ class Events:
         ValueError
             If there is nothing to join, or afferents, duration, form or device differ.
         """
+        if not isinstance(parts, Iterable):
+            raise TypeError(f"parts must be a sequence of Events, got {type(parts).__name__}")
         parts = list(parts)
         if not parts:
             raise ValueError("parts must hold at least one Events, got none")
@@ -301,7 +302,7 @@ class Events:
         return self._mapped(lambda a: xp.take(a, index, axis=0))
 
     def to_device(self, device: Any) -> Events:
-        """Copy all arrays to a device of the same library.
+        """Move all arrays to a device of the same library; those that are there stay as they are.
 
         Parameters
         ----------
@@ -479,12 +480,19 @@ def _checked(
     return times, duration
 
 
+def _as_index(name: str, array: Array, integer: Any, xp: Any) -> Array:
+    """Integers of any kind in the dtype of indices; what does not fit there wraps below zero.
+
+    Unsigned integers of more than 8 bits are few things' operand in torch.
+    """
+    if not xp.isdtype(array.dtype, "integral"):
+        raise TypeError(f"{name} must be an integer array, got {array.dtype}")
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have one axis, got shape {tuple(array.shape)}")
+    return xp.astype(array, integer)
+
+
 def _check_csr(times: Array, afferents: Array, offsets: Array, n_afferents: int, xp: Any) -> None:
-    for name, array in (("afferents", afferents), ("offsets", offsets)):
-        if not xp.isdtype(array.dtype, "integral"):
-            raise TypeError(f"{name} must be an integer array, got {array.dtype}")
-        if array.ndim != 1:
-            raise ValueError(f"{name} must have one axis, got shape {tuple(array.shape)}")
     n_entries = times.shape[0]
     if afferents.shape[0] != n_entries:
         raise ValueError(

@@ -96,7 +96,8 @@ class Neuron:
 def positive_float(name: str, value: object, *, or_zero: bool = False) -> float:
     """Return ``value`` as a Python float; an error naming ``name`` unless positive and finite."""
     try:
-        if isinstance(value, str | bytes | bool):  # float() would take them
+        # float() would take them, and drop the unit of a physical quantity
+        if isinstance(value, str | bytes | bool) or hasattr(value, "dimensionality"):
             raise TypeError
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):

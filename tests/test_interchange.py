@@ -866,3 +866,246 @@ def test_a_segment_alone_is_no_list_of_patterns():
     neo = pytest.importorskip("neo")
     with pytest.raises(TypeError, match=r"one entry per pattern \(\[segment\].*got Segment"):
         from_neo(neo.Segment())
+
+
+# -- what would be lost without a word --------------------------------------------------------
+
+
+def test_long_rasters_of_single_precision_come_back() -> None:
+    """Where a float32 time is rounded to a large part of a step, but to less than half."""
+    counts = np.ones((1, 2**20, 1), dtype=bool)
+    for dt, at in ((1.0, "start"), (1.0, "middle"), (1e-3, "start"), (1e-3, "middle")):
+        events = from_rasters(counts, dt, at=at, dtype="float32")
+        np.testing.assert_array_equal(to_rasters(events, dt, form="dense"), counts)
+
+
+def test_spikes_before_a_step_do_not_belong_to_it() -> None:
+    """A time is moved to the next step for its own rounding alone."""
+    times = np.float32([99999.96, 99999.9921875, 100000.0, 7.9999995])
+    events = from_spike_list(times, [0] * 4, 1, 2e5, dtype="float32")
+    (raster,) = to_rasters(events)
+    assert raster.tocoo().row.tolist() == [7, 99999, 100000]
+    assert raster.data.tolist() == [1, 2, 1]
+    tenths = from_spike_list([0.3, 0.7, 0.8 - 1e-12], [0] * 3, 1, 1.0)  # 3 * 0.1 > 0.3
+    assert to_rasters(tenths, 0.1)[0].tocoo().row.tolist() == [3, 7]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool", np.int32])
+def test_times_and_weights_are_not_made_integers(dtype: Any) -> None:
+    home = select("numpy")
+    for attempt in (
+        lambda: from_spike_list([0.5], [0], 1, 1.0, dtype=dtype),
+        lambda: from_rasters(COUNTS, dtype=dtype),
+        lambda: from_lists([[[0.5]]], 1.0, dtype=dtype),
+        lambda: to_backend(np.ones(2), home, dtype=dtype),
+    ):
+        with pytest.raises(ValueError, match="dtype must be float32 or float64, got '"):
+            attempt()
+
+
+def test_units_masks_and_gradients_are_not_dropped() -> None:
+    quantities, torch = pytest.importorskip("quantities"), pytest.importorskip("torch")
+    seconds = quantities.Quantity([0.5, 1.0], "s")
+    masked = np.ma.masked_array([1.0, 2.0], mask=[False, True])
+    tensor = torch.ones(2, requires_grad=True)
+    for times, error, message in (
+        (seconds, TypeError, "times must hold plain numbers, got .* s: convert it"),
+        (masked, TypeError, "times must have no mask"),
+        (tensor, ValueError, "times must not require a gradient"),
+    ):
+        with pytest.raises(error, match=message):
+            from_spike_list(times, [0, 1], 2, 5.0)
+    with pytest.raises(TypeError, match=r"patterns\[0\]\[0\] must hold plain numbers"):
+        from_lists([[seconds]], 5.0)
+    with pytest.raises(TypeError, match=r"duration must be a real number, got .* s"):
+        from_spike_list([1.0], [0], 1, seconds[1])
+    with pytest.raises(TypeError, match=r"tau must be a real number, got .* s"):
+        Neuron(tau=seconds[0])
+
+
+@pytest.mark.parametrize("name", ["uint8", "uint16", "uint32", "uint64"])
+def test_unsigned_addresses(backend: Backend, name: str) -> None:
+    events = from_spike_list(
+        [1.0, 2.0], np.asarray([0, 4], name), 5, 5.0, offsets=np.asarray([0, 1, 2], name),
+        backend=backend,
+    )  # fmt: skip
+    assert spikes(events) == [[(1.0, 0)], [(2.0, 4)]]
+    patterns = np.asarray([1, 0], name)
+    events = from_spike_list([1.0, 2.0], np.asarray([0, 4], name), 5, 5.0, patterns=patterns)
+    assert spikes(events) == [[(2.0, 4)], [(1.0, 0)]]
+
+
+def test_unsigned_addresses_in_torch_and_beyond_signed_ones() -> None:
+    torch = pytest.importorskip("torch")
+    events = Events.from_csr(
+        torch.tensor([1.0, 2.0]),
+        torch.tensor([0, 4], dtype=torch.uint16),
+        torch.tensor([0, 2], dtype=torch.uint64),
+        5,
+        5.0,
+    )
+    assert spikes(events) == [[(1.0, 0), (2.0, 4)]]
+    huge = np.asarray([2**63 + 1], np.uint64)
+    with pytest.raises(ValueError, match="afferents must fit int64, got 9223372036854775809"):
+        from_spike_list([1.0], huge, 5, 5.0)
+    with pytest.raises(ValueError, match="afferents must be from 0 to 4"):
+        Events.from_csr(np.ones(1), huge, np.asarray([0, 1]), 5, 5.0)
+
+
+def test_unsigned_integers_do_not_wrap_around_in_jax() -> None:
+    backend, jax = other("jax"), import_module("jax")
+    with jax.enable_x64(False):
+        with pytest.raises(ValueError, match="must hold integers that fit uint32"):
+            backend.from_numpy(np.asarray([2**32 + 5], np.uint64))
+        with pytest.raises(ValueError, match="must hold integers that fit int32"):
+            from_spike_list([1.0], np.asarray([2**32 + 1], np.uint64), 3, 5.0, backend=backend)
+
+
+def test_integers_in_nested_lists_are_exact_or_refused() -> None:
+    big = 2**53 + 1
+    with pytest.raises(ValueError, match=f"times must be at most {2**53} to be exact.*got {big}"):
+        from_lists([[[big], []]], 1e30)
+    with pytest.raises(ValueError, match=f"times must be at most {2**24} to be exact"):
+        from_lists([[[2**24 + 1], []]], 1e30, dtype="float32")
+    assert spikes(from_lists([[[], []], [[], []]], 1.0)) == [[], []]
+
+
+def test_entries_that_repeat_are_one() -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    place = ([1, 1], [0, 0])
+    for values, wanted in (
+        ([True, True], [[(1.0, 0)]]),
+        ([2, -1], [[(1.0, 0)]]),
+        ([0.5, 0.5], [[(1.0, 0)]]),
+        ([1, 2], [[(1.0, 0)] * 3]),
+    ):
+        raster = sparse.coo_array((np.asarray(values), place), shape=(3, 2))
+        assert spikes(from_rasters(raster)) == wanted
+        assert raster.nnz == 2  # the user's own
+    row = sparse.csr_array((np.asarray([True, True]), [0, 0], [0, 0, 2, 2]), shape=(3, 2))
+    assert spikes(from_rasters(row)) == [[(1.0, 0)]]
+
+
+def clocks(times: Any) -> np.ndarray:
+    """A recording of one pixel."""
+    times = np.asarray(times)
+    record = np.zeros(len(times), [("t", times.dtype), ("x", "<i2")])
+    record["t"] = times
+    return record
+
+
+def test_records_start_at_any_number() -> None:
+    record = clocks(np.asarray([5, 9], np.int64))
+    for start in (record["t"].min(), record["t"][0], np.float32(5.0), np.uint8(5), 5.0):
+        events = from_records(record, (1, 1, 1), 10.0, unit="us", start=start)
+        assert spikes(events) == [[(0.0, 0), (4.0, 0)]]
+    late = clocks(np.asarray([1700000000000000001, 1700000000000000101], np.int64))
+    options: Any = {"time_unit": "ns", "unit": "ns"}
+    events = from_records(late, (1, 1, 1), 1e3, start=1.7e18, **options)
+    assert spikes(events) == [[(1.0, 0), (101.0, 0)]]
+    far = from_records(clocks(np.asarray([2**62])), (1, 1, 1), 1e20, start=-(2**62) - 5, **options)
+    assert spikes(far) == [[(2.0**63, 0)]]
+    for start in (2**70, 2.0**62 + 2.0**62):  # after all spikes
+        before = clocks(np.asarray([-(2**62) - 5, 3]))
+        assert spikes(from_records(before, (1, 1, 1), 1e20, start=start, **options)) == [[]]
+    for wrong in (np.ones(2), "last", np.nan, None):
+        with pytest.raises(ValueError, match="start must be a finite number or 'first', got"):
+            from_records(record, (1, 1, 1), 10.0, start=wrong)
+
+
+def test_neo_duration_has_a_unit_of_its_own() -> None:
+    neo = pytest.importorskip("neo")
+    train = neo.SpikeTrain([0.5, 2.0], units="s", t_stop=2.0)
+    events = from_neo([[train]], duration=train.t_stop)
+    assert events.duration == 2000.0
+    assert spikes(events) == [[(500.0, 0), (2000.0, 0)]]
+
+
+@pytest.mark.parametrize(("unit", "per_ms"), [("us", 1000), ("ns", 10**6)])
+def test_neo_spikes_at_a_given_end_are_kept(unit: str, per_ms: int) -> None:
+    neo = pytest.importorskip("neo")
+    for whole in range(1, 300):
+        train = neo.SpikeTrain([float(whole)], units=unit, t_stop=float(whole))
+        duration = whole / per_ms
+        assert spikes(from_neo([[train]], duration=duration)) == [[(duration, 0)]]
+        seconds = neo.SpikeTrain([2.0 + whole / 1000.0], units="s", t_stop=3.0)
+        late = from_neo([[seconds]], duration=2000.0 + whole)  # 2007 of 2.007 s, rounded up
+        assert len(spikes(late)[0]) == 1
+
+
+def test_errors_name_the_argument() -> None:
+    neo = pytest.importorskip("neo")
+    train = neo.SpikeTrain([1.0], units="ms", t_stop=5.0)
+    short = neo.SpikeTrain([0.0], units="ms", t_stop=0.0)
+    bad = np.zeros((2, 2))
+    bad[0, 1] = 2.0**31
+    cases: Any = (
+        (lambda: from_rasters(None), TypeError, "rasters must be an array or .*NoneType"),
+        (lambda: from_rasters(5), TypeError, "rasters must be an array or .*int"),
+        (lambda: from_rasters(EMPTY), TypeError, "rasters must be an array or .*Events"),
+        (lambda: from_rasters([[1, 0], [1]]), ValueError, "rasters"),
+        (
+            lambda: from_rasters([np.zeros((2, 2)), bad]),
+            ValueError,
+            r"rasters\[1\] must hold whole numbers of spikes, from 0 to .*, got 2147483648",
+        ),
+        (lambda: from_records(None, (1, 1, 1), 1.0), TypeError, "records must be a structured"),
+        (lambda: Events.concat(None), TypeError, "parts must be a sequence of Events, got NoneT"),
+        (lambda: from_lists(None, 1.0), TypeError, "patterns must be a sequence .*NoneType"),
+        (lambda: from_lists([[[np.nan]]], 1.0), ValueError, r"patterns\[0\]\[0\] must not hold N"),
+        (lambda: from_neo(train), TypeError, "patterns must be a sequence .*SpikeTrain"),
+        (lambda: from_neo([[train]], unit=None), ValueError, "unit must be a unit of time"),
+        (lambda: from_neo([[]]), ValueError, "patterns must have a t_stop .*length of 0.0 ms"),
+        (lambda: from_neo([[short]]), ValueError, "patterns must have a t_stop after"),
+        (lambda: from_spike_list([[1.0], []], [0], 1, 1.0), TypeError, "times must be an array"),
+        (
+            lambda: from_spike_list(np.ones((3, 2)), [0], 1, 1.0),
+            ValueError,
+            r"times must have one axis, got shape \(3, 2\): pass its columns",
+        ),
+        (lambda: from_spike_list([], [], 1, 1.0, offsets=[]), ValueError, "offsets must have B"),
+        (
+            lambda: from_spike_list([1.0], [0], 1, 1.0, patterns=[10**13]),
+            ValueError,
+            "n_patterns, one more than the largest of patterns, must be from 0 to",
+        ),
+    )
+    for attempt, error, message in cases:
+        with pytest.raises(error, match=message):
+            attempt()
+
+
+class Bare:
+    """What the protocol asks for and nothing else."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+
+def test_from_dlpack_of_what_speaks_the_protocol_alone(backend: Backend) -> None:
+    values = aligned(np.arange(3.0))
+    found = backend.from_dlpack(Bare(values))
+    np.testing.assert_array_equal(backend.to_numpy(found), values)
+    if backend.device == "cpu":
+        assert address(found) == values.ctypes.data
+    fixed = aligned(np.arange(3.0))
+    fixed.flags.writeable = False
+    for host in (np.arange(6.0)[::-2], np.arange(6.0)[::2], fixed, np.arange(6)[::-1]):
+        found = backend.from_dlpack(Bare(host))
+        np.testing.assert_array_equal(backend.to_numpy(found), host)
+
+
+def test_read_only_memory_behind_other_arrays_is_not_written_to() -> None:
+    strict, torch = other("strict"), other("torch")
+    fixed = np.zeros(3)
+    fixed.flags.writeable = False
+    for wrapped in (strict.xp.asarray(fixed, copy=False), Bare(fixed)):
+        tensor = torch.from_dlpack(wrapped)
+        tensor += 1.0
+        assert fixed.tolist() == [0.0] * 3
