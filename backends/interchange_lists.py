@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events
 from tempotron_core.archive import to_host
+from tempotron_core.namespace import check_exact
 from tempotron_core.neuron import whole_number
 
 from ._backend import Backend
@@ -312,12 +313,8 @@ def place(
     if not isinstance(backend, Backend):
         raise TypeError(f"backend must be a Backend (see select), got {type(backend).__name__}")
     wanted = backend.floating_dtype(dtype)
-    if times.dtype.kind in "iu" and times.size:
-        exact = int(2.0 / float(backend.xp.finfo(wanted).eps))
-        if times.max() > exact:
-            raise ValueError(
-                f"times must be at most {exact} to be exact as {wanted}, got {times.max()}"
-            )
+    if times.dtype.kind in "iu":
+        check_exact("times", times, wanted, xp=backend.xp)
     return Events.from_csr(
         backend.from_numpy(times, wanted),
         backend.from_numpy(afferents),

@@ -8,14 +8,16 @@ an argument.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import export
 
-from tempotron_core import Events, Neuron, Peak
+from tempotron_core import Events, Gradient, Neuron, Peak
 from tempotron_core.arguments import check_grid, check_readout, is_static
 from tempotron_core.crossing import first_crossing as first_crossing_function
 from tempotron_core.crossing_gradient import first_crossing_adjoint
@@ -55,7 +57,27 @@ def _unflatten(layout: Layout, arrays: tuple[Any, ...]) -> Events:
     return Events(times, afferents, counts, order, *layout, source_lengths)
 
 
+def _written(layout: Layout) -> bytes:
+    return json.dumps(layout).encode()
+
+
+def _read(written: bytes | bytearray) -> Layout:
+    n_afferents, duration, source_shape = json.loads(written)
+    return n_afferents, duration, None if source_shape is None else tuple(source_shape)
+
+
 jax.tree_util.register_pytree_node(Events, _flatten, _unflatten)
+# Programs that jax.export serialises may take and return these.
+export.register_pytree_node_serialization(
+    Events,
+    serialized_name="tempotron_core.Events",
+    serialize_auxdata=_written,
+    deserialize_auxdata=_read,
+)
+for _kind in (Peak, Gradient):
+    export.register_namedtuple_serialization(
+        _kind, serialized_name=f"tempotron_core.{_kind.__name__}"
+    )
 
 
 def _with_gradient(
@@ -90,8 +112,25 @@ def _with_gradient(
         )
         return (to_times, None, to_weight, *to_more)
 
+    def call(
+        times: jax.Array, integers: tuple[Any, ...], weight: jax.Array, *more: jax.Array
+    ) -> Any:
+        times, weight, *rest = _varying_alike(times, weight, *more)
+        return readout(times, integers, weight, *rest)
+
     readout.defvjp(forward, backward)
-    return jax.jit(readout)
+    return jax.jit(call)
+
+
+def _varying_alike(*arrays: jax.Array) -> tuple[jax.Array, ...]:
+    """Let arrays vary over the same axes of a mesh, within ``jax.shard_map``.
+
+    There an array that is the same for all shards, as weights are, is of another type than its
+    gradient, which a custom one must not be.  Adding the sum of no entries of the others changes
+    the type alone, and the gradient of the sum is the sum over shards.
+    """
+    nothing = sum(jax.lax.stop_gradient(jnp.sum(jnp.ravel(array)[:0])) for array in arrays)
+    return tuple(array + jnp.asarray(nothing, dtype=array.dtype) for array in arrays)
 
 
 def _call(compiled: Callable[..., Any], events: Events, weight: jax.Array, *more: Any) -> Any:

@@ -8,7 +8,7 @@ One rule for shapes: spike times are always a batch, ``(B, N)``, or ``(B, N, S)`
 per afferent, and weights are ``(O, N)``.  ``jax.vmap`` adds further axes to either.
 
 Spike times that are traced cannot be looked at, so a NaN among them is no error there: it makes
-everything that is read from its pattern NaN.
+everything that is read from its pattern NaN.  (`Events` made of traced times lose it.)
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron, Peak
 from tempotron_core.arguments import check_grid
-from tempotron_core.namespace import known_true
+from tempotron_core.namespace import check_exact, known_true
 from tempotron_core.neuron import positive_float
 
 from . import jax_custom_vjp as readouts
@@ -224,8 +224,8 @@ def _call(
         raise TypeError("duration must be given with an array of spike times, got None")
     if isinstance(duration, jax.core.Tracer):
         raise TypeError(
-            "duration must be a number when the program is compiled, got a traced value: close "
-            "over it, or name it in static_argnames of jax.jit"
+            "duration must be a number when the program is compiled or mapped, got a traced "
+            "value: close over it, or name it in static_argnames of jax.jit"
         )
     duration = positive_float("duration", duration)
     in_spikes = _real_array("in_spikes", in_spikes)
@@ -249,13 +249,13 @@ def _compiled(program: _Program, weight: jax.Array, in_spikes: jax.Array, *more:
     *_, duration = program.key
     build = Events.from_latencies if in_spikes.ndim == 2 else Events.from_trains
     found = program.read(build(in_spikes, duration), weight, *more)
-    unknown = jnp.any(jnp.isnan(in_spikes), axis=tuple(range(1, in_spikes.ndim)))
+    # NaN where one is given, else 1; jax.debug_nans would stop at a NaN of our own making
+    marks = jax.lax.stop_gradient(jnp.where(jnp.isnan(in_spikes), in_spikes, 1.0))
+    mark = jnp.max(marks, axis=tuple(range(1, in_spikes.ndim)), initial=1.0)
 
     def marked(values: jax.Array) -> jax.Array:
-        # a product, not a choice, so that the gradient is NaN as well
-        one = jnp.ones(unknown.shape, dtype=values.dtype)
-        factor = jnp.where(unknown, float("nan"), one)
-        return values * factor.reshape(-1, *(1,) * (values.ndim - 1))
+        # a product, not a choice, so that where there is a gradient it is NaN as well
+        return values * mark.astype(values.dtype).reshape(-1, *(1,) * (values.ndim - 1))
 
     return jax.tree.map(marked, found)
 
@@ -280,8 +280,12 @@ def _floating_array(name: str, value: object) -> jax.Array:
 
 
 def _real_array(name: str, value: object) -> jax.Array:
-    array = _array(name, value)
-    return array if jnp.issubdtype(array.dtype, jnp.integer) else _floating_array(name, array)
+    """Real numbers; integers as floats, to be exact in them where they can be looked at."""
+    if not (isinstance(value, jax.Array | np.ndarray) and jnp.issubdtype(value.dtype, jnp.integer)):
+        return _floating_array(name, value)
+    dtype = jnp.result_type(float)
+    check_exact(name, value, dtype, xp=jnp)
+    return jnp.asarray(value.astype(dtype))  # NumPy's on the host: JAX would wrap int64 around
 
 
 def _refuse_nan(name: str, array: jax.Array) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["FORMAT", "SPIKES", "check_convention"]
+__all__ = ["FORMAT", "SPIKES", "TIMES", "check_convention"]
 
 FORMAT = "tempotron_core"
 """Value of ``format`` in the metadata of a graph that says what it means."""
@@ -14,6 +14,12 @@ SPIKES = {
     "step": "one input spike of weight w adds w * w_in * dt / tau_syn to I",
 }
 """Conventions for input spikes: an impulse of unit area, or a height of 1 for one time step."""
+
+TIMES = (
+    "all times of this graph, dt included, are those of the model multiplied by time_unit: with a "
+    "model in milliseconds and a time_unit of 0.001 they are in seconds"
+)
+"""What ``time_unit`` in the metadata means, in words."""
 
 
 def check_convention(spikes: Any, dt: float | None) -> None:

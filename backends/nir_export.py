@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import nir
@@ -12,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Network, Neuron, Tempotron
-from tempotron_core.archive import to_host
+from tempotron_core.archive import native, to_host
 from tempotron_core.neuron import positive_float
 
-from .nir_convention import FORMAT, SPIKES, check_convention
+from ._backend import dtype_name
+from .nir_convention import FORMAT, SPIKES, TIMES, check_convention
 
 __all__ = ["to_nir"]
 
@@ -60,8 +63,8 @@ def to_nir(
     nir.NIRGraph
         ``input``, ``linear_0``, ``cubalif_0``, ``linear_1``, ... and ``output``.  Weights keep
         their dtype, all else is float64 of shape (O,).  The metadata hold the convention
-        (``spikes``, and in words ``spike_effect``), ``dt`` and ``time_unit``; `nir.write` keeps
-        them.
+        (``spikes``, and in words ``spike_effect``), ``dt`` and ``time_unit`` (and in words
+        ``times``); `nir.write` keeps them.
 
     Raises
     ------
@@ -90,7 +93,8 @@ def to_nir(
     (2, 3)
     """
     time_unit = positive_float("time_unit", time_unit)
-    dt = None if dt is None else positive_float("dt", dt) * time_unit
+    if dt is not None:
+        dt = positive_float("dt in the graph's unit", positive_float("dt", dt) * time_unit)
     check_convention(spikes, dt)
     layers = list(_layers(model, neuron))
     v_reset = _below_threshold(v_reset, layers)
@@ -100,6 +104,13 @@ def to_nir(
         n = weight.shape[0]
         fast, slow = constants.tau_s * time_unit, constants.tau * time_unit
         w_in = constants.kernel.rise * constants.tau * constants.tau_s * time_unit
+        w_in = w_in if spikes == "delta" or dt is None else w_in / dt
+        for name, number in (("tau_syn", fast), ("tau_mem", slow), ("w_in", w_in)):
+            if not sys.float_info.min <= number < math.inf:
+                raise ValueError(
+                    f"time_unit and dt must leave constants that floats can hold, got "
+                    f"time_unit={time_unit} and {name}={number} in layer {index}"
+                )
         nodes[f"cubalif_{index}"] = nir.CubaLIF(
             tau_syn=np.full(n, fast),
             tau_mem=np.full(n, slow),
@@ -107,7 +118,7 @@ def to_nir(
             v_leak=np.zeros(n),
             v_threshold=np.full(n, constants.v_threshold),
             v_reset=np.full(n, v_reset),
-            w_in=np.full(n, w_in if spikes == "delta" or dt is None else w_in / dt),
+            w_in=np.full(n, w_in),
         )
     nodes["output"] = nir.Output(np.asarray([layers[-1][0].shape[0]]))
     names = list(nodes)
@@ -116,6 +127,7 @@ def to_nir(
         "spikes": spikes,
         "spike_effect": SPIKES[spikes],
         "time_unit": time_unit,
+        "times": TIMES,
         "decision": "a neuron fires if v exceeds v_threshold; only its first spike counts",
     }
     if dt is not None:
@@ -125,10 +137,9 @@ def to_nir(
 
 def _below_threshold(v_reset: Any, layers: list[tuple[Floats, Neuron]]) -> float:
     lowest = min(neuron.v_threshold for _, neuron in layers)
-    try:
-        number = float(v_reset)
-    except (TypeError, ValueError):
-        raise TypeError(f"v_reset must be a real number, got {v_reset!r}") from None
+    if not isinstance(v_reset, Real) or isinstance(v_reset, bool):
+        raise TypeError(f"v_reset must be a real number, got {v_reset!r}")
+    number = float(v_reset)
     if not (math.isfinite(number) and number < lowest):
         raise ValueError(f"v_reset must be finite and below the threshold, got {v_reset!r}")
     return number
@@ -167,9 +178,11 @@ def _layers(model: Any, neuron: Neuron | None) -> Iterator[tuple[Floats, Neuron]
         raise ValueError(f"neuron must be None for a model with constants of its own ({kind})")
     inputs = None
     for layer, (array, constants) in enumerate(found):
-        weight = to_host(array)
-        if weight.dtype.name not in ("float32", "float64"):
-            raise TypeError(f"weights of layer {layer} must be floating, got {weight.dtype}")
+        if dtype_name(array.dtype) not in ("float32", "float64"):
+            raise TypeError(
+                f"weights of layer {layer} must be float32 or float64, got {array.dtype}"
+            )
+        weight = native(to_host(array))
         if weight.ndim != 2 or 0 in weight.shape or inputs not in (None, weight.shape[1]):
             wanted = "N" if inputs is None else inputs
             raise ValueError(f"weights of layer {layer} must be (O, {wanted}), got {weight.shape}")

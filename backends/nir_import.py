@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import array_api_compat
 import nir
 import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Network, Neuron
-from tempotron_core.archive import to_host
+from tempotron_core.archive import native, to_host
 from tempotron_core.neuron import positive_float
 
 from .nir_convention import FORMAT, check_convention
@@ -112,6 +113,9 @@ def _chain(graph: nir.NIRGraph) -> list[tuple[str, Any]]:
     while name in follower and len(order) < len(graph.nodes):
         name = follower[name]
         order.append(name)
+    if order[0] in source:
+        edge = f"{source[order[0]]!r} -> {order[0]!r}"
+        raise ValueError(f"graph must be a chain without recurrent edges, got {edge}")
     left = [name for name in graph.nodes if name not in order]
     if left:
         raise ValueError(f"graph must connect all nodes to its input, got {left} beside the chain")
@@ -123,18 +127,41 @@ def _chain(graph: nir.NIRGraph) -> list[tuple[str, Any]]:
             f"graph must be Input, then Linear and CubaLIF in turn, then Output, got "
             f"{', '.join(f'{n!r} ({k.__name__})' for n, k in zip(order, found, strict=True))}"
         )
+    n = _size(order[0], graph.nodes[order[0]].input_type)
+    for name in order[1:-1]:
+        node = graph.nodes[name]
+        if isinstance(node, nir.Linear | nir.Affine):
+            weight = np.shape(node.weight)
+            if len(weight) == 2 and n not in (None, weight[1]):
+                raise ValueError(
+                    f"graph must have weights of shape (O, {n}) in node {name!r}, got {weight}"
+                )
+            n = weight[0] if len(weight) == 2 else None
+    if (wanted := _size(order[-1], graph.nodes[order[-1]].output_type)) not in (None, n):
+        raise ValueError(f"graph must end in {wanted} neurons, as {order[-1]!r} says, got {n}")
     return [(name, graph.nodes[name]) for name in order[1:-1]]
+
+
+def _size(name: str, types: Mapping[str, Any] | None) -> int | None:
+    """Number of neurons that an Input or Output node speaks of, if it says."""
+    shapes = [shape for shape in (types or {}).values() if shape is not None]
+    if not shapes:
+        return None
+    shape = np.asarray(shapes[0]).reshape(-1)
+    if shape.size != 1:
+        raise ValueError(f"graph must have one axis in node {name!r}, got shape {shape.tolist()}")
+    return int(shape[0])
 
 
 def _weight(name: str, node: Any) -> Floats:
     """Weights of a Linear node, or of an Affine one whose bias is zero."""
-    bias = np.asarray(getattr(node, "bias", 0.0))
+    bias = _on_host(getattr(node, "bias", 0.0))
     if np.any(bias != 0.0):
         raise ValueError(
             f"graph must have no bias, which no tempotron has, got node {name!r} of type "
             f"{type(node).__name__} with values from {bias.min()} to {bias.max()}"
         )
-    weight = to_host(node.weight)
+    weight = native(_on_host(node.weight))
     if weight.dtype.name not in ("float32", "float64") or weight.ndim != 2 or 0 in weight.shape:
         raise ValueError(
             f"graph must have float32 or float64 weights of shape (O, N), got {weight.dtype} of "
@@ -145,11 +172,16 @@ def _weight(name: str, node: Any) -> Floats:
     return weight.copy()
 
 
+def _on_host(values: Any) -> NDArray[Any]:
+    """Return numbers or an array of any library, as NumPy's."""
+    return to_host(values) if array_api_compat.is_array_api_obj(values) else np.asarray(values)
+
+
 def _neuron(name: str, node: Any, n: int, per_spike: float, time_unit: float) -> Neuron:
     """Constants of a CubaLIF node of ``n`` neurons; ``per_spike`` divides its r w_in."""
 
     def one(constant: str) -> float:
-        values = np.asarray(getattr(node, constant), dtype=np.float64)
+        values = _on_host(getattr(node, constant)).astype(np.float64)
         if values.shape not in ((), (1,), (n,)):
             raise ValueError(
                 f"graph must have {constant} of shape ({n},) in node {name!r}, got {values.shape}"

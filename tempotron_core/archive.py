@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import array_api_compat
 import numpy as np
 
-__all__ = ["as_json", "from_json", "read_archive", "reject", "to_host", "write_archive"]
+__all__ = ["as_json", "from_json", "native", "read_archive", "reject", "to_host", "write_archive"]
 
 Array = Any
 HostArray = np.ndarray[Any, Any]
@@ -79,7 +79,7 @@ def read_archive(
             if missing:
                 reject(path, f"it has no {' or '.join(missing)}")
             wanted = [name for name in archive.files if name in required or more(name)]
-            return {name: _native(archive[name]) for name in wanted}
+            return {name: native(archive[name]) for name in wanted}
     except _Rejected:
         raise
     # what NumPy raises on damaged archives depends on where the damage is
@@ -150,5 +150,6 @@ def to_host(array: Array) -> HostArray:
     raise TypeError(f"array must be one that can be copied to the host: {failure}")
 
 
-def _native(array: HostArray) -> HostArray:
+def native(array: HostArray) -> HostArray:
+    """Return an array in the byte order of this machine."""
     return array.astype(array.dtype.newbyteorder("="), copy=False)

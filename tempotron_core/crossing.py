@@ -74,7 +74,8 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str
         membrane = integrate(part, rows, neuron.kernel, static=static)
         k = crossing_interval(membrane, neuron, static, xp=xp)
         t = _crossing_time(membrane, k, neuron, static, xp)
-        return (xp.where(xp.isnan(membrane.v_end) & xp.isinf(t), float("nan"), t),)
+        lost = xp.astype(membrane.v_end, t.dtype, copy=False)  # NaN where a weight is
+        return (xp.where(xp.isnan(lost) & xp.isinf(t), lost, t),)
 
     (t_spike,) = map_tiles(of_tile, events, with_nobody(weight), static=static)
     return xp.permute_dims(t_spike, (1, 0))

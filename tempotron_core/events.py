@@ -14,6 +14,7 @@ import numpy as np
 
 from .namespace import (
     array_namespace,
+    check_exact,
     check_floating,
     check_same_device,
     device_of,
@@ -463,13 +464,7 @@ def _checked(
         raise ValueError(f"{name} must have shape {axes}, got {tuple(times.shape)}")
     if xp.isdtype(times.dtype, "integral"):
         dtype = xpx.default_dtype(xp, device=device_of(times))
-        exact = int(2.0 / xp.finfo(dtype).eps)
-        # small integers are exact, and torch would wrap the bound around to their range
-        may_exceed = xp.iinfo(times.dtype).max > exact and math.prod(times.shape) > 0
-        if may_exceed and known_true(xp.max(times) > exact):
-            raise ValueError(
-                f"{name} must be at most {exact} to be exact as {dtype}, got {int(xp.max(times))}"
-            )
+        check_exact(name, times, dtype, xp=xp)
         times = xp.astype(times, dtype)
     check_floating(name, times, xp=xp)
     longest = float(xp.finfo(times.dtype).max) / 2.0

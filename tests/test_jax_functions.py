@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from reference import Constants, FloatTrajectory, jacobian
 
-from tempotron_core import Events, Neuron
+from tempotron_core import Events, Neuron, Peak
 
 jax = pytest.importorskip("jax")
 export = pytest.importorskip("jax.export")
@@ -379,6 +379,75 @@ def test_bad_input(name):
     call, error, message = BAD[name]
     with pytest.raises(error, match=message):
         call()
+
+
+# -- shards, serialised programs, integers ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["v_max", "t_max", "t_spike", "v"])
+def test_gradients_within_shard_map(kind):
+    """Weights that all shards share, patterns that they do not; the sum over shards is XLA's."""
+    mesh = jax.make_mesh((1,), ("shard",), axis_types=(jax.sharding.AxisType.Auto,))
+    spec = jax.sharding.PartitionSpec
+
+    def loss(w, x):
+        found = {
+            "v_max": lambda: v_max(w, x),
+            "t_max": lambda: peak(w, x, duration=DURATION).t_max,
+            "t_spike": lambda: t_spike(w, x),
+            "v": lambda: voltage(w, x, jnp.linspace(0.0, DURATION, 7), duration=DURATION),
+        }[kind]()
+        return jnp.where(jnp.isfinite(found), found, 0.0).sum()
+
+    def shared(w, x):
+        return jax.lax.psum(loss(w, x), "shard")
+
+    sharded = jax.shard_map(shared, mesh=mesh, in_specs=(spec(), spec("shard")), out_specs=spec())
+    found = jax.jit(jax.grad(sharded, (0, 1)))(2.0 * W, X)
+    expected = jax.grad(loss, (0, 1))(2.0 * W, X)
+    assert np.abs(expected[0]).max() > 0.0
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0.0, atol=1e-12)
+
+
+def test_serialised_programs_take_events_and_give_peaks():
+    events = _events()
+    trains = Events.from_trains(X[..., None], DURATION)
+    lists = Events.from_csr(X.reshape(-1), jnp.tile(jnp.arange(5), 3), jnp.arange(4) * 5, 5, 60.0)
+    for given in (events, trains, lists):
+        program = jax.jit(lambda w, e: (peak(w, e), e))
+        exported = export.export(program)(W, given)
+        back = export.deserialize(exported.serialize()).call(W, given)
+        assert isinstance(back[0], Peak)
+        np.testing.assert_array_equal(back[0].v_max, peak(W, given).v_max)
+        assert back[1].source_shape == given.source_shape
+        assert (back[1].n_afferents, back[1].duration) == (5, DURATION)
+
+
+@pytest.mark.parametrize("x64", [False, True])
+def test_integers_are_exact_or_refused(x64):
+    with jax.enable_x64(x64):
+        w = np.full((1, 1), 2.0, np.float32)
+        largest = 2 ** (53 if x64 else 24)
+        for number in (largest + 1, 2**62):
+            with pytest.raises(
+                ValueError, match=f"in_spikes must be at most {largest} to be exact"
+            ):
+                v_max(w, np.asarray([[number]]))
+            with pytest.raises(ValueError, match=f"times must be at most {largest} to be exact"):
+                voltage(w, np.asarray([[1.0]], np.float32), np.asarray([number]), duration=DURATION)
+        with pytest.raises(ValueError, match=f"in_spikes must be at most {largest} to be exact"):
+            v_max(w, np.asarray([[2**63]], np.uint64))
+        for number in (-(2**33) + 5, -1, 2**20):  # no spikes, the last past the duration
+            assert v_max(w, np.asarray([[number]])) == 0.0
+        assert v_max(w, np.asarray([[5]])) == v_max(w, np.asarray([[5]], np.int8)) > 1.9
+
+
+def test_no_nan_is_made_where_none_is_given():
+    """As `jax.debug_nans` wants it, also where every operation runs by itself."""
+    with jax.debug_nans(True), jax.disable_jit():
+        for read in (v_max, t_spike, v_at):
+            assert not np.isnan(read(W, X)).any()
 
 
 # -- lowering ------------------------------------------------------------------------------------

@@ -438,7 +438,7 @@ ADVICE = {"spikes": "delta", "time_unit": 1e-3}
         ([ONES], {"neuron": Neuron()}, TypeError, "model must be a Tempotron, .* got list"),
         (None, {}, TypeError, "model must be a Tempotron, .* got NoneType"),
         (ONES[0], {"neuron": Neuron()}, ValueError, r"layer 0 must be \(O, N\), got \(2,\)"),
-        (ONES > 0, {"neuron": Neuron()}, TypeError, "layer 0 must be floating, got bool"),
+        (ONES > 0, {"neuron": Neuron()}, TypeError, "layer 0 must be float32 or float64, got bool"),
         (ONES * np.nan, {"neuron": Neuron()}, ValueError, "layer 0 must be finite, got NaN"),
         (
             ONES,
@@ -568,3 +568,70 @@ def test_a_graph_that_does_not_say_what_it_means(options: dict[str, Any], messag
 def test_a_path_is_no_graph() -> None:
     with pytest.raises(TypeError, match=r"graph must be a NIRGraph \(nir.read .* got str"):
         from_nir("model.nir")
+
+
+# -- graphs that contradict themselves, and numbers of other kinds -----------------------------
+
+
+def unchecked(graph: Any, **changes: Any) -> Any:
+    """The graph with other nodes or edges, without NIR's own check of types."""
+    parts = {"nodes": graph.nodes, "edges": graph.edges} | changes
+    return nir.NIRGraph(parts["nodes"], parts["edges"], metadata=graph.metadata, type_check=False)
+
+
+def test_sizes_and_loops_that_nir_would_refuse_are_refused_here_too() -> None:
+    graph = to_nir(Network([np.ones((3, 2)), np.ones((1, 3))], Neuron()))
+    loop = unchecked(graph, edges=[*graph.edges, ("output", "input")])
+    with pytest.raises(ValueError, match="without recurrent edges, got 'output' -> 'input'"):
+        from_nir(loop)
+    for name, node, message in (
+        ("input", nir.Input(np.asarray([7])), r"shape \(O, 7\) in node 'linear_0', got \(3, 2\)"),
+        ("linear_1", nir.Linear(np.ones((1, 4))), r"shape \(O, 3\) in node 'linear_1'"),
+        ("output", nir.Output(np.asarray([2])), "must end in 2 neurons, as 'output' says, got 1"),
+        ("input", nir.Input(np.asarray([1, 2])), r"one axis in node 'input', got shape \[1, 2\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            from_nir(unchecked(graph, nodes=graph.nodes | {name: node}))
+
+
+def test_weights_of_other_dtypes_are_named() -> None:
+    torch = pytest.importorskip("torch")
+    for weight, name in (
+        (np.ones((2, 3), np.float16), "float16"),
+        (torch.ones((2, 3), dtype=torch.bfloat16), "torch.bfloat16"),
+    ):
+        with pytest.raises(TypeError, match=f"must be float32 or float64, got {name}"):
+            to_nir(weight, Neuron())
+    swapped = to_nir(np.ones((2, 3), ">f8"), Neuron())
+    assert from_nir(swapped).weights[0].dtype == np.float64
+    swapped.nodes["linear_0"].weight = np.ones((2, 3), ">f4")
+    assert from_nir(swapped).weights[0].dtype == np.float32
+
+
+def test_constants_may_be_tensors_that_require_gradients() -> None:
+    torch = pytest.importorskip("torch")
+    graph = to_nir(ONES, Neuron())
+    cuba = graph.nodes["cubalif_0"]
+    cuba.tau_mem = torch.tensor(cuba.tau_mem, requires_grad=True)
+    assert from_nir(graph).neurons[0].tau == pytest.approx(15.0, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"v_reset": "-1"}, TypeError, "v_reset must be a real number, got '-1'"),
+        ({"v_reset": False}, TypeError, "v_reset must be a real number, got False"),
+        ({"spikes": "step", "dt": 1e-323}, ValueError, "dt in the graph's unit must be positive"),
+        ({"time_unit": 1e308}, ValueError, "time_unit and dt must leave constants .*tau_syn=inf"),
+        ({"time_unit": 1e-323}, ValueError, "time_unit and dt must leave constants"),
+    ],
+)
+def test_numbers_out_of_range(options: dict[str, Any], error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        to_nir(ONES, Neuron(), **options)
+
+
+def test_the_metadata_say_what_the_unit_means() -> None:
+    graph = to_nir(ONES, Neuron(), spikes="step", dt=0.1)
+    assert "multiplied by time_unit" in graph.metadata["times"]
+    assert graph.metadata["dt"] == pytest.approx(1e-4)
