@@ -94,6 +94,9 @@ def train(args: argparse.Namespace) -> float:
     device = torch.device("cpu")
     if args.backend == "nccl":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    if not 0.0 < args.hold_out < 1.0:
+        raise ValueError(f"hold_out must be between 0 and 1, got {args.hold_out}")
+    whole_number("seed", args.seed, least=0)
     kept, held_out, recipe = _patterns(args)
     if args.batch_size > len(kept):
         raise ValueError(
@@ -164,7 +167,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    dist.init_process_group(args.backend)
+    try:
+        dist.init_process_group(args.backend)
+    except (RuntimeError, ValueError) as error:  # this PyTorch has no NCCL, or no device for it
+        print(f"error: no group of processes by --backend {args.backend}: {error}", file=sys.stderr)
+        return 1
     try:
         train(args)
     except (OSError, ValueError) as error:

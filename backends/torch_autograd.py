@@ -21,7 +21,7 @@ from tempotron_core.soft_peak import check_soft_peak
 from tempotron_core.voltage import checked_times
 
 from . import torch_vmap  # noqa: F401 - registers how vmap maps the operators
-from .torch_ops import pack, readout, readout_vjp, sort_spikes
+from .torch_ops import as_text, pack, readout, readout_vjp, sort_spikes
 
 Spikes = tuple[Tensor, Tensor, Tensor]
 """Sorted spike times, afferents and counts of Events."""
@@ -40,8 +40,8 @@ class _Readout(torch.autograd.Function):
         counts: Tensor,
         weight: Tensor,
         samples: Tensor | None,
-        constants: Sequence[float],
-        options: Sequence[float],
+        constants: str,
+        options: str,
         method: str,
     ) -> tuple[Tensor, ...]:
         return tuple(
@@ -103,8 +103,8 @@ class _Gradient(torch.autograd.Function):
         second: Tensor | None,
         first_bar: Tensor | None,
         second_bar: Tensor | None,
-        constants: Sequence[float],
-        options: Sequence[float],
+        constants: str,
+        options: str,
         method: str,
         wants_times: bool,
         wants_samples: bool,
@@ -145,8 +145,8 @@ class _Sort(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(in_spikes: Tensor, duration: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return sort_spikes(in_spikes, duration)  # type: ignore[no-any-return]
+    def forward(in_spikes: Tensor, constants: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return sort_spikes(in_spikes, constants)  # type: ignore[no-any-return]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -165,9 +165,8 @@ class _Sort(torch.autograd.Function):
 
 
 def _operator_backward(ctx: Any, cotangents: Sequence[Tensor | None]) -> tuple[Any, ...]:
-    """The gradient of ``readout`` called as it stands; torch takes [] for a list of tensors."""
-    *gradients, _, _ = _Readout.backward(ctx, *cotangents)
-    return *gradients, None if ctx.options else [], None
+    """The gradient of ``readout`` called as it stands, which returns a list."""
+    return _Readout.backward(ctx, *cotangents)
 
 
 # For calls without the classes above: exported programs hold the bare operators.
@@ -176,9 +175,9 @@ readout_vjp.register_autograd(_Gradient.backward, setup_context=_Gradient.setup_
 sort_spikes.register_autograd(_Sort.backward, setup_context=_Sort.setup_context)
 
 
-def sorted_spikes(in_spikes: Tensor, duration: float) -> Spikes:
+def sorted_spikes(in_spikes: Tensor, constants: str) -> Spikes:
     """Sorted spikes of latencies or trains at full width, for graphs; see `torch_ops`."""
-    times, afferents, counts, _ = _Sort.apply(in_spikes, duration)  # type: ignore[no-untyped-call]
+    times, afferents, counts, _ = _Sort.apply(in_spikes, constants)  # type: ignore[no-untyped-call]
     return times, afferents, counts
 
 
@@ -186,15 +185,15 @@ def differentiable_readout(
     name: str,
     spikes: Spikes,
     weight: Tensor,
-    constants: Sequence[float],
-    options: Sequence[float] = (),
+    constants: str,
+    options: str = "",
     *,
     samples: Tensor | None = None,
     method: str = "auto",
 ) -> tuple[Tensor, ...]:
     """The operator ``readout`` with its gradient, on arguments that were checked."""
     return _Readout.apply(  # type: ignore[no-untyped-call,no-any-return]
-        name, *spikes, weight, samples, list(constants), list(options), method
+        name, *spikes, weight, samples, constants, options, method
     )
 
 
@@ -214,10 +213,7 @@ def peak(
     """`tempotron_core.peak`, differentiable once towards weights and spike times."""
     check_readout(events, weight, neuron)
     is_static(method)
-    options: list[float] = []
-    if grid is not None:
-        n_steps, dt = check_grid(grid, neuron)
-        options = [float(n_steps), dt]
+    options = "" if grid is None else as_text(*check_grid(grid, neuron))
     constants = pack(neuron, events.duration)
     return Peak(
         *differentiable_readout(
@@ -234,7 +230,7 @@ def first_crossing(
     is_static(method)
     constants = pack(neuron, events.duration)
     (t_spike,) = differentiable_readout(
-        "first_crossing", spikes_of(events), weight, constants, [0.0], method=method
+        "first_crossing", spikes_of(events), weight, constants, as_text(0.0), method=method
     )
     return t_spike
 
@@ -259,7 +255,7 @@ def soft_peak_time(
     """`tempotron_core.soft_peak_time` with the gradient of the soft argmax."""
     check_soft_peak(events, weight, neuron)
     is_static(method)
-    options = [float(whole_number("n_steps", n_steps))]
+    options = as_text(whole_number("n_steps", n_steps))
     constants = pack(neuron, events.duration)
     (t,) = differentiable_readout(
         "soft_peak_time", spikes_of(events), weight, constants, options, method=method

@@ -12,6 +12,7 @@ from tempotron_core.neuron import positive_float
 
 from .torch_autograd import Spikes
 from .torch_layer import Layer
+from .torch_ops import as_text
 
 __all__ = ["ExactTempotron", "Readout"]
 
@@ -83,7 +84,7 @@ class ExactTempotron(Layer):
     Notes
     -----
     ``duration``, ``tau``, ``tau_s``, ``v_threshold`` and ``neuron`` can be read, and stay what they
-    were at the construction.
+    were at the construction.  ``ret_type`` and ``min_slope`` can be set.
 
     References
     ----------
@@ -124,12 +125,22 @@ class ExactTempotron(Layer):
             known = ", ".join(self._ret_types)
             raise ValueError(f"ret_type must be one of {known}, got {ret_type!r}")
         self.ret_type = ret_type
-        self.min_slope = positive_float("min_slope", min_slope, or_zero=True)
+        self.min_slope = min_slope
 
     @property
     def duration(self) -> float:
         """Length of a pattern."""
-        return self._constants[-1]
+        return self._duration
+
+    @property
+    def min_slope(self) -> float:
+        """Least slope at a crossing in the gradient of 't_spike'; may be set."""
+        return self._min_slope
+
+    @min_slope.setter
+    def min_slope(self, value: float) -> None:
+        self._min_slope = positive_float("min_slope", value, or_zero=True)
+        self._crossing_options = as_text(self._min_slope)
 
     def extra_repr(self) -> str:
         """The constants, for ``print(layer)``."""
@@ -165,21 +176,22 @@ class ExactTempotron(Layer):
         Raises
         ------
         TypeError
-            If ``in_spikes`` is no tensor of real numbers.
+            If ``in_spikes`` is no dense tensor of real numbers, or the weights are not real.
         ValueError
-            If ``ret_type`` is unknown, the shape, device or duration does not fit, or a time is
-            NaN.
+            If ``ret_type`` is unknown, the shape, device or duration does not fit, a time is NaN,
+            or ``fc.weight`` was given another shape.
         """
         ret_type = self.ret_type if ret_type is None else ret_type
-        self._check(in_spikes, ret_type, axes=3)
+        weight = self._weights()
+        self._check(in_spikes, weight, ret_type, axes=3)
         spikes = self._spikes(in_spikes)
         if ret_type == "t_spike":
-            return self._t_spike(spikes)
-        v_max, t_max = self._read("peak", spikes)
+            return self._t_spike(spikes, weight)
+        v_max, t_max = self._read("peak", spikes, weight)
         if ret_type == "all":
-            return Readout(v_max, t_max, self._t_spike(spikes))
+            return Readout(v_max, t_max, self._t_spike(spikes, weight))
         found = Peak(v_max, t_max)
         return found if ret_type == "peak" else found.v_max if ret_type == "v_max" else found.t_max
 
-    def _t_spike(self, spikes: Spikes) -> Tensor:
-        return self._read("first_crossing", spikes, (self.min_slope,))[0]
+    def _t_spike(self, spikes: Spikes, weight: Tensor) -> Tensor:
+        return self._read("first_crossing", spikes, weight, self._crossing_options)[0]

@@ -24,6 +24,21 @@ _FOREIGN_KEYS = ("weight", "model.summation_layer.weight")
 """Where the checkpoints of other versions of SpikingJelly keep what ``fc.weight`` is here."""
 
 
+class SynapticWeights(nn.Linear):
+    """Weights without a bias, which a call without input returns.
+
+    A layer reads its weights by such a call, so that what acts before the call of a module does
+    act: pruning, weight normalisation and sharding of `torch.nn.utils` and others.
+    """
+
+    def __init__(self, in_features: int, out_features: int, **options: Any) -> None:
+        super().__init__(in_features, out_features, bias=False, **options)
+
+    def forward(self, x: Tensor | None = None) -> Tensor:
+        """Return the weights [O, N], or as `torch.nn.Linear` their products with x [..., N]."""
+        return self.weight if x is None else super().forward(x)
+
+
 class Layer(nn.Module):
     """Weights ``fc.weight`` [O, N], a neuron, and spikes in sorted form."""
 
@@ -41,9 +56,11 @@ class Layer(nn.Module):
         super().__init__()
         self.in_features = whole_number("in_features", in_features)
         self.out_features = whole_number("out_features", out_features)
-        self._neuron = neuron
-        self.fc = nn.Linear(
-            self.in_features, self.out_features, bias=False, dtype=dtype, device=device
+        if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+            raise TypeError(f"dtype must be a floating-point torch.dtype, got {dtype!r}")
+        self._neuron, self._duration = neuron, duration
+        self.fc: nn.Module = SynapticWeights(
+            self.in_features, self.out_features, dtype=dtype, device=device
         )
         self._constants = pack(neuron, duration)
         self.register_load_state_dict_pre_hook(_rename_foreign_weights)  # type: ignore[no-untyped-call]
@@ -69,27 +86,50 @@ class Layer(nn.Module):
         """Firing threshold."""
         return self.neuron.v_threshold
 
-    def _check(self, in_spikes: Any, ret_type: str, axes: int) -> None:
+    def _weights(self) -> Tensor:
+        """The weights [O, N], in float32 where they are of half precision, or an error."""
+        weight: Tensor = self.fc() if isinstance(self.fc, SynapticWeights) else self.fc.weight  # type: ignore[assignment]
+        if weight.ndim != 2 or weight.shape[1] != self.in_features:
+            raise ValueError(
+                f"fc.weight must have shape (out_features, in_features) with in_features = "
+                f"{self.in_features}, got {tuple(weight.shape)}"
+            )
+        if not weight.is_floating_point():
+            raise TypeError(f"fc.weight must hold floating-point numbers, got {weight.dtype}")
+        if getattr(self.fc, "bias", None) is not None:
+            raise ValueError(
+                f"fc must have no bias, which no tempotron has, got {type(self.fc).__name__}"
+            )
+        return weight if weight.dtype == torch.float64 else weight.to(torch.float32)
+
+    def _check(self, in_spikes: Any, weight: Tensor, ret_type: str, axes: int) -> None:
         if not (isinstance(ret_type, str) and ret_type in self._ret_types):
             known = ", ".join(self._ret_types)
             raise ValueError(f"ret_type must be one of {known}, got {ret_type!r}")
         times = in_spikes.times if isinstance(in_spikes, Events) else in_spikes
         if not isinstance(times, Tensor):
-            raise TypeError(f"in_spikes must be a torch tensor, got {type(times).__name__}")
-        if times.device != self.fc.weight.device:
+            of = "Events of " if isinstance(in_spikes, Events) else ""
+            raise TypeError(
+                f"in_spikes must be a torch tensor or Events of such, got {of}"
+                f"{type(times).__name__}"
+            )
+        if times.device != weight.device:
             raise ValueError(
-                f"in_spikes must be on the device of the weights, {self.fc.weight.device}, "
+                f"in_spikes must be on the device of the weights, {weight.device}, "
                 f"got {times.device}"
             )
+        if times.layout != torch.strided or times.is_nested:
+            kind = "a nested one" if times.is_nested else times.layout
+            raise TypeError(f"in_spikes must be a dense tensor, got {kind}")
         if isinstance(in_spikes, Events):
             if in_spikes.n_afferents != self.in_features:
                 raise ValueError(
                     f"in_spikes must have in_features = {self.in_features} afferents, "
                     f"got {in_spikes.n_afferents}"
                 )
-            if in_spikes.duration != self._constants[-1]:
+            if in_spikes.duration != self._duration:
                 raise ValueError(
-                    f"in_spikes must have the layer's duration, {self._constants[-1]}, "
+                    f"in_spikes must have the layer's duration, {self._duration}, "
                     f"got {in_spikes.duration}"
                 )
             return
@@ -101,6 +141,8 @@ class Layer(nn.Module):
             )
         if in_spikes.is_complex() or in_spikes.dtype == torch.bool:
             raise TypeError(f"in_spikes must hold real numbers, got {in_spikes.dtype}")
+        if in_spikes.dtype == torch.uint64:  # torch computes with no such numbers
+            raise TypeError("in_spikes must hold floats or integers of int64, got torch.uint64")
 
     def _spikes(self, in_spikes: Tensor | Events) -> Spikes:
         """Sort the spikes, in float32 where they are of half precision."""
@@ -108,26 +150,20 @@ class Layer(nn.Module):
             return spikes_of(in_spikes)
         if in_spikes.is_floating_point() and in_spikes.dtype != torch.float64:
             in_spikes = in_spikes.to(torch.float32)
+        if in_spikes.dtype in (torch.uint16, torch.uint32):  # of which torch knows little else
+            in_spikes = in_spikes.to(torch.int64)
         if in_spikes.ndim == 3 and in_spikes.shape[2] == 0:
             in_spikes = nn.functional.pad(in_spikes, (0, 1), value=-1.0)  # one place, no spike
-        duration = self._constants[-1]
         if _in_transform():  # shapes cannot depend on values
-            return sorted_spikes(in_spikes, duration)
+            return sorted_spikes(in_spikes, self._constants)
         if in_spikes.ndim == 3:
-            return spikes_of(Events.from_trains(in_spikes, duration))
-        return spikes_of(Events._from_latencies("in_spikes", in_spikes, duration))
-
-    def _weight(self) -> Tensor:
-        """The weights, in float32 where they are of half precision."""
-        weight = self.fc.weight
-        return weight if weight.dtype == torch.float64 else weight.to(torch.float32)
+            return spikes_of(Events.from_trains(in_spikes, self._duration))
+        return spikes_of(Events._from_latencies("in_spikes", in_spikes, self._duration))
 
     def _read(
-        self, name: str, spikes: Spikes, options: tuple[float, ...] = (), **more: Any
+        self, name: str, spikes: Spikes, weight: Tensor, options: str = "", **more: Any
     ) -> tuple[Tensor, ...]:
-        return differentiable_readout(
-            name, spikes, self._weight(), self._constants, options, **more
-        )
+        return differentiable_readout(name, spikes, weight, self._constants, options, **more)
 
 
 def _in_transform() -> bool:
@@ -136,6 +172,7 @@ def _in_transform() -> bool:
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         or torch._C._are_functorch_transforms_active()
+        or torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
     )
 
 

@@ -7,14 +7,16 @@ into patterns or outputs, so that a mapped call is still one call.  `torch_autog
 ``readout`` its gradient.
 
 A readout is named ``peak``, ``first_crossing``, ``voltage`` or ``soft_peak_time``; its neuron and
-duration travel as ``constants`` (`pack`), what else it takes as ``options``: ``(n_steps, dt)`` of a
-grid, ``(min_slope,)``, ``()``, ``(n_steps,)``.
+duration travel as ``constants`` (`pack`), what else it takes as ``options``: ``n_steps`` and ``dt``
+of a grid, ``min_slope``, nothing, ``n_steps``.  Both are numbers written as text (`as_text`):
+``torch.compile`` makes variables of numbers that change from call to call, and fails over those of
+an autograd function, while text stays what it is.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import array_api_compat.torch as xp
@@ -33,41 +35,55 @@ from tempotron_core.voltage import sample_time_gradient, voltage, voltage_adjoin
 Tensors = tuple[Tensor, ...]
 
 
-def pack(neuron: Neuron, duration: float) -> list[float]:
-    """Neuron and duration as numbers, the form in which a graph can hold them."""
-    psp_peak = neuron.v_threshold if neuron.psp_peak is None else neuron.psp_peak
-    shunt = 1.0 if neuron.shunt else 0.0
-    return [neuron.tau, neuron.tau_s, neuron.v_threshold, psp_peak, shunt, duration]
+def as_text(*numbers: float) -> str:
+    """Write numbers so that reading gives the same ones."""
+    return " ".join(repr(float(number)) for number in numbers)
 
 
 @functools.lru_cache(maxsize=256)
-def _neuron(tau: float, tau_s: float, v_threshold: float, psp_peak: float, shunt: float) -> Neuron:
-    return Neuron(tau, tau_s, v_threshold, psp_peak=psp_peak, shunt=bool(shunt))
+def _numbers(text: str) -> tuple[float, ...]:
+    """Read what `as_text` wrote."""
+    return tuple(map(float, text.split()))
+
+
+@functools.lru_cache(maxsize=256)
+def pack(neuron: Neuron, duration: float) -> str:
+    """Neuron and duration in the form in which a graph can hold them."""
+    psp_peak = neuron.v_threshold if neuron.psp_peak is None else neuron.psp_peak
+    shunt = 1.0 if neuron.shunt else 0.0
+    return as_text(neuron.tau, neuron.tau_s, neuron.v_threshold, psp_peak, shunt, duration)
+
+
+@functools.lru_cache(maxsize=256)
+def _unpacked(constants: str) -> tuple[Neuron, float]:
+    tau, tau_s, v_threshold, psp_peak, shunt, duration = _numbers(constants)
+    return Neuron(tau, tau_s, v_threshold, psp_peak=psp_peak, shunt=bool(shunt)), duration
 
 
 def _model(
-    times: Tensor, afferents: Tensor, counts: Tensor, weight: Tensor, constants: Sequence[float]
+    times: Tensor, afferents: Tensor, counts: Tensor, weight: Tensor, constants: str
 ) -> tuple[Events, Tensor, Neuron]:
     """The core's form of an operator's arguments, outside the autograd graph."""
     times = times.detach()
     if times.device.type == "cpu" and times.shape[0] > 0:  # looking costs nothing here
         width = max(1, int(counts.max()))
         times, afferents = times[:, :width].contiguous(), afferents[:, :width].contiguous()
-    *neuron, duration = constants
+    neuron, duration = _unpacked(constants)
     # the order of the source is not needed for a readout
     events = Events(times, afferents, counts, afferents, weight.shape[1], duration)
-    return events, weight.detach(), _neuron(*neuron)
+    return events, weight.detach(), neuron
 
 
-def _grid(options: Sequence[float]) -> tuple[int, float] | None:
-    return (int(options[0]), options[1]) if options else None
+def _grid(options: str) -> tuple[int, float] | None:
+    numbers = _numbers(options)
+    return (int(numbers[0]), numbers[1]) if numbers else None
 
 
 def _compute(
     name: str,
     model: tuple[Events, Tensor, Neuron],
     samples: Tensor | None,
-    options: Sequence[float],
+    options: str,
     method: str,
 ) -> Tensors:
     def plain(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,7 +95,8 @@ def _compute(
         return (plain(first_crossing)(method=method),)
     if name == "voltage":
         return (plain(voltage)(samples, method=method),)
-    return (plain(soft_peak_time)(int(options[0]), method=method),)
+    (n_steps,) = _numbers(options)
+    return (plain(soft_peak_time)(int(n_steps), method=method),)
 
 
 @torch.library.custom_op("tempotron::readout", mutates_args=())
@@ -90,8 +107,8 @@ def readout(
     counts: Tensor,
     weight: Tensor,
     samples: Tensor | None,
-    constants: Sequence[float],
-    options: Sequence[float],
+    constants: str,
+    options: str,
     method: str,
 ) -> list[Tensor]:
     """A readout of sorted spikes [B, K] through weights [O, N]; ``samples`` [T] of a voltage."""
@@ -133,8 +150,8 @@ def readout_vjp(
     second: Tensor | None,
     first_bar: Tensor | None,
     second_bar: Tensor | None,
-    constants: Sequence[float],
-    options: Sequence[float],
+    constants: str,
+    options: str,
     method: str,
     wants_times: bool,
     wants_samples: bool,
@@ -156,8 +173,9 @@ def readout_vjp(
             *model, found, v_bar, t_bar, wants_times, _grid(options), method, xp
         )
     elif name == "first_crossing":
+        (min_slope,) = _numbers(options)
         to_weight, to_times = first_crossing_adjoint(
-            *model, first, v_bar, wants_times, options[0], method, xp
+            *model, first, v_bar, wants_times, min_slope, method, xp
         )
     elif name == "voltage":
         assert samples is not None
@@ -167,8 +185,9 @@ def readout_vjp(
             static = is_static(method)
             to_samples = sample_time_gradient(*model, at, v_bar, static, xp).to(samples.dtype)
     else:
+        (n_steps,) = _numbers(options)
         to_weight, to_times = soft_peak_time_adjoint(
-            *model, int(options[0]), v_bar, wants_times, method, xp
+            *model, int(n_steps), v_bar, wants_times, method, xp
         )
     if to_times is None:
         to_times = times.new_empty(0)
@@ -199,12 +218,13 @@ def _(
 
 
 @torch.library.custom_op("tempotron::sort_spikes", mutates_args=())
-def sort_spikes(in_spikes: Tensor, duration: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def sort_spikes(in_spikes: Tensor, constants: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The arrays of Events from latencies [B, N] or trains [B, N, S], at full width N S.
 
     For graphs and transforms, where shapes cannot depend on values.  N S is at least 1.
     """
     in_spikes = in_spikes.detach()
+    _, duration = _unpacked(constants)
     if in_spikes.ndim == 2:
         events = Events._from_latencies("in_spikes", in_spikes, duration)
     else:
@@ -220,12 +240,13 @@ def sort_spikes(in_spikes: Tensor, duration: float) -> tuple[Tensor, Tensor, Ten
 
 
 @sort_spikes.register_fake
-def _(in_spikes: Tensor, duration: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _(in_spikes: Tensor, constants: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     n_entries = 1
     for size in in_spikes.shape[1:]:
         n_entries = n_entries * size
     shape = (in_spikes.shape[0], n_entries)
     dtype = in_spikes.dtype if in_spikes.is_floating_point() else torch.get_default_dtype()
+    dtype = dtype if dtype.itemsize >= 4 else torch.float32
     times = in_spikes.new_empty(shape, dtype=dtype)
     integers = in_spikes.new_empty(shape, dtype=torch.int32)
     counts = in_spikes.new_empty(shape[:1], dtype=torch.int64)

@@ -12,6 +12,7 @@ from tempotron_core import Tempotron as CoreTempotron
 from tempotron_core.neuron import whole_number
 
 from .torch_layer import Layer
+from .torch_ops import as_text
 
 __all__ = ["Tempotron"]
 
@@ -88,11 +89,13 @@ class Tempotron(Layer):
         n_steps = whole_number("T", T)
         neuron = Neuron(tau, tau_s, v_threshold)
         super().__init__(in_features, out_features, float(n_steps), neuron, dtype, device)
+        self._T = n_steps
+        self._grid, self._n_steps = as_text(n_steps, 1.0), as_text(n_steps)
 
     @property
     def T(self) -> int:
         """Time steps."""
-        return int(self._constants[-1])
+        return self._T
 
     def extra_repr(self) -> str:
         """The constants, for ``print(layer)``."""
@@ -119,18 +122,20 @@ class Tempotron(Layer):
         Raises
         ------
         TypeError
-            If ``in_spikes`` is no tensor of real numbers.
+            If ``in_spikes`` is no dense tensor of real numbers, or the weights are not real.
         ValueError
-            If ``ret_type`` is unknown, the shape or device does not fit, or a time is NaN.
+            If ``ret_type`` is unknown, the shape or device does not fit, a time is NaN, or
+            ``fc.weight`` was given another shape.
         """
-        self._check(in_spikes, ret_type, axes=2)
+        weight = self._weights()
+        self._check(in_spikes, weight, ret_type, axes=2)
         spikes = self._spikes(in_spikes)
         if ret_type == "v":
             steps = torch.arange(self.T, dtype=spikes[0].dtype, device=spikes[0].device)
-            return self._read("voltage", spikes, samples=steps)[0]
+            return self._read("voltage", spikes, weight, samples=steps)[0]
         if ret_type == "v_max":
-            return self._read("peak", spikes, (float(self.T), 1.0))[0]
-        return self._read("soft_peak_time", spikes, (float(self.T),))[0]
+            return self._read("peak", spikes, weight, self._grid)[0]
+        return self._read("soft_peak_time", spikes, weight, self._n_steps)[0]
 
     @staticmethod
     def psp_kernel(t: Tensor, tau: float, tau_s: float) -> Tensor:
@@ -168,9 +173,14 @@ class Tempotron(Layer):
 
         Raises
         ------
+        TypeError
+            If ``label`` holds no integers.
         ValueError
             If the shapes do not fit together.
         """
+        if not isinstance(label, Tensor) or label.is_floating_point() or label.is_complex():
+            kind = getattr(label, "dtype", type(label).__name__)
+            raise TypeError(f"label must be a tensor of integer class indices, got {kind}")
         if label.ndim != 1 or tuple(v_max.shape) != (label.shape[0], num_classes):
             raise ValueError(
                 f"v_max must have shape (B, num_classes = {num_classes}) and label (B,), "

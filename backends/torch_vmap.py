@@ -46,6 +46,11 @@ def _one_batch(
     return flat[0], flat[1], flat[2]
 
 
+def _apart(tensor: Tensor, axis: int, n: int, size: int) -> Tensor:
+    """Split a folded axis into the n entries and what each has; either may be nothing."""
+    return tensor.reshape(*tensor.shape[:axis], n, size, *tensor.shape[axis + 1 :])
+
+
 def _side_by_side(weight: Tensor) -> Tensor:
     """Weights [V, O, N] as [O, V N]."""
     return weight.permute(1, 0, 2).flatten(1)
@@ -76,16 +81,18 @@ def _(info: Any, in_dims: Dims, *args: Any) -> tuple[list[Tensor], list[int]]:
     if sample_dim is not None:
         return _one_by_one(readout, info, in_dims, args)  # type: ignore[no-any-return]
     if all(dim is None for dim in event_dims):
-        rows = _entries(weight, weight_dim, n).flatten(0, 1)
+        weights = _entries(weight, weight_dim, n)
+        rows, n_outputs = weights.flatten(0, 1), weights.shape[1]
         found = readout(name, times, afferents, counts, rows, samples, *fixed)
-        return [value.unflatten(1, (n, -1)) for value in found], [1] * len(found)
+        return [_apart(value, 1, n, n_outputs) for value in found], [1] * len(found)
     n_own = None
     if weight_dim is not None:
         weights = weight.movedim(weight_dim, 0)
         n_own, weight = weights.shape[2], _side_by_side(weights)
     batch = _one_batch(n, event_dims, times, afferents, counts, n_own)
     found = readout(name, *batch, weight, samples, *fixed)
-    return [value.unflatten(0, (n, -1)) for value in found], [0] * len(found)
+    n_patterns = _entries(times, event_dims[0], n).shape[1]
+    return [_apart(value, 0, n, n_patterns) for value in found], [0] * len(found)
 
 
 @readout_vjp.register_vmap
@@ -112,17 +119,18 @@ def _(info: Any, in_dims: Dims, *args: Any) -> tuple[tuple[Tensor, ...], tuple[i
         to_weight, *empty = readout_vjp(
             name, times, afferents, counts, rows, samples, *pairs, *fixed
         )
-        return (to_weight.unflatten(0, (n, -1)), *empty), (0, None, None)
+        return (_apart(to_weight, 0, n, weights.shape[1]), *empty), (0, None, None)
     batch = _one_batch(n, event_dims, times, afferents, counts, weights.shape[2])
     given = (name, *batch, _side_by_side(weights), samples, *pairs, *fixed)
     to_weight, to_times, to_samples = readout_vjp(*given)
-    to_times = to_times.unflatten(0, (n, -1)) if wants_times else to_times
-    found = (to_weight.unflatten(1, (n, -1)), to_times, to_samples)
+    if wants_times:
+        to_times = _apart(to_times, 0, n, _entries(times, event_dims[0], n).shape[1])
+    found = (_apart(to_weight, 1, n, weights.shape[2]), to_times, to_samples)
     return found, (1, 0 if wants_times else None, None)
 
 
 @sort_spikes.register_vmap
-def _(info: Any, in_dims: Dims, in_spikes: Tensor, duration: float) -> tuple[Any, Any]:
-    rows = _entries(in_spikes, in_dims[0], info.batch_size).flatten(0, 1)
-    found = sort_spikes(rows, duration)
-    return tuple(a.unflatten(0, (info.batch_size, -1)) for a in found), (0, 0, 0, 0)
+def _(info: Any, in_dims: Dims, in_spikes: Tensor, constants: str) -> tuple[Any, Any]:
+    entries = _entries(in_spikes, in_dims[0], info.batch_size)
+    found = sort_spikes(entries.flatten(0, 1), constants)
+    return tuple(_apart(array, 0, *entries.shape[:2]) for array in found), (0, 0, 0, 0)

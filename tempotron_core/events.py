@@ -464,6 +464,7 @@ def _checked(
         raise ValueError(f"{name} must have shape {axes}, got {tuple(times.shape)}")
     if xp.isdtype(times.dtype, "integral"):
         dtype = xpx.default_dtype(xp, device=device_of(times))
+        dtype = dtype if dtype in (xp.float32, xp.float64) else xp.float32  # torch can be told so
         check_exact(name, times, dtype, xp=xp)
         times = xp.astype(times, dtype)
     check_floating(name, times, xp=xp)

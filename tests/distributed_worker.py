@@ -1,7 +1,6 @@
-"""One of several processes that share a batch: write its averaged gradient, and the ranks' sum.
+"""One of several processes that share a batch: write the gradients averaged over all of them.
 
-Run by tests/test_distributed.py under torchrun.  With ``stack`` as second argument the module is a
-stack of two layers; its loss is of spike times and potentials.
+Run by tests/test_distributed.py under torchrun, for a stack of two layers and one on the grid.
 """
 
 import os

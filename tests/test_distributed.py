@@ -68,6 +68,10 @@ def test_the_command_says_what_is_wrong():
     done = torchrun("-m", "tempotron_backends.distributed", "--batch-size=7")
     assert done.returncode != 0
     assert "batch_size must be a multiple of the 2 processes, got 7" in done.stderr
+    if not torch.distributed.is_nccl_available():
+        done = torchrun("-m", "tempotron_backends.distributed", "--backend=nccl")
+        assert done.returncode != 0
+        assert "no group of processes by --backend nccl" in done.stderr
     alone = subprocess.run(
         [sys.executable, "-m", "tempotron_backends.distributed"],
         env={k: v for k, v in os.environ.items() if k != "RANK"},
@@ -97,6 +101,8 @@ def group():
         ("batch-size", "100000", r"batch_size must be at most the \d+ patterns .* got 100000"),
         ("learning-rate", "-1", "learning_rate must be .* got -1.0"),
         ("temperature", "0", "temperature must be .* got 0.0"),
+        ("hold-out", "2", "hold_out must be between 0 and 1, got 2.0"),
+        ("seed", "-1", "seed must be from 0 .* got -1"),
     ],
 )
 def test_options_out_of_range(option, value, message):
