@@ -91,10 +91,9 @@ def _is_byte_swapped(array: Any) -> bool:
 
 def _can_share(array: Any, xp: ModuleType) -> bool:
     """Whether another library, ``xp``, may use the memory of an array on its device."""
+    # neither has backward steps, and JAX says of all its arrays that they are read-only
     if array_api_compat.is_torch_array(array) or array_api_compat.is_jax_array(array):
-        return (
-            True  # neither has backward steps, and JAX says of all its arrays that they are fixed
-        )
+        return True
     view = array
     if not isinstance(array, np.ndarray) and int(array.__dlpack_device__()[0]) == 1:
         try:

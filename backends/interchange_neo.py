@@ -97,7 +97,10 @@ def from_neo(
         duration = length
     else:
         if hasattr(duration, "dimensionality"):
-            duration = float(converted(duration))
+            try:
+                duration = float(converted(duration))
+            except ValueError as error:
+                raise ValueError(f"duration must be a time, got {duration!r}") from error
         duration = positive_float("duration", duration)
         # a conversion may have rounded a spike at the end to after it
         rounded = (found > duration) & (found <= duration * (1.0 + 8.0 * np.finfo(np.float64).eps))
@@ -169,14 +172,18 @@ def _converter(unit: str) -> Callable[[Any], NDArray[np.float64]]:
         name = str(times.units)
         if name not in ratios:
             factor = float(times.units.rescale(unit).magnitude)
-            whole = round(1.0 / factor)
             # a division by 1000 is rounded once, a product with 0.001 twice
-            divides = factor < 1.0 and abs(whole * factor - 1.0) < 1e-12
-            ratios[name] = (1.0, float(whole)) if divides else (float(f"{factor:.13g}"), 1.0)
+            ratios[name] = (_whole(factor), 1.0) if factor >= 1.0 else (1.0, _whole(1.0 / factor))
         factor, divisor = ratios[name]
         return np.asarray(times.magnitude, np.float64) * factor / divisor
 
     return converted
+
+
+def _whole(ratio: float) -> float:
+    """Return the ratio of two units, without its rounding errors if it is a whole number."""
+    nearest = float(round(ratio))
+    return nearest if abs(nearest - ratio) < 1e-12 * ratio else ratio
 
 
 def _trains(b: int, pattern: Any, neo: Any) -> list[Any]:

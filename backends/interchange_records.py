@@ -155,10 +155,12 @@ def _times(
     elif times.dtype.kind == "i":
         times = times.astype(np.int64)  # narrow ones would wrap around
     refuse_nan(f"{name}['t']", times)
-    if times.size:
-        zero = times.min() if isinstance(start, str) else start
-        ends = (int(times.min()), int(times.max())) if times.dtype.kind == "i" else ()
-        fits = all(abs(number) < 2**62 for number in (*ends, int(zero)))
+    finite = times[np.isfinite(times)]  # no spikes elsewhere, and no first one
+    if finite.size:
+        first, last = finite.min(), finite.max()
+        zero = first if isinstance(start, str) else start
+        whole = times.dtype.kind == "i" and isinstance(zero, Integral)
+        fits = whole and all(abs(int(number)) < 2**62 for number in (first, last, zero))
         times = times - zero if fits else times.astype(np.float64) - float(zero)
     shifted = times.astype(np.float64)
     if from_unit >= to_unit:

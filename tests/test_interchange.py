@@ -666,17 +666,25 @@ def test_own_arrays_are_returned_and_moved() -> None:
     assert first.from_dlpack(moved).device == first.native_device
 
 
-class Foreign:
-    """An array of a library that nobody here has heard of."""
+class Bare:
+    """What the protocol asks for and nothing else."""
 
     def __init__(self, array: np.ndarray) -> None:
-        self.array, self.dtype = array, array.dtype
+        self.array = array
 
     def __dlpack__(self, **options: Any) -> Any:
         return self.array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self.array.__dlpack_device__()
+
+
+class Foreign(Bare):
+    """An array of a library that nobody here has heard of."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        super().__init__(array)
+        self.dtype = array.dtype
 
 
 def test_from_dlpack_of_unknown_libraries(backend: Backend) -> None:
@@ -1008,6 +1016,10 @@ def test_records_start_at_any_number() -> None:
     for start in (2**70, 2.0**62 + 2.0**62):  # after all spikes
         before = clocks(np.asarray([-(2**62) - 5, 3]))
         assert spikes(from_records(before, (1, 1, 1), 1e20, start=start, **options)) == [[]]
+    real = clocks(np.asarray([np.inf, 5.0, -np.inf, 9.0]))
+    assert spikes(from_records(real, (1, 1, 1), 10.0, unit="us", start="first")) == [
+        [(0.0, 0), (4.0, 0)]
+    ]
     for wrong in (np.ones(2), "last", np.nan, None):
         with pytest.raises(ValueError, match="start must be a finite number or 'first', got"):
             from_records(record, (1, 1, 1), 10.0, start=wrong)
@@ -1019,6 +1031,8 @@ def test_neo_duration_has_a_unit_of_its_own() -> None:
     events = from_neo([[train]], duration=train.t_stop)
     assert events.duration == 2000.0
     assert spikes(events) == [[(500.0, 0), (2000.0, 0)]]
+    with pytest.raises(ValueError, match=r"duration must be a time, got .*mV"):
+        from_neo([[train]], duration=import_module("quantities").Quantity(2.0, "mV"))
 
 
 @pytest.mark.parametrize(("unit", "per_ms"), [("us", 1000), ("ns", 10**6)])
@@ -1073,19 +1087,6 @@ def test_errors_name_the_argument() -> None:
     for attempt, error, message in cases:
         with pytest.raises(error, match=message):
             attempt()
-
-
-class Bare:
-    """What the protocol asks for and nothing else."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.array = array
-
-    def __dlpack__(self, **options: Any) -> Any:
-        return self.array.__dlpack__(**options)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return self.array.__dlpack_device__()
 
 
 def test_from_dlpack_of_what_speaks_the_protocol_alone(backend: Backend) -> None:
