@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -59,8 +60,8 @@ class Tempotron(Layer):
 
     Notes
     -----
-    ``T``, ``tau``, ``tau_s``, ``v_threshold`` and ``neuron`` can be read, and stay what they
-    were at the construction.
+    ``T``, ``tau``, ``tau_s``, ``v_threshold``, ``v0`` and ``neuron`` can be read, and stay what
+    they were at the construction.
 
     Examples
     --------
@@ -96,6 +97,13 @@ class Tempotron(Layer):
     def T(self) -> int:
         """Time steps."""
         return self._T
+
+    @property
+    def v0(self) -> float:
+        """Factor of `psp_kernel` in a postsynaptic potential; infinite if ``tau == tau_s``."""
+        kernel = self.neuron.kernel
+        factor = kernel.rise / kernel.beta if kernel.beta > 0.0 else math.inf
+        return factor if self.tau >= self.tau_s else -factor
 
     def extra_repr(self) -> str:
         """The constants, for ``print(layer)``."""

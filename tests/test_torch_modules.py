@@ -504,6 +504,15 @@ def test_mse_loss_is_that_of_the_core():
     )
 
 
+@pytest.mark.parametrize(("tau", "tau_s"), [(15.0, 3.75), (3.0, 12.0)])
+def test_v0_normalises_the_kernel(tau, tau_s):
+    layer = Tempotron(1, 1, T, tau, tau_s, v_threshold=0.8)
+    t = torch.linspace(0.0, 30.0, 30001, dtype=torch.float64)
+    kernel = layer.v0 * Tempotron.psp_kernel(t, tau, tau_s)
+    assert kernel.max().item() == pytest.approx(0.8, rel=1e-8)
+    assert Tempotron(1, 1, T, 5.0, 5.0).v0 == float("inf")
+
+
 def test_repr_names_the_constants():
     assert "T=40, tau=10.0, tau_s=2.5, v_threshold=1.0" in repr(layer_of(Tempotron))
     text = repr(ExactTempotron(2, 1, 30.0, psp_peak=1.0, shunt=True))
