@@ -96,12 +96,7 @@ def from_neo(
             )
         duration = length
     else:
-        if hasattr(duration, "dimensionality"):
-            try:
-                duration = float(converted(duration))
-            except ValueError as error:
-                raise ValueError(f"duration must be a time, got {duration!r}") from error
-        duration = positive_float("duration", duration)
+        duration = _as_number(duration, converted)
         # a conversion may have rounded a spike at the end to after it
         rounded = (found > duration) & (found <= duration * (1.0 + 8.0 * np.finfo(np.float64).eps))
         found = np.where(rounded, duration, found)
@@ -178,6 +173,16 @@ def _converter(unit: str) -> Callable[[Any], NDArray[np.float64]]:
         return np.asarray(times.magnitude, np.float64) * factor / divisor
 
     return converted
+
+
+def _as_number(duration: Any, converted: Callable[[Any], NDArray[np.float64]]) -> float:
+    """Return a duration, a number or a quantity, in the unit of the spike times."""
+    if hasattr(duration, "dimensionality"):
+        try:
+            duration = float(converted(duration))
+        except ValueError as error:
+            raise ValueError(f"duration must be a time, got {duration!r}") from error
+    return positive_float("duration", duration)
 
 
 def _whole(ratio: float) -> float:

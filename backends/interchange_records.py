@@ -155,11 +155,12 @@ def _times(
     elif times.dtype.kind == "i":
         times = times.astype(np.int64)  # narrow ones would wrap around
     refuse_nan(f"{name}['t']", times)
-    finite = times[np.isfinite(times)]  # no spikes elsewhere, and no first one
+    integer = times.dtype.kind == "i"
+    finite = times if integer else times[np.isfinite(times)]  # where there are spikes
     if finite.size:
         first, last = finite.min(), finite.max()
         zero = first if isinstance(start, str) else start
-        whole = times.dtype.kind == "i" and isinstance(zero, Integral)
+        whole = integer and isinstance(zero, Integral)
         fits = whole and all(abs(int(number)) < 2**62 for number in (first, last, zero))
         times = times - zero if fits else times.astype(np.float64) - float(zero)
     shifted = times.astype(np.float64)

@@ -73,17 +73,21 @@ def from_nir(
     step = step if dt is None else positive_float("dt", dt) * time_unit
     check_convention(spikes, step)
     per_spike = time_unit if spikes == "delta" or step is None else time_unit / step
-    chain = _chain(graph)
+    (first, source), *chain, (last, sink) = _chain(graph)
+    n = _size(first, source.input_type)
     weights, neurons = [], []
     for (name, linear), (cuba_name, cuba) in zip(chain[::2], chain[1::2], strict=True):
-        weight = _weight(name, linear)
+        weight = _weight(name, linear, n)
+        n = weight.shape[0]
         weights.append(weight)
-        neurons.append(_neuron(cuba_name, cuba, weight.shape[0], per_spike, time_unit))
+        neurons.append(_neuron(cuba_name, cuba, n, per_spike, time_unit))
+    if (wanted := _size(last, sink.output_type)) not in (None, n):
+        raise ValueError(f"graph must end in {wanted} neurons, as {last!r} says, got {n}")
     return Network(weights, neurons)
 
 
 def _chain(graph: nir.NIRGraph) -> list[tuple[str, Any]]:
-    """Return the nodes between input and output in their order, or raise."""
+    """Return the nodes from input to output in their order, or raise."""
     allowed = (nir.Input, nir.Linear, nir.Affine, nir.CubaLIF, nir.Output)
     for name, node in graph.nodes.items():
         if type(node) not in allowed:
@@ -127,19 +131,7 @@ def _chain(graph: nir.NIRGraph) -> list[tuple[str, Any]]:
             f"graph must be Input, then Linear and CubaLIF in turn, then Output, got "
             f"{', '.join(f'{n!r} ({k.__name__})' for n, k in zip(order, found, strict=True))}"
         )
-    n = _size(order[0], graph.nodes[order[0]].input_type)
-    for name in order[1:-1]:
-        node = graph.nodes[name]
-        if isinstance(node, nir.Linear | nir.Affine):
-            weight = np.shape(node.weight)
-            if len(weight) == 2 and n not in (None, weight[1]):
-                raise ValueError(
-                    f"graph must have weights of shape (O, {n}) in node {name!r}, got {weight}"
-                )
-            n = weight[0] if len(weight) == 2 else None
-    if (wanted := _size(order[-1], graph.nodes[order[-1]].output_type)) not in (None, n):
-        raise ValueError(f"graph must end in {wanted} neurons, as {order[-1]!r} says, got {n}")
-    return [(name, graph.nodes[name]) for name in order[1:-1]]
+    return [(name, graph.nodes[name]) for name in order]
 
 
 def _size(name: str, types: Mapping[str, Any] | None) -> int | None:
@@ -153,8 +145,8 @@ def _size(name: str, types: Mapping[str, Any] | None) -> int | None:
     return int(shape[0])
 
 
-def _weight(name: str, node: Any) -> Floats:
-    """Weights of a Linear node, or of an Affine one whose bias is zero."""
+def _weight(name: str, node: Any, n: int | None) -> Floats:
+    """Weights of a Linear node for ``n`` inputs, or of an Affine one whose bias is zero."""
     bias = _on_host(getattr(node, "bias", 0.0))
     if np.any(bias != 0.0):
         raise ValueError(
@@ -166,6 +158,10 @@ def _weight(name: str, node: Any) -> Floats:
         raise ValueError(
             f"graph must have float32 or float64 weights of shape (O, N), got {weight.dtype} of "
             f"shape {weight.shape} in node {name!r}"
+        )
+    if n not in (None, weight.shape[1]):
+        raise ValueError(
+            f"graph must have weights of shape (O, {n}) in node {name!r}, got {weight.shape}"
         )
     if not np.all(np.isfinite(weight)):
         raise ValueError(f"graph must have finite weights, got NaN or infinite in node {name!r}")

@@ -90,7 +90,7 @@ class Tempotron(Layer):
         n_steps = whole_number("T", T)
         neuron = Neuron(tau, tau_s, v_threshold)
         super().__init__(in_features, out_features, float(n_steps), neuron, dtype, device)
-        self._T = n_steps
+        self._T = n_steps  # not int(duration), which torch.compile may take for a variable
         self._grid, self._n_steps = as_text(n_steps, 1.0), as_text(n_steps)
 
     @property
