@@ -1,4 +1,4 @@
-"""CuPy: CUDA devices. Written from CuPy's documentation; no release has been tested on a GPU."""
+"""CuPy: CUDA devices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import array_api_compat.cupy as xp
 import cupy
-import cupyx
 from numpy.typing import NDArray
 
 from ._backend import Array, Framework, devices_of
@@ -60,7 +59,7 @@ def index_sum(values: Array, index: Array, length: int) -> Array:
     """
     with values.device:
         sums = cupy.zeros((*values.shape[:-1], length), dtype=values.dtype)
-        cupyx.scatter_add(sums, (..., index), values)
+        cupy.add.at(sums, (..., index), values)
     return sums
 
 

@@ -54,7 +54,7 @@ autosummary_generate = True
 autosummary_ignore_module_all = False
 autodoc_default_options = {"member-order": "bysource"}
 autodoc_typehints = "none"  # the docstrings have them, with shapes and units
-autodoc_mock_imports = ["cupy", "cupyx", "dask"]
+autodoc_mock_imports = ["cupy", "dask"]
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 

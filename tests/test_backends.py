@@ -37,7 +37,7 @@ def pretend_cupy(monkeypatch: pytest.MonkeyPatch, **names: Any) -> None:
     forget(monkeypatch, "cupy")
     cupy = ModuleType("cupy")
     vars(cupy).update({"__version__": "14.0"}, **names)
-    for module in ("cupy", "cupyx", "array_api_compat.cupy"):
+    for module in ("cupy", "array_api_compat.cupy"):
         monkeypatch.setitem(sys.modules, module, cupy)
     monkeypatch.setitem(vars(import_module("array_api_compat")), "cupy", cupy)
 

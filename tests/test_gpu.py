@@ -28,7 +28,8 @@ from calls import (
 from conftest import PREPARE
 
 from tempotron_backends import Backend, select, status
-from tempotron_core import Tempotron, load, save
+from tempotron_backends.interchange import to_backend
+from tempotron_core import Tempotron, load, peak, save
 
 pytestmark = pytest.mark.gpu
 
@@ -122,3 +123,38 @@ def test_static_form_never_waits(layout: str) -> None:
             torch.cuda.set_sync_debug_mode("default")
     messages = [str(each.message) for each in caught[:waits]]
     assert [text for text in messages if "synchronizing" in text and "prototype" not in text] == []
+
+
+# -- between libraries --------------------------------------------------------------------------
+
+
+def address(array: Any) -> int:
+    """Where an array's memory begins on the device."""
+    pointers = {
+        "cupy": lambda: array.data.ptr,
+        "torch": lambda: array.data_ptr(),
+        "jax": lambda: array.unsafe_buffer_pointer(),
+    }
+    return int(pointers[type(array).__module__.partition(".")[0].removesuffix("lib")]())
+
+
+@pytest.mark.parametrize("target", ["cupy:cuda", "torch:cuda", "jax:cuda"])
+@pytest.mark.parametrize("source", ["cupy:cuda", "torch:cuda", "jax:cuda"])
+def test_libraries_share_the_memory_of_a_device(source: str, target: str) -> None:
+    """Events, weights and results, by DLPack; what one computes the other gets."""
+    one, other = obtain_or_skip(source), obtain_or_skip(target)
+    host = host_inputs("float64")
+    events = to_backend(events_of(host, "csr"), one)
+    weight = one.from_numpy(host.weight)
+    there, rows = to_backend(events, other), to_backend(weight, other)
+    for field in ("times", "afferents", "counts", "order", "source_lengths"):
+        assert address(getattr(there, field)) == address(getattr(events, field)), field
+    assert address(rows) == address(weight)
+    neuron = NEURONS["default"]
+    found = to_backend(peak(there, rows, neuron), one)
+    assert found.v_max.device == placed(one)
+    expected = peak(events_of(host, "csr"), host.weight, neuron)
+    np.testing.assert_allclose(one.to_numpy(found.v_max), expected.v_max, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(one.to_numpy(found.t_max), expected.t_max, rtol=0, atol=1e-9)
+    home = to_backend(found, select("numpy"))
+    np.testing.assert_array_equal(home.v_max, one.to_numpy(found.v_max))

@@ -86,9 +86,12 @@ class Problem:
         self.pattern_sizes = np.int64(n_patterns), np.int64(n_events)
         self.weight_sizes = np.int64(n_afferents), np.int64(n_outputs)
         kernel = neuron.kernel
-        self.psp = tuple(map(np.float64, (kernel.slow, kernel.fast, kernel.beta, kernel.rise)))
+        constants = kernel.slow, kernel.fast, kernel.beta, kernel.rise
+        per_beta = 1.0 / kernel.beta if kernel.beta > 0.0 else 0.0
+        rates = 1.0 / kernel.slow, 1.0 / kernel.fast, per_beta
+        self.psp = tuple(map(np.float64, (*constants, *rates)))
         self.duration = np.float64(events.duration)
-        self.threads = max(1, min(device.max_threads, -(-n_outputs // 32) * 32))  # whole warps
+        self.threads = device.max_threads  # where outputs are few, several work for one
         self.tiles = min(MAX_TILES, -(-n_outputs // self.threads))
         self.blocks = min(MAX_BLOCKS, n_patterns), self.tiles
 
@@ -142,7 +145,7 @@ class Problem:
         size = math.prod(self.weight.shape)
         n_shards = max(1, min(self.pairs[0], MAX_SHARDS, SHARD_BYTES // (8 * size)))
         shards = xp.zeros((n_shards, size), dtype=np.float64)
-        constants = *self.pattern_sizes, *self.weight_sizes, *self.psp
+        constants = *self.pattern_sizes, *self.weight_sizes, self.duration, *self.psp
         time_gradient = None
         if times:
             time_sums = xp.zeros(self.events.times.shape, dtype=np.float64)

@@ -12,10 +12,13 @@
 // the gap alone, and an event adds kappa w to V'. No entry suffers from cancellation, whatever the
 // two time constants: phi(u) = exp(-u/tau) (1 - exp(-beta u))/beta, or u exp(-u/tau) at beta = 0.
 //
-// Who does what. A block has one pattern at a time and one tile of outputs. Its threads share the
-// work on the gaps (the exponentials), CHUNK events at a time; then each thread scans the chunk
-// for its own output, with the state in registers. Weights come transposed, [N, O], so that
-// neighbouring threads read neighbouring numbers. Blocks stride over patterns (x) and tiles (y).
+// Who does what. A block has one pattern at a time and one tile of outputs, and works on a chunk of
+// events between barriers. First its threads share the gaps (the exponentials) and fetch the
+// weights. Then each scans for one output, and where outputs are few, several do so for one output,
+// each with a run of the chunk's events. They can because the state is linear in what came before:
+// a run's end is its response from rest, plus what the state before it has become. Weights come
+// transposed, [N, O], so that neighbouring threads read neighbouring numbers. Blocks stride over
+// patterns (x) and tiles (y).
 //
 // State and sums are in double, whatever the arrays are: float arrays are converted on reading and
 // results are rounded once. Nothing is added atomically, so results do not vary between calls.
@@ -26,9 +29,9 @@
 
 constexpr int MAX_THREADS = 128;  // largest block
 constexpr int MIN_BLOCKS = 4;     // as many on a multiprocessor: 128 registers, so nothing spills
-constexpr int CHUNK = 128;        // events that a block works on between two barriers
-constexpr int ROWS = 16;          // events whose time gradients are summed at once; divides CHUNK
-constexpr int PARTS = 8;          // partial sums of each of them
+constexpr int CHUNK = 128;        // events that a block works on between barriers, at most
+constexpr int STAGED = 4096;      // weights that it has at hand, or half as many and their terms
+constexpr int MAX_RUNS = 32;      // threads to an output
 constexpr int ROOT_STEPS = 12;    // as in tempotron_core/crossing.py
 
 // What a time t* is of: see `cotangents`.
@@ -36,10 +39,9 @@ constexpr int PEAK = 0, CROSSING = 1;  // and GRID_PEAK = 2
 
 typedef long long int64;
 
-// Events of the next chunk, of those that are left.
-__device__ int chunk_of(int64 left)
+__device__ int at_most(int64 number, int bound)
 {
-    return left < CHUNK ? static_cast<int>(left) : CHUNK;
+    return number < bound ? static_cast<int>(number) : bound;
 }
 
 // An array of float or double.
@@ -74,14 +76,19 @@ struct Integers {
     }
 };
 
-// The postsynaptic potential: tau is the slower constant, beta = 1/tau_s - 1/tau.
+// The postsynaptic potential: tau is the slower constant, beta = 1/tau_s - 1/tau, and the rates are
+// the inverses of what they are named after (per_beta: 0 at beta = 0). Division is slow.
 struct Psp {
-    double tau, tau_s, beta, kappa;
+    double tau, tau_s, beta, kappa, rate, rate_s, per_beta;
 
-    // phi(u) = K(u)/kappa, given slow = exp(-u/tau)
+    // exp(-u/tau), exp(-u/tau_s)
+    __device__ double slow(double u) const { return exp(-u * rate); }
+    __device__ double fast(double u) const { return exp(-u * rate_s); }
+
+    // phi(u) = K(u)/kappa, given slow(u)
     __device__ double phi(double u, double slow) const
     {
-        return slow * (beta > 0.0 ? -expm1(-beta * u) / beta : u);
+        return slow * (beta > 0.0 ? -expm1(-beta * u) * per_beta : u);
     }
 };
 
@@ -99,15 +106,16 @@ struct Interval {
 __device__ Interval interval_between(const Psp& psp, double start, double end)
 {
     const double u = end - start;
-    const double slow = exp(-u / psp.tau);
+    const double slow = psp.slow(u);
     const double phi = psp.phi(u, slow);
+    const double lost = phi * psp.rate;
     Interval interval;
     interval.start = start;
     interval.end = end;
-    interval.v_from_v = slow + phi / psp.tau;
+    interval.v_from_v = slow + lost;
     interval.v_from_d = phi;
-    interval.d_from_v = -phi / psp.tau / psp.tau_s;
-    interval.d_from_d = exp(-u / psp.tau_s) - phi / psp.tau;
+    interval.d_from_v = -lost * psp.rate_s;
+    interval.d_from_d = psp.fast(u) - lost;
     return interval;
 }
 
@@ -135,14 +143,14 @@ __device__ bool raise(const Psp& psp, const Interval& interval, State state, Sta
     const double length = interval.end - interval.start;
     const double bound = state.v + state.d * length;
     if (state.d > 0.0 && next.d <= 0.0 && bound > best) {
-        const double drive = state.d + state.v / psp.tau;
+        const double drive = state.d + state.v * psp.rate;
         const double scaled = drive + psp.beta * state.v;
         if (drive > 0.0 && scaled > 0.0) {  // else V' only decays to 0
             double u = psp.beta > 0.0 ? (log1p(psp.beta * psp.tau)
-                                         - log1p(psp.beta * state.v / drive)) / psp.beta
+                                         - log1p(psp.beta * state.v / drive)) * psp.per_beta
                                       : psp.tau - state.v / drive;
             u = u < 0.0 ? 0.0 : u > length ? length : u;
-            double inside = psp.tau_s * scaled * exp(-u / psp.tau);
+            double inside = psp.tau_s * scaled * psp.slow(u);
             inside = inside < bound ? inside : bound;  // so that pruning never hides a maximum
             if (inside > best) {
                 best = inside;
@@ -169,15 +177,15 @@ __device__ double time_at(const Interval& interval, double reach)
 // top, bracketed by bisection, as in tempotron_core/crossing.py.
 __device__ double rising_root(const Psp& psp, State state, double top, double threshold)
 {
-    const double drive = state.d + state.v / psp.tau;
+    const double drive = state.d + state.v * psp.rate;
     double low = 0.0, high = top, u = top;
     for (int step = 0; step < ROOT_STEPS; ++step) {
-        double slow = exp(-u / psp.tau);
-        const double driven = drive * exp(-u / psp.tau_s);  // kappa s(u)
+        double slow = psp.slow(u);
+        const double driven = drive * psp.fast(u);  // kappa s(u)
         const double v = slow * state.v + psp.phi(u, slow) * drive;
         const double excess = v - threshold;
-        const double slope = driven - v / psp.tau;
-        const double curvature = -driven / psp.tau_s - slope / psp.tau;
+        const double slope = driven - v * psp.rate;
+        const double curvature = -driven * psp.rate_s - slope * psp.rate;
         if (excess > 0.0)
             high = u;
         else
@@ -191,7 +199,7 @@ __device__ double rising_root(const Psp& psp, State state, double top, double th
             break;
         u = target;
         const double middle = 0.5 * (low + high);
-        slow = exp(-middle / psp.tau);
+        slow = psp.slow(middle);
         if (slow * state.v + psp.phi(middle, slow) * drive > threshold)
             high = middle;
         else
@@ -199,6 +207,89 @@ __device__ double rising_root(const Psp& psp, State state, double top, double th
         u = u < low ? low : u > high ? high : u;
     }
     return u;
+}
+
+// How a block's threads share a pattern: thread (run, column) has the events of one run of the
+// chunk and one output of the tile. Threads left over help with the gaps alone.
+struct Share {
+    int64 n_tiles;
+    int width, runs;      // outputs of a tile, runs of a chunk
+    int run, column;      // of this thread
+    int events;           // of a chunk, at most
+};
+
+template <int STAGED>
+__device__ Share share_of(int64 n_outputs)
+{
+    const int n_threads = blockDim.x;
+    Share share;
+    share.n_tiles = (n_outputs + n_threads - 1) / n_threads;
+    share.width = static_cast<int>((n_outputs + share.n_tiles - 1) / share.n_tiles);
+    share.runs = at_most(n_threads / share.width, MAX_RUNS);
+    share.run = threadIdx.x / share.width;
+    share.column = threadIdx.x % share.width;
+    share.events = at_most(STAGED / share.width, CHUNK);
+    return share;
+}
+
+// Events of a chunk, with the intervals that they start and the weights of the tile.
+template <int STAGED>
+struct Chunk {
+    Interval intervals[CHUNK];
+    Interval spans[MAX_RUNS];  // of the runs, each as one interval
+    int64 rows[CHUNK];         // where each event's weights start
+    double weights[STAGED];    // [event, column]
+    int size, length;          // events, and events of a run
+};
+
+template <class Weight, int STAGED>
+__device__ void stage(const Weight* __restrict__ weights, const Share& share, int64 o, int size,
+                      Chunk<STAGED>& chunk)
+{
+#pragma unroll 4
+    for (int j = share.run; j < size; j += share.runs)
+        chunk.weights[j * share.width + share.column] =
+            static_cast<double>(weights[chunk.rows[j] + o]);
+}
+
+// Load the events [begin, begin + size) of the pattern that starts at `first_event`. The last
+// interval of all ends with the pattern. `mine`: whether this thread has an output, o.
+template <int STAGED>
+__device__ void load(Chunk<STAGED>& chunk, const Share& share, const Psp& psp, Reals times,
+                     Integers afferents, Reals weights, int64 first_event, int64 begin,
+                     int64 count, int64 n_outputs, int64 o, bool mine, double duration)
+{
+    const int size = at_most(count - begin, share.events);
+    const int length = (size + share.runs - 1) / share.runs;
+    const int64 first = first_event + begin;
+    const int64 stop = first_event + count;
+    __syncthreads();  // nobody reads the last chunk any more
+    for (int j = threadIdx.x; j < size; j += blockDim.x)
+        chunk.rows[j] = afferents[first + j] * n_outputs;
+    __syncthreads();
+    const bool fetches = mine && weights.data != nullptr;
+    if (fetches && weights.is_double)
+        stage(static_cast<const double*>(weights.data), share, o, size, chunk);
+    else if (fetches)
+        stage(static_cast<const float*>(weights.data), share, o, size, chunk);
+    for (int task = threadIdx.x; task < size + share.runs; task += blockDim.x) {
+        const bool is_span = task >= size;
+        const int from = is_span ? (task - size) * length : task;
+        const int to = at_most(from + (is_span ? length : 1), size);
+        if (from >= size)
+            continue;
+        const double end = first + to < stop ? times[first + to] : duration;
+        const Interval interval = interval_between(psp, times[first + from], end);
+        if (is_span)
+            chunk.spans[task - size] = interval;
+        else
+            chunk.intervals[task] = interval;
+    }
+    if (threadIdx.x == 0) {
+        chunk.size = size;
+        chunk.length = length;
+    }
+    __syncthreads();
 }
 
 // Forward: the peak and the first crossing in one scan, so that they never disagree on who fires.
@@ -214,68 +305,128 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
          const int64* __restrict__ counts, const void* weights_data, int weights_double,
          void* v_max, void* t_max, void* t_spike, int64* crossing_event, int64 n_patterns,
          int64 n_events, int64 n_outputs, double duration, double tau, double tau_s, double beta,
-         double kappa, double threshold, int shunt)
+         double kappa, double rate, double rate_s, double per_beta, double threshold, int shunt)
 {
-    __shared__ Interval intervals[CHUNK];
-    __shared__ int64 rows[CHUNK];  // where each event's weights start
+    __shared__ Chunk<STAGED> chunk;
+    __shared__ State responses[MAX_THREADS];  // of the runs, from rest
+    __shared__ double bests[MAX_THREADS], t_bests[MAX_THREADS];
+    __shared__ int64 crossings[MAX_THREADS];
     const Reals times = {times_data, times_double}, weights = {weights_data, weights_double};
     const Integers afferents = {afferents_data, afferents_wide};
-    const Psp psp = {tau, tau_s, beta, kappa};
+    const Psp psp = {tau, tau_s, beta, kappa, rate, rate_s, per_beta};
     const bool ends_at_crossing = shunt || v_max == nullptr;
-    const int64 n_tiles = (n_outputs + blockDim.x - 1) / blockDim.x;
+    const Share share = share_of<STAGED>(n_outputs);
 
     for (int64 b = blockIdx.x; b < n_patterns; b += gridDim.x)
-        for (int64 tile = blockIdx.y; tile < n_tiles; tile += gridDim.y) {
+        for (int64 tile = blockIdx.y; tile < share.n_tiles; tile += gridDim.y) {
             const int64 first_event = b * n_events;
             const int64 count = counts[b];
-            const int64 o = tile * blockDim.x + threadIdx.x;
-            State state = {0.0, 0.0};
-            double best = 0.0, t_best = 0.0;  // V starts at rest
-            bool fires = false, done = o >= n_outputs;
+            const int64 o = tile * share.width + share.column;
+            const bool mine = share.run < share.runs && o < n_outputs;
+            State state = {0.0, 0.0};  // before the chunk
+            // of this thread's runs; V starts at rest
+            double best = 0.0, t_best = 0.0;
             int64 k_crossing = count;
             State at_crossing = {0.0, 0.0};
-            double t_before = 0.0, top = 0.0;
+            double top = 0.0;
+            bool done = !mine;  // all that this output needs is known
 
-            for (int64 begin = 0; begin < count; begin += CHUNK) {
-                const int size = chunk_of(count - begin);
-                __syncthreads();  // nobody reads the last chunk any more
-                for (int j = threadIdx.x; j < size; j += blockDim.x) {
-                    const int64 k = first_event + begin + j;
-                    const bool is_last = begin + j + 1 == count;
-                    intervals[j] =
-                        interval_between(psp, times[k], is_last ? duration : times[k + 1]);
-                    rows[j] = afferents[k] * n_outputs;
+            for (int64 begin = 0; begin < count; begin += share.events) {
+                load(chunk, share, psp, times, afferents, weights, first_event, begin, count,
+                     n_outputs, o, mine, duration);
+                const int from = share.run * chunk.length;
+                const int to = at_most(from + chunk.length, chunk.size);
+                const double* const column = chunk.weights + share.column;
+                State now = state;
+                if (share.runs > 1) {
+                    State response = {0.0, 0.0};
+                    for (int j = from; j < to && !done; ++j) {
+                        response.d += kappa * column[j * share.width];
+                        response = after(chunk.intervals[j], response);
+                    }
+                    responses[threadIdx.x] = response;
+                    __syncthreads();
+                    for (int run = 0; run * chunk.length < chunk.size && !done; ++run) {
+                        if (run == share.run)
+                            now = state;
+                        const State& own = responses[run * share.width + share.column];
+                        state = after(chunk.spans[run], state);
+                        state.v += own.v;
+                        state.d += own.d;
+                    }
                 }
-                __syncthreads();
-                for (int j = 0; j < size && !done; ++j) {
-                    const Interval& interval = intervals[j];
-                    state.d += kappa * weights[rows[j] + o];
-                    const State next = after(interval, state);
+                bests[threadIdx.x] = best;
+                t_bests[threadIdx.x] = t_best;
+                bool stop = done;
+                for (int j = from; j < to && !stop; ++j) {
+                    const Interval& interval = chunk.intervals[j];
+                    now.d += kappa * column[j * share.width];
+                    const State next = after(interval, now);
                     double reach;
-                    if (raise(psp, interval, state, next, best, reach)) {
+                    if (raise(psp, interval, now, next, best, reach)) {
                         t_best = time_at(interval, reach);
                         const double rounded =
                             weights_double ? best : static_cast<double>(static_cast<float>(best));
-                        if (!fires && rounded > threshold) {
-                            fires = true;
+                        if (k_crossing == count && rounded > threshold) {
                             k_crossing = begin + j;
-                            at_crossing = state;
-                            t_before = interval.start;
+                            at_crossing = now;
                             top = reach;
-                            done = ends_at_crossing;
+                            stop = ends_at_crossing;
                         }
                     }
-                    state = next;
+                    now = next;
                 }
+                if (share.runs == 1) {
+                    state = now;
+                    done = stop;
+                } else if (ends_at_crossing) {
+                    crossings[threadIdx.x] = k_crossing;
+                    __syncthreads();
+                    for (int run = 0; run < share.runs && !done; ++run) {
+                        if (crossings[run * share.width + share.column] == count)
+                            continue;
+                        done = true;
+                        if (run < share.run) {  // what came after the crossing never was
+                            best = bests[threadIdx.x];
+                            t_best = t_bests[threadIdx.x];
+                            k_crossing = count;
+                        }
+                    }
+                }
+                if (ends_at_crossing && !__syncthreads_or(!done))
+                    break;
             }
 
-            if (o >= n_outputs)
-                continue;  // the barriers above are behind every thread of the block
+            // Put the runs of an output together, in the first thread that crosses.
+            __syncthreads();
+            bests[threadIdx.x] = best;
+            t_bests[threadIdx.x] = t_best;
+            crossings[threadIdx.x] = k_crossing;
+            __syncthreads();
+            if (!mine)
+                continue;
+            int writer = 0;
+            int64 earliest = count;
+            for (int run = 0; run < share.runs; ++run) {
+                const int other = run * share.width + share.column;
+                if (crossings[other] < earliest) {
+                    earliest = crossings[other];
+                    writer = run;
+                }
+                if (bests[other] > best || (bests[other] == best && t_bests[other] < t_best)) {
+                    best = bests[other];
+                    t_best = t_bests[other];
+                }
+            }
+            if (writer != share.run)
+                continue;
+            const bool fires = earliest < count;
+            const double t_before = fires ? times[first_event + earliest] : 0.0;
             const int64 pair = b * n_outputs + o;
             // weights that are no numbers make no number, not a silent neuron
             const bool lost = state.v != state.v;
             if (crossing_event != nullptr)
-                crossing_event[pair] = k_crossing;
+                crossing_event[pair] = earliest;
             if (t_spike != nullptr) {
                 double t = -log(0.0);  // infinity, without <cmath>
                 if (fires)
@@ -311,7 +462,8 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
 //              q = -t_bar/V''(t*). Where rounding put a smooth peak on a spike, L/W is brought
 //              into [-kappa, 0] (the one-sided derivative).
 //   GRID_PEAK  p = v_bar; spikes at t* count with K'(0+): at_spike = -kappa v_bar.
-// Slopes come from a second forward scan, up to t*; it is left out where none is needed.
+// Slopes come from a second forward scan, up to t*; it is left out where none is needed. What the
+// runs of events contribute to V(t*) and its slope is added up, so none waits for another.
 //
 // v_bar, t_bar [B, O] in the weights' dtype or null, t_star [B, O] in the times' dtype;
 // crossing_event as `scan` gave it where later events are to be ignored, else null. Results
@@ -323,31 +475,32 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
                int weights_double, const void* v_bar_data, const void* t_bar_data,
                const void* t_star_data, const int64* __restrict__ crossing_event, double* p,
                double* q, double* at_spike, int64 n_patterns, int64 n_events, int64 n_outputs,
-               double duration, double tau, double tau_s, double beta, double kappa,
-               double min_slope, int readout)
+               double duration, double tau, double tau_s, double beta, double kappa, double rate,
+               double rate_s, double per_beta, double min_slope, int readout)
 {
-    __shared__ Interval intervals[CHUNK];  // those that end at the chunk's events
-    __shared__ int64 rows[CHUNK];
+    __shared__ Chunk<STAGED> chunk;
+    __shared__ double vs[MAX_THREADS], drivens[MAX_THREADS], groups[MAX_THREADS];
     const Reals times = {times_data, times_double}, weights = {weights_data, weights_double};
     const Reals v_bars = {v_bar_data, weights_double}, t_bars = {t_bar_data, weights_double};
     const Reals t_stars = {t_star_data, times_double};
     const Integers afferents = {afferents_data, afferents_wide};
-    const Psp psp = {tau, tau_s, beta, kappa};
+    const Psp psp = {tau, tau_s, beta, kappa, rate, rate_s, per_beta};
     const bool needs_slopes =
         readout == CROSSING
         || (readout == PEAK && (t_bar_data != nullptr || at_spike != nullptr));
-    const int64 n_tiles = (n_outputs + blockDim.x - 1) / blockDim.x;
+    const Share share = share_of<STAGED>(n_outputs);
 
     for (int64 b = blockIdx.x; b < n_patterns; b += gridDim.x)
-        for (int64 tile = blockIdx.y; tile < n_tiles; tile += gridDim.y) {
+        for (int64 tile = blockIdx.y; tile < share.n_tiles; tile += gridDim.y) {
             const int64 first_event = b * n_events;
-            const int64 o = tile * blockDim.x + threadIdx.x;
+            const int64 count = counts[b];
+            const int64 o = tile * share.width + share.column;
             const int64 pair = b * n_outputs + o;
-            bool active = o < n_outputs;
+            const bool mine = share.run < share.runs && o < n_outputs;
+            bool active = mine;
             double v_bar = 0.0, t_bar = 0.0, t_star = 0.0;
             int64 last = 0;
             if (active) {
-                const int64 count = counts[b];
                 t_star = t_stars[pair];
                 v_bar = v_bar_data == nullptr ? 0.0 : v_bars[pair];
                 t_bar = t_bar_data == nullptr ? 0.0 : t_bars[pair];
@@ -357,68 +510,80 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
                 active = reads && (v_bar != 0.0 || t_bar != 0.0);
             }
 
-            State state = {0.0, 0.0};  // just after the last event before t*
-            double since = 0.0, group = 0.0;
-            if (__syncthreads_or(active && needs_slopes)) {
-                const int64 count = counts[b];
-                for (int64 begin = 0; begin < count; begin += CHUNK) {
-                    const int size = chunk_of(count - begin);
-                    __syncthreads();
-                    for (int j = threadIdx.x; j < size; j += blockDim.x) {
-                        const int64 k = first_event + begin + j;
-                        const double now = times[k];
-                        const bool is_first = begin + j == 0;
-                        intervals[j] = interval_between(psp, is_first ? now : times[k - 1], now);
-                        rows[j] = afferents[k] * n_outputs;
+            // of this thread's runs: V(t*), kappa s(t*) = V' + V/tau, and the weights at t*
+            double v = 0.0, driven = 0.0, group = 0.0;
+            for (int64 begin = 0; begin < count; begin += share.events) {
+                if (!__syncthreads_or(active && needs_slopes && begin <= last
+                                      && times[first_event + begin] <= t_star))
+                    break;  // no thread of this block looks at what is left
+                load(chunk, share, psp, times, afferents, weights, first_event, begin, count,
+                     n_outputs, o, mine, duration);
+                const int from = share.run * chunk.length;
+                const int to = at_most(from + chunk.length, chunk.size);
+                State state = {0.0, 0.0};  // just after the last event before t*
+                double since = -1.0;       // when that was; never yet
+                for (int j = from; j < to && active; ++j) {
+                    const double now = chunk.intervals[j].start;
+                    if (now > t_star || begin + j > last)
+                        break;
+                    const double w = chunk.weights[j * share.width + share.column];
+                    if (now < t_star) {
+                        if (j > from)
+                            state = after(chunk.intervals[j - 1], state);
+                        state.d += kappa * w;
+                        since = now;
+                    } else {
+                        group += w;
                     }
-                    __syncthreads();
-                    for (int j = 0; j < size && active; ++j) {
-                        const double now = intervals[j].end;
-                        if (now > t_star || begin + j > last)
-                            break;
-                        const double w = weights[rows[j] + o];
-                        if (now < t_star) {
-                            state = after(intervals[j], state);
-                            state.d += kappa * w;
-                            since = now;
-                        } else {
-                            group += w;
-                        }
-                    }
+                }
+                if (since >= 0.0) {
+                    const double x = t_star - since;
+                    const double slow = psp.slow(x);
+                    const double drive = state.d + state.v * psp.rate;
+                    driven += drive * psp.fast(x);
+                    v += slow * state.v + psp.phi(x, slow) * drive;
                 }
             }
 
-            if (o >= n_outputs)
+            __syncthreads();
+            vs[threadIdx.x] = v;
+            drivens[threadIdx.x] = driven;
+            groups[threadIdx.x] = group;
+            __syncthreads();
+            if (!mine || share.run > 0)
                 continue;
+            for (int other = share.width + share.column; other < share.runs * share.width;
+                 other += share.width) {
+                v += vs[other];
+                driven += drivens[other];
+                group += groups[other];
+            }
             double p_pair = 0.0, q_pair = 0.0, at_spike_pair = 0.0;
             if (active && !needs_slopes) {
                 p_pair = v_bar;
                 at_spike_pair = -kappa * v_bar;
             } else if (active) {
-                const double x = t_star - since;
-                const double slow = exp(-x / psp.tau);
-                const double drive = state.d + state.v / psp.tau;
-                const double driven = drive * exp(-x / psp.tau_s);  // kappa s(t*)
-                const double v = slow * state.v + psp.phi(x, slow) * drive;
-                const double slope = driven - v / psp.tau;  // L
+                const double slope = driven - v * psp.rate;  // L
                 if (readout == CROSSING) {
                     const double total = slope > min_slope ? slope : min_slope;
                     p_pair = total > 0.0 ? -t_bar / total : 0.0;
                 } else {
                     const bool inside = t_star < duration;
-                    const double kappa_2 = -kappa / psp.tau_s - kappa / psp.tau;  // K''(0+)
+                    const double kappa_2 = -kappa * (psp.rate_s + psp.rate);  // K''(0+)
                     const bool kink = inside && group < 0.0 && slope > 0.0;
                     p_pair = v_bar;
                     if (inside && group != 0.0) {
-                        double share = slope / group;
-                        share = share < -kappa ? -kappa : share > 0.0 ? 0.0 : share;
-                        at_spike_pair = v_bar * share;
+                        double share_of_slope = slope / group;
+                        share_of_slope = share_of_slope < -kappa ? -kappa
+                                         : share_of_slope > 0.0  ? 0.0
+                                                                 : share_of_slope;
+                        at_spike_pair = v_bar * share_of_slope;
                     }
                     if (kink) {
                         at_spike_pair += t_bar / group;
                     } else if (inside) {
                         const double curvature =
-                            -driven / psp.tau_s - slope / psp.tau + group * kappa_2;
+                            -driven * psp.rate_s - slope * psp.rate + group * kappa_2;
                         if (curvature < 0.0) {
                             q_pair = -t_bar / curvature;
                             at_spike_pair -= q_pair * kappa_2;
@@ -434,79 +599,87 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
         }
 }
 
-// What a gap does to the adjoint when it is crossed backwards.
-struct Gap {
-    double slow, phi, fast;
+// What a readout a t V(t*) + b V'(t*) is in terms of a state before t*: its own a and b.
+struct Costate {
+    double v, d;
 };
 
-__device__ Gap gap_of(const Psp& psp, double u)
+// Go back across an interval, by the transpose of what it does to states.
+__device__ Costate before(const Interval& interval, Costate costate)
 {
-    Gap gap;
-    gap.slow = exp(-u / psp.tau);
-    gap.phi = psp.phi(u, gap.slow);
-    gap.fast = exp(-u / psp.tau_s);
-    return gap;
+    Costate earlier;
+    earlier.v = interval.v_from_v * costate.v + interval.d_from_v * costate.d;
+    earlier.d = interval.v_from_d * costate.v + interval.d_from_d * costate.d;
+    return earlier;
 }
 
-// Sum the columns of rows [0, n_rows) of `terms`, always in the same order: first PARTS runs of
-// columns side by side, then the parts. Row r is added to sums[r].
-__device__ void add_rows(const double (*terms)[MAX_THREADS + 1], double (*parts)[PARTS + 1],
-                         int n_rows, double* sums)
+// Sum the columns of each event's terms, always in the same order: several threads to an event
+// where there are enough, and then their sums. Event j is added to sums[j].
+template <int STAGED>
+__device__ void add_terms(const Chunk<STAGED>& chunk, int width, int n_columns, double* parts,
+                          double* sums)
 {
-    const int width = (blockDim.x + PARTS - 1) / PARTS;
-    __syncthreads();
-    for (int task = threadIdx.x; task < n_rows * PARTS; task += blockDim.x) {
-        const int row = task % n_rows, part = task / n_rows;
-        const int stop = (part + 1) * width;
-        double total = 0.0;
-        for (int column = part * width; column < stop && column < blockDim.x; ++column)
-            total += terms[row][column];
-        parts[row][part] = total;
+    const int n_parts = at_most(blockDim.x / chunk.size, n_columns);
+    const int part = threadIdx.x / chunk.size, event = threadIdx.x % chunk.size;
+    if (n_parts <= 1) {
+        for (int j = threadIdx.x; j < chunk.size; j += blockDim.x) {
+            double total = 0.0;
+            for (int column = 0; column < n_columns; ++column)
+                total += chunk.weights[j * width + column];
+            sums[j] += total;
+        }
+        return;
     }
+    double total = 0.0;
+    if (part < n_parts)
+        for (int column = part; column < n_columns; column += n_parts)
+            total += chunk.weights[event * width + column];
+    parts[threadIdx.x] = total;
     __syncthreads();
-    for (int row = threadIdx.x; row < n_rows; row += blockDim.x) {
-        double total = 0.0;
-        for (int part = 0; part < PARTS; ++part)
-            total += parts[row][part];
-        sums[row] += total;
-    }
-    __syncthreads();
+    if (part > 0)
+        return;
+    for (int other = 1; other < n_parts; ++other)
+        total += parts[other * chunk.size + event];
+    sums[event] += total;
 }
 
 // Backward: what every spike before t* adds to the gradients.
 //
-// With h = p K + q K' and r = kappa p - kappa q/tau_s at distance zero, going back by u
-//     h <- exp(-u/tau) h + phi(u) r,   r <- exp(-u/tau_s) r,   from h = kappa q at t* itself
-// and h' = r - h/tau. Spike f adds h to the gradient of its weight and -w h' to that of its time.
+// A spike at distance x before t* adds h(x) = p K(x) + q K'(x) to the gradient of its weight and
+// -w h'(x) to that of its time. h is kappa times the costate of V', which starts as (p, q) at t* and
+// goes back from event to event; in each run of events by itself.
 //
 // A block has the patterns blockIdx.x, blockIdx.x + gridDim.x, ... one after the other, and a shard
-// [N, O] of the weight gradient to itself, in which thread o owns column o: nothing races and the
-// order of additions is fixed. Time gradients [B, K] are sums over all outputs, so where they are
-// wanted one block has all tiles of its patterns (gridDim.y is 1) and adds them in turn.
+// [N, O] of the weight gradient to itself, in which one thread owns the column of an output: nothing
+// races and the order of additions is fixed. (The atomic addition only spares the thread the wait
+// for the sum so far.) Time gradients [B, K] are sums over all outputs, so where they are wanted
+// one block has all tiles of its patterns (gridDim.y is 1) and adds them in turn.
 template <bool WITH_TIMES>
 __device__ void walk_back(Reals times, Integers afferents, const int64* __restrict__ counts,
                           Reals weights, Reals t_stars, const int64* __restrict__ crossing_event,
                           const double* __restrict__ ps, const double* __restrict__ qs,
                           const double* __restrict__ at_spikes, double* __restrict__ shards,
                           double* __restrict__ time_sums, int64 n_patterns, int64 n_events,
-                          int64 n_afferents, int64 n_outputs, const Psp& psp)
+                          int64 n_afferents, int64 n_outputs, double duration, const Psp& psp)
 {
-    __shared__ Gap gaps[CHUNK];
-    __shared__ double starts[CHUNK];
-    __shared__ int64 rows[CHUNK];
-    __shared__ double terms[WITH_TIMES ? ROWS : 1][MAX_THREADS + 1];  // + 1: no bank conflicts
-    __shared__ double parts[WITH_TIMES ? ROWS : 1][PARTS + 1];
-    const int64 n_tiles = (n_outputs + blockDim.x - 1) / blockDim.x;
+    constexpr int HELD = WITH_TIMES ? STAGED / 2 : STAGED;
+    __shared__ Chunk<HELD> chunk;  // with times, weights are replaced by terms of the sums
+    __shared__ double to_weights[WITH_TIMES ? HELD : 1];
+    __shared__ double parts[WITH_TIMES ? MAX_THREADS : 1];
+    double* const hs = WITH_TIMES ? to_weights : chunk.weights;  // [event, column]
+    const Share share = share_of<HELD>(n_outputs);
     double* const shard = shards + blockIdx.x * n_afferents * n_outputs;
 
     for (int64 b = blockIdx.x; b < n_patterns; b += gridDim.x)
-        for (int64 tile = blockIdx.y; tile < n_tiles; tile += gridDim.y) {
+        for (int64 tile = blockIdx.y; tile < share.n_tiles; tile += gridDim.y) {
             const int64 first_event = b * n_events;
             const int64 count = counts[b];
-            const int64 o = tile * blockDim.x + threadIdx.x;
+            const int64 o = tile * share.width + share.column;
+            const int n_columns = at_most(n_outputs - tile * share.width, share.width);
+            const bool mine = share.run < share.runs && o < n_outputs;
             double p = 0.0, q = 0.0, at_spike = 0.0, t_star = 0.0;
             int64 last = count;
-            if (o < n_outputs) {
+            if (mine) {
                 const int64 pair = b * n_outputs + o;
                 p = ps[pair];
                 q = qs == nullptr ? 0.0 : qs[pair];
@@ -515,52 +688,51 @@ __device__ void walk_back(Reals times, Integers afferents, const int64* __restri
                 last = crossing_event == nullptr ? count : crossing_event[pair];
             }
             const bool active = p != 0.0 || q != 0.0 || at_spike != 0.0;
-            if (!__syncthreads_or(active))
-                continue;  // no thread of this block has anything to pull back
-            bool before = false;  // whether the walk has passed t*
-            double h = 0.0, r = 0.0;
 
-            for (int64 end = count; end > 0; end -= CHUNK) {
-                const int size = chunk_of(end);
-                const int64 begin = end - size;
-                __syncthreads();
-                for (int j = threadIdx.x; j < size; j += blockDim.x) {
-                    const int64 k = first_event + begin + j;
-                    starts[j] = times[k];
-                    // nothing crosses what comes after the last event
-                    gaps[j] = gap_of(psp, begin + j + 1 == count ? 0.0 : times[k + 1] - times[k]);
-                    rows[j] = afferents[k] * n_outputs;
-                }
-                __syncthreads();
-                for (int top = size; top > 0; top -= ROWS) {
-                    const int bottom = top > ROWS ? top - ROWS : 0;
-                    for (int j = top - 1; j >= bottom; --j) {
-                        double to_time = 0.0;
-                        if (active && begin + j <= last) {
-                            if (before) {
-                                h = gaps[j].slow * h + gaps[j].phi * r;
-                                r = gaps[j].fast * r;
-                            } else if (starts[j] < t_star) {
-                                const Gap x = gap_of(psp, t_star - starts[j]);
-                                before = true;
-                                r = psp.kappa * (p - q / psp.tau_s);
-                                h = x.slow * (psp.kappa * q) + x.phi * r;
-                                r = x.fast * r;
-                            }
-                            if (before)
-                                shard[rows[j] + o] += h;
-                            if (WITH_TIMES && before)
-                                to_time = -weights[rows[j] + o] * (r - h / psp.tau);
-                            else if (WITH_TIMES && starts[j] == t_star)
-                                to_time = at_spike * weights[rows[j] + o];
-                        }
+            for (int64 begin = 0; begin < count; begin += share.events) {
+                if (!__syncthreads_or(active && begin <= last
+                                      && times[first_event + begin] <= t_star))
+                    break;  // no thread of this block has anything to pull back to what is left
+                load(chunk, share, psp, times, afferents, weights, first_event, begin, count,
+                     n_outputs, o, mine, duration);
+                const int from = share.run * chunk.length;
+                const int to = at_most(from + chunk.length, chunk.size);
+                bool started = false;
+                Costate costate = {0.0, 0.0};
+                for (int j = to - 1; j >= from && mine; --j) {
+                    const int at = j * share.width + share.column;
+                    const double start = chunk.intervals[j].start;
+                    const bool counts_here = active && begin + j <= last;
+                    double to_weight = 0.0, to_time = 0.0;
+                    if (counts_here && start < t_star) {
+                        costate = started ? before(chunk.intervals[j], costate)
+                                          : before(interval_between(psp, start, t_star),
+                                                   Costate{p, q});
+                        started = true;
+                        to_weight = psp.kappa * costate.d;
+                        const double slope =
+                            psp.kappa * costate.v - (psp.rate_s + psp.rate) * to_weight;  // h'
                         if (WITH_TIMES)
-                            terms[j - bottom][threadIdx.x] = to_time;
+                            to_time = -chunk.weights[at] * slope;
+                    } else if (WITH_TIMES && counts_here && start == t_star) {
+                        to_time = at_spike * chunk.weights[at];
                     }
+                    hs[at] = to_weight;
                     if (WITH_TIMES)
-                        add_rows(terms, parts, top - bottom,
-                                 time_sums + first_event + begin + bottom);
+                        chunk.weights[at] = to_time;
                 }
+                __syncthreads();
+                if (mine && share.run == 0) {
+#pragma unroll 4
+                    for (int j = 0; j < chunk.size; ++j) {
+                        const double h = hs[j * share.width + share.column];
+                        if (h != 0.0)
+                            atomicAdd(&shard[chunk.rows[j] + o], h);
+                    }
+                }
+                if (WITH_TIMES)
+                    add_terms(chunk, share.width, n_columns, parts,
+                              time_sums + first_event + begin);
             }
         }
 }
@@ -571,12 +743,13 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
     adjoint(const void* times, int times_double, const void* afferents, int afferents_wide,
             const int64* counts, const void* t_star, const int64* crossing_event, const double* p,
             const double* q, double* shards, int64 n_patterns, int64 n_events, int64 n_afferents,
-            int64 n_outputs, double tau, double tau_s, double beta, double kappa)
+            int64 n_outputs, double duration, double tau, double tau_s, double beta, double kappa,
+            double rate, double rate_s, double per_beta)
 {
     walk_back<false>(Reals{times, times_double}, Integers{afferents, afferents_wide}, counts,
                      Reals{nullptr, 0}, Reals{t_star, times_double}, crossing_event, p, q, nullptr,
-                     shards, nullptr, n_patterns, n_events, n_afferents, n_outputs,
-                     Psp{tau, tau_s, beta, kappa});
+                     shards, nullptr, n_patterns, n_events, n_afferents, n_outputs, duration,
+                     Psp{tau, tau_s, beta, kappa, rate, rate_s, per_beta});
 }
 
 // The same with the gradient towards the spike times: time_sums [B, K] starts at zero, and
@@ -587,12 +760,13 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
                        int weights_double, const void* t_star, const int64* crossing_event,
                        const double* p, const double* q, const double* at_spike, double* shards,
                        double* time_sums, int64 n_patterns, int64 n_events, int64 n_afferents,
-                       int64 n_outputs, double tau, double tau_s, double beta, double kappa)
+                       int64 n_outputs, double duration, double tau, double tau_s, double beta,
+                       double kappa, double rate, double rate_s, double per_beta)
 {
     walk_back<true>(Reals{times, times_double}, Integers{afferents, afferents_wide}, counts,
                     Reals{weights, weights_double}, Reals{t_star, times_double}, crossing_event, p,
-                    q, at_spike, shards, time_sums, n_patterns, n_events, n_afferents, n_outputs,
-                    Psp{tau, tau_s, beta, kappa});
+                    q, at_spike, shards, time_sums, n_patterns, n_events, n_afferents, n_outputs, duration,
+                    Psp{tau, tau_s, beta, kappa, rate, rate_s, per_beta});
 }
 
 // weight_gradient [O, N] is the sum of shards [S, N, O], added in the order of the shards.
@@ -605,6 +779,7 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
     const int64 first = static_cast<int64>(blockIdx.x) * blockDim.x + threadIdx.x;
     for (int64 i = first; i < size; i += stride) {
         double total = 0.0;
+#pragma unroll 8
         for (int64 shard = 0; shard < n_shards; ++shard)
             total += shards[shard * size + i];
         store(weight_gradient, weights_double, i % n_outputs * n_afferents + i / n_outputs, total);

@@ -49,6 +49,14 @@ inline int __syncthreads_or(int predicate)
     return result;
 }
 
+// Not atomic: threads of a block are expected to add to addresses of their own.
+inline double atomicAdd(double* sum, double value)
+{
+    const double before = *sum;
+    *sum += value;
+    return before;
+}
+
 // Run `kernel()` in every thread of every block.
 template <class Kernel>
 void launch(Dim3 grid, Dim3 block, const Kernel& kernel)

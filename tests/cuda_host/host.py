@@ -23,7 +23,8 @@ class _Argument(ctypes.Structure):
 def build(library: Path, *more: str, source: Path = SOURCE) -> ctypes.CDLL:
     """Compile with UBSan, which counts what it finds in `undefined_behaviours()`, and load."""
     command = ["g++", "-std=c++20", "-O1", "-g", "-fPIC", "-shared", "-pthread", "-Wall", "-Wextra"]
-    command += ["-Werror", "-Wno-sign-compare", f"-fsanitize={','.join(SANITIZERS)}"]
+    command += ["-Werror", "-Wno-sign-compare", "-Wno-unknown-pragmas"]
+    command += [f"-fsanitize={','.join(SANITIZERS)}"]
     command += ["-static-libubsan", f'-DKERNELS="{source}"', *more]
     command += ["-o", str(library), str(Path(__file__).with_name("driver.cpp"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)

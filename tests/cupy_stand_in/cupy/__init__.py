@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy
 
 from . import cuda
-from ._array import absent, ndarray, on_device, unwrap
+from ._array import absent, ndarray, on_device
+from ._array import add_at as _add_at
 
 __version__ = "14.0.0"
 
@@ -48,5 +49,7 @@ def is_available():
     """There is a device, or so it says."""
     return True
 
+
+add.at = _add_at  # noqa: F821 - a name from the list
 
 from . import fft, linalg  # noqa: E402

@@ -105,6 +105,11 @@ def _index(key):
     return unwrap(key)
 
 
+def add_at(a, indices, b):
+    """Add in place, once per index."""
+    numpy.add.at(a.host, _index(indices), unwrap(b))
+
+
 def wrap(value):
     """The device form of a result."""
     if isinstance(value, (numpy.ndarray, numpy.generic)):
