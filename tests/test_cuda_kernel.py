@@ -49,11 +49,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 @pytest.fixture
 def make_forms(library: ctypes.CDLL) -> Iterator[Callable[[int], Forms]]:
-    """Fused forms for NumPy arrays by the largest block; no undefined behaviour in any of them."""
+    """Fused forms for NumPy arrays by the threads of a block, with no undefined behaviour."""
     assert library.undefined_behaviours() == 0
 
-    def make(max_threads: int) -> Forms:
-        on = device(library, max_threads)
+    def make(n_threads: int) -> Forms:
+        on = device(library, n_threads)
         return {name: partial(form, on) for name, form in cuda_launch.FUNCTIONS.items()}
 
     yield make
@@ -76,11 +76,11 @@ def use(forms: Forms, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "implementation", implementation)
 
 
-@pytest.mark.parametrize("max_threads", BLOCKS[:3])
+@pytest.mark.parametrize("n_threads", BLOCKS[:3])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_against_the_reference(make_forms, host, monkeypatch, max_threads, dtype):
+def test_against_the_reference(make_forms, host, monkeypatch, n_threads, dtype):
     """Peaks, crossings and shunted peaks at the package's bars."""
-    use(make_forms(max_threads), monkeypatch)
+    use(make_forms(n_threads), monkeypatch)
     worst = Worst()
     for batch in batches(41, 8, 7, 1, dtype):
         check_batch(worst, batch, host, dtype, kept_pairs(batch))

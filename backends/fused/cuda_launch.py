@@ -31,8 +31,9 @@ KERNELS = ("scan", "cotangents", "adjoint", "adjoint_with_times", "sum_shards")
 
 MAX_BLOCKS = 1 << 16  # for more patterns than that, blocks take several
 MAX_TILES = (1 << 16) - 1  # what the hardware takes as gridDim.y
-MAX_SHARDS = 1 << 10
-SHARD_BYTES = 1 << 26  # of all shards together, unless a single one is larger
+MAX_WIDTH = 32  # outputs of a tile, as in kernels.cu
+MAX_SHARDS = 1 << 9  # about as many blocks as a large GPU runs at once
+SHARD_BYTES = 1 << 28  # of all shards together, unless a single one is larger
 PEAK, CROSSING, GRID_PEAK = range(3)  # as in kernels.cu
 
 # A null pointer.  CuPy takes None, but launches with no argument in its place.
@@ -50,13 +51,13 @@ class Device:
     launch : callable
         ``launch(name, blocks, threads, arguments)``: arrays and NumPy scalars of the kernel's own
         types, in its order.
-    max_threads : int
-        Largest block, with a thread for every output; that of kernels.cu.
+    threads : int
+        Threads of a block, at most as many as kernels.cu allows, which is fastest.
     """
 
     xp: Any
     launch: Callable[[str, tuple[int, int], int, Arguments], None]
-    max_threads: int = 128
+    threads: int = 128
 
 
 class Problem:
@@ -91,8 +92,8 @@ class Problem:
         rates = 1.0 / kernel.slow, 1.0 / kernel.fast, per_beta
         self.psp = tuple(map(np.float64, (*constants, *rates)))
         self.duration = np.float64(events.duration)
-        self.threads = device.max_threads  # where outputs are few, several work for one
-        self.tiles = min(MAX_TILES, -(-n_outputs // self.threads))
+        self.threads = device.threads
+        self.tiles = min(MAX_TILES, -(-n_outputs // min(self.threads, MAX_WIDTH)))
         self.blocks = min(MAX_BLOCKS, n_patterns), self.tiles
 
     def reals(self, array: Array, dtype: Any) -> tuple[Array, np.int32]:

@@ -31,6 +31,7 @@ constexpr int MAX_THREADS = 128;  // largest block
 constexpr int MIN_BLOCKS = 4;     // as many on a multiprocessor: 128 registers, so nothing spills
 constexpr int CHUNK = 128;        // events that a block works on between barriers, at most
 constexpr int STAGED = 4096;      // weights that it has at hand, or half as many and their terms
+constexpr int MAX_WIDTH = 32;     // outputs of a tile
 constexpr int MAX_RUNS = 32;      // threads to an output
 constexpr int ROOT_STEPS = 12;    // as in tempotron_core/crossing.py
 
@@ -222,8 +223,9 @@ template <int STAGED>
 __device__ Share share_of(int64 n_outputs)
 {
     const int n_threads = blockDim.x;
+    const int widest = at_most(n_threads, MAX_WIDTH);
     Share share;
-    share.n_tiles = (n_outputs + n_threads - 1) / n_threads;
+    share.n_tiles = (n_outputs + widest - 1) / widest;
     share.width = static_cast<int>((n_outputs + share.n_tiles - 1) / share.n_tiles);
     share.runs = at_most(n_threads / share.width, MAX_RUNS);
     share.run = threadIdx.x / share.width;

@@ -32,8 +32,8 @@ def build(library: Path, *more: str, source: Path = SOURCE) -> ctypes.CDLL:
     return ctypes.CDLL(str(library))
 
 
-def device(library: ctypes.CDLL, max_threads: int = 128) -> Device:
-    """A `Device` that launches on NumPy arrays, with blocks of at most so many threads."""
+def device(library: ctypes.CDLL, n_threads: int = 128) -> Device:
+    """A `Device` that launches on NumPy arrays, with blocks of so many threads."""
 
     def launch(
         name: str, blocks: tuple[int, int], threads: int, arguments: tuple[Any, ...]
@@ -44,7 +44,7 @@ def device(library: ctypes.CDLL, max_threads: int = 128) -> Device:
         status = library.run(name.encode(), *blocks, threads, packed, len(arguments))
         assert status == 0, f"{name}: {('', 'no such kernel', 'wrong arguments')[status]}"
 
-    return Device(np, launch, max_threads)
+    return Device(np, launch, n_threads)
 
 
 def _pack(argument: Any) -> _Argument:
