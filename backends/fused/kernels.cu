@@ -21,8 +21,8 @@
 // patterns (x) and tiles (y).
 //
 // State and sums are in double, whatever the arrays are: float arrays are converted on reading and
-// results are rounded once. Nothing is added atomically, so results do not vary between calls.
-// Offsets and sizes have 64 bits.
+// results are rounded once. Whatever is added up has one order, so results do not vary between
+// calls. Offsets and sizes have 64 bits.
 //
 // No header is needed. NVRTC, nvcc and (through a shim that stands for CUDA's keywords) a host C++
 // compiler all take this file as it is.
@@ -388,10 +388,9 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
                         if (crossings[run * share.width + share.column] == count)
                             continue;
                         done = true;
-                        if (run < share.run) {  // what came after the crossing never was
+                        if (run < share.run) {  // no peak after the crossing counts
                             best = bests[threadIdx.x];
                             t_best = t_bests[threadIdx.x];
-                            k_crossing = count;
                         }
                     }
                 }
