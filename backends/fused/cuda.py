@@ -4,8 +4,8 @@ CuPy compiles ``kernels.cu`` at the first call on a device, keeps the result on 
 on its current stream.  Torch tensors are lent to CuPy by DLPack and used on torch's current stream.
 Where CuPy is missing or cannot do this, one warning says why, and the Array API form is used.
 
-``kernels.cu`` has been compiled for sm_80 and sm_90, and run as host C++ by the tests.  It has not
-run on a GPU.
+The tests compile ``kernels.cu`` for sm_80 and sm_90 and run it as host C++; test_cuda_gpu.py runs
+it on a GPU.
 """
 
 from __future__ import annotations
