@@ -246,11 +246,12 @@ def test_against_the_array_form_on_nasty_patterns(make_forms, host, dtype):
             Comparison(forms, *given, batch.neuron(shunt=shunt)).check(index)
 
 
-def test_the_earliest_of_equal_peaks(make_forms):
+@pytest.mark.parametrize("n_threads", [3, 32])
+def test_the_earliest_of_equal_peaks(make_forms, n_threads):
     """Where all has decayed to 0, the same spikes give the same potentials again."""
     events = Events.from_latencies(np.asarray([[0.0, 5e4, 5e4, 9e4]]), 1e5)
     weight = np.asarray([[1.0, 0.4, 0.6, 1.0], [0.0, 0.0, 0.0, 0.0]])
-    _, t_max = make_forms(3)["peak"](events, weight, Neuron(), None)
+    _, t_max = make_forms(n_threads)["peak"](events, weight, Neuron(), None)
     np.testing.assert_allclose(t_max, [[Neuron().kernel.t_peak, 0.0]], rtol=1e-12)
 
 
