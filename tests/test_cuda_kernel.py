@@ -34,7 +34,7 @@ from tempotron_core import Events, Neuron, Peak, first_crossing_vjp, peak, peak_
 
 Forms = Mapping[str, Callable[..., Any]]
 
-BLOCKS = (1, 3, 32, 128)
+BLOCKS = (1, 3, 12, 128)
 VALUES = {"float64": 1e-12, "float32": 2e-6}
 GRADIENTS = {"float64": 1e-11, "float32": 2e-7}  # computed in float64 and rounded once
 
@@ -246,7 +246,7 @@ def test_against_the_array_form_on_nasty_patterns(make_forms, host, dtype):
             Comparison(forms, *given, batch.neuron(shunt=shunt)).check(index)
 
 
-@pytest.mark.parametrize("n_threads", [3, 32])
+@pytest.mark.parametrize("n_threads", [3, 12])
 def test_the_earliest_of_equal_peaks(make_forms, n_threads):
     """Where all has decayed to 0, the same spikes give the same potentials again."""
     events = Events.from_latencies(np.asarray([[0.0, 5e4, 5e4, 9e4]]), 1e5)
@@ -304,7 +304,7 @@ def test_shards_are_bounded(make_forms, small, monkeypatch):
     """One shard is always there, however large the weights."""
     monkeypatch.setattr(cuda_launch, "SHARD_BYTES", 1)
     launched = []
-    forms = make_forms(32)
+    forms = make_forms(12)
     on = forms["peak"].args[0]
     spied = replace(on, launch=lambda *call: launched.append(call[:2]) or on.launch(*call))
     gradients({name: partial(form.func, spied) for name, form in forms.items()}, *small)
@@ -314,7 +314,7 @@ def test_shards_are_bounded(make_forms, small, monkeypatch):
 def test_every_block_has_a_shard_of_its_own(make_forms, small):
     """On a GPU blocks run at once, which those of the host build do not: they must not meet."""
     events, weight, neuron = small
-    on, taken = make_forms(32)["peak"].args[0], []
+    on, taken = make_forms(12)["peak"].args[0], []
 
     def launch(
         name: str, blocks: tuple[int, int], threads: int, arguments: tuple[Any, ...]
@@ -336,7 +336,7 @@ def test_every_block_has_a_shard_of_its_own(make_forms, small):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_who_fires_is_one_decision(make_forms, dtype):
     """Spikes that just reach the threshold, or do not: rounding decides, everywhere alike."""
-    forms, rng = make_forms(32), np.random.default_rng(4)
+    forms, rng = make_forms(12), np.random.default_rng(4)
     times = rng.uniform(0.0, 20.0, (50, 1)).astype(dtype)
     weight = np.full((9, 1), 0.7, dtype=dtype)
     weight += (np.arange(-4, 5)[:, None] * np.spacing(weight[0, 0])).astype(dtype)
@@ -361,8 +361,8 @@ def test_arrays_need_not_be_contiguous(make_forms, small):
         afferents=events.afferents.astype(np.int16)[::2],
         counts=events.counts.astype(np.int32)[::2],
     )
-    expected = gradients(make_forms(32), events[[0, 2, 4, 6]], weight, neuron)
-    found = gradients(make_forms(32), strided, np.asfortranarray(weight), neuron)
+    expected = gradients(make_forms(12), events[[0, 2, 4, 6]], weight, neuron)
+    found = gradients(make_forms(12), strided, np.asfortranarray(weight), neuron)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -373,14 +373,14 @@ def test_nothing_to_launch(make_forms, shape):
     events = Events.from_latencies(np.ones((n_patterns, n_afferents)), 50.0)
     weight = np.ones((n_outputs, n_afferents), dtype="float32")
     pairs = (n_patterns, n_outputs)
-    for found in gradients(make_forms(32), events, weight, Neuron()):
+    for found in gradients(make_forms(12), events, weight, Neuron()):
         assert found.shape in (pairs, weight.shape, events.times.shape)
         assert not found[np.isfinite(found)].any()
 
 
 def test_grid_peak_is_the_array_form(make_forms, small):
     events, weight, neuron = small
-    found = make_forms(32)["peak"](events, weight, neuron, (9, 2.0))
+    found = make_forms(12)["peak"](events, weight, neuron, (9, 2.0))
     expected = peak(events, weight, neuron, grid=(9, 2.0), method="pruned")
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
