@@ -456,7 +456,7 @@ def _as_number(patterns: Any) -> int | None:
     if not array_api_compat.is_array_api_obj(patterns):
         return None
     xp = array_api_compat.array_namespace(patterns)  # CuPy's know how to be an `int`, but no index
-    return int(patterns) if xp.isdtype(patterns.dtype, "integral") else None
+    return known_int(patterns) if xp.isdtype(patterns.dtype, "integral") else None
 
 
 def _checked(

@@ -15,15 +15,16 @@ if not (torch.distributed.is_available() and torch.distributed.is_gloo_available
     pytest.skip("torch was built without gloo", allow_module_level=True)
 
 import distributed_worker as worker  # noqa: E402
+from test_gpu import obtain_or_skip  # noqa: E402
 
 from tempotron_backends import distributed  # noqa: E402
 
 
-def torchrun(*command):
-    """Two processes of a command, one thread each."""
+def torchrun(*command, processes=2):
+    """Processes of a command, one thread each."""
+    start = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     return subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-        + [str(part) for part in command],
+        [sys.executable, "-m", *start, *map(str, command)],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -55,13 +56,26 @@ def test_two_processes_give_the_gradient_of_one(tmp_path):
         assert np.abs(found[f"{name}.{key}"] - first).max() > 1e-3 * np.abs(first).max()
 
 
-def test_the_command_trains():
-    done = torchrun("-m", "tempotron_backends.distributed", "--epochs=8")
+def check_training(*options, **how):
+    done = torchrun("-m", "tempotron_backends.distributed", "--epochs=8", *options, **how)
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("epoch")]
     assert len(lines) == 8  # one process reports
     accuracy = float(lines[-1].split("held out")[1].split("%")[0])
     assert accuracy > 75.0
+
+
+def test_the_command_trains():
+    check_training()
+
+
+@pytest.mark.gpu
+def test_the_command_trains_over_nccl():
+    """One process: a machine is sure to have one device only."""
+    obtain_or_skip("torch:cuda")
+    if not torch.distributed.is_nccl_available():
+        pytest.skip("torch was built without NCCL")
+    check_training("--backend=nccl", processes=1)
 
 
 def test_the_command_says_what_is_wrong():

@@ -406,6 +406,14 @@ def test_selection_by_the_events_own_library(backend, build, to_numpy):
         check_selected(one, events, [number], to_numpy)
 
 
+def test_a_traced_number_selects_nothing():
+    """It has no value yet, and the message is ours."""
+    jax = pytest.importorskip("jax")
+    events = Events.from_latencies(jax.numpy.ones((3, 2)), 5.0)
+    with pytest.raises(IndexError, match=r"patterns must be selected .* got .*Tracer"):
+        jax.jit(lambda number: events[number].times)(1)
+
+
 def test_iteration(build, to_numpy):
     events = build("csr", random_patterns(7))
     for b, each in enumerate(events):

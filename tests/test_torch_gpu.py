@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 
 import numpy as np
@@ -132,11 +130,14 @@ def test_weights_on_the_processor(made, ret_type, cuda):
 
 
 def test_a_stack_trains_and_is_saved(cuda, tmp_path):
+    def stack():
+        return torch.nn.Sequential(
+            ExactTempotron(N, 12, T, 10.0, 2.5, ret_type="t_spike"),
+            ExactTempotron(12, 3, T, 10.0, 2.5, ret_type="v_max"),
+        )
+
     torch.manual_seed(0)
-    model = torch.nn.Sequential(
-        ExactTempotron(N, 12, T, 10.0, 2.5, ret_type="t_spike"),
-        ExactTempotron(12, 3, T, 10.0, 2.5, ret_type="v_max"),
-    ).to(cuda)
+    model = stack().to(cuda)
     with torch.no_grad():
         for layer in model:
             layer.fc.weight.mul_(2.0).add_(0.4)
@@ -154,29 +155,10 @@ def test_a_stack_trains_and_is_saved(cuda, tmp_path):
     torch.save(model.state_dict(), tmp_path / "model.pt")
     state = torch.load(tmp_path / "model.pt", map_location="cpu", weights_only=True)
     assert {each.device.type for each in state.values()} == {"cpu"}
-    again = model.cpu()
+    again = stack()
     again.load_state_dict(state)
     np.testing.assert_allclose(
         torch.nn.functional.cross_entropy(again(in_spikes.cpu()), label.cpu()).item(),
-        torch.nn.functional.cross_entropy(model.to(cuda)(in_spikes), label).item(),
+        torch.nn.functional.cross_entropy(model(in_spikes), label).item(),
         rtol=1e-5,
     )
-
-
-def test_one_process_over_nccl():
-    """The documented command, with all the devices that one machine is sure to have."""
-    if not torch.distributed.is_nccl_available():
-        pytest.skip("torch was built without NCCL")
-    command = "-m torch.distributed.run --standalone --nproc-per-node=1"
-    command += " -m tempotron_backends.distributed --backend=nccl --epochs=8"
-    done = subprocess.run(
-        [sys.executable, *command.split()],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    last = done.stdout.splitlines()[-1]
-    assert float(last.split("held out")[1].split("%")[0]) > 75.0

@@ -92,8 +92,7 @@ class Problem:
         rates = 1.0 / kernel.slow, 1.0 / kernel.fast, per_beta
         self.psp = tuple(map(np.float64, (*constants, *rates)))
         self.duration = np.float64(events.duration)
-        self.threads = device.threads
-        self.tiles = min(MAX_TILES, -(-n_outputs // min(self.threads, MAX_WIDTH)))
+        self.tiles = min(MAX_TILES, -(-n_outputs // min(device.threads, MAX_WIDTH)))
         self.blocks = min(MAX_BLOCKS, n_patterns), self.tiles
 
     def reals(self, array: Array, dtype: Any) -> tuple[Array, np.int32]:
@@ -112,7 +111,7 @@ class Problem:
         sizes = *self.pattern_sizes, self.weight_sizes[1]
         constants = self.duration, *self.psp, threshold, np.int32(self.neuron.shunt)
         arguments = *self.spikes, *self.weights, *results, *sizes, *constants
-        self.device.launch("scan", self.blocks, self.threads, arguments)
+        self.device.launch("scan", self.blocks, self.device.threads, arguments)
 
     def cotangents(
         self,
@@ -135,7 +134,7 @@ class Problem:
         sizes = *self.pattern_sizes, self.weight_sizes[1]
         constants = self.duration, *self.psp, np.float64(min_slope), np.int32(readout)
         arguments = *read, p, q, at_spike, *sizes, *constants
-        self.device.launch("cotangents", self.blocks, self.threads, arguments)
+        self.device.launch("cotangents", self.blocks, self.device.threads, arguments)
         return p, q, at_spike
 
     def adjoint(
@@ -152,16 +151,16 @@ class Problem:
             time_sums = xp.zeros(self.events.times.shape, dtype=np.float64)
             read = *self.spikes, *self.weights, t_star, crossing_event, *cotangents
             arguments = *read, shards, time_sums, *constants
-            launch("adjoint_with_times", (n_shards, 1), self.threads, arguments)
+            launch("adjoint_with_times", (n_shards, 1), self.device.threads, arguments)
             time_gradient = time_sums.astype(self.events.times.dtype, copy=False)
         else:
             p, q, _ = cotangents
             arguments = *self.spikes, t_star, crossing_event, p, q, shards, *constants
-            launch("adjoint", (n_shards, self.tiles), self.threads, arguments)
+            launch("adjoint", (n_shards, self.tiles), self.device.threads, arguments)
         weight_gradient = xp.empty(self.weight.shape, dtype=self.weight.dtype)
         arguments = shards, weight_gradient, self.weights[1], np.int64(n_shards)
-        blocks = min(MAX_BLOCKS, -(-size // self.threads)), 1
-        launch("sum_shards", blocks, self.threads, (*arguments, *self.weight_sizes))
+        blocks = min(MAX_BLOCKS, -(-size // self.device.threads)), 1
+        launch("sum_shards", blocks, self.device.threads, (*arguments, *self.weight_sizes))
         return weight_gradient, time_gradient
 
     def pull_back(

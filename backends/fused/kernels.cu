@@ -214,12 +214,12 @@ __device__ double rising_root(const Psp& psp, State state, double top, double th
 // chunk and one output of the tile. Threads left over help with the gaps alone.
 struct Share {
     int64 n_tiles;
-    int width, runs;      // outputs of a tile, runs of a chunk
-    int run, column;      // of this thread
-    int events;           // of a chunk, at most
+    int width, runs;  // outputs of a tile, runs of a chunk
+    int run, column;  // of this thread
+    int events;       // of a chunk, at most
 };
 
-template <int STAGED>
+template <int HELD>
 __device__ Share share_of(int64 n_outputs)
 {
     const int n_threads = blockDim.x;
@@ -230,23 +230,23 @@ __device__ Share share_of(int64 n_outputs)
     share.runs = at_most(n_threads / share.width, MAX_RUNS);
     share.run = threadIdx.x / share.width;
     share.column = threadIdx.x % share.width;
-    share.events = at_most(STAGED / share.width, CHUNK);
+    share.events = at_most(HELD / share.width, CHUNK);
     return share;
 }
 
 // Events of a chunk, with the intervals that they start and the weights of the tile.
-template <int STAGED>
+template <int HELD>
 struct Chunk {
     Interval intervals[CHUNK];
     Interval spans[MAX_RUNS];  // of the runs, each as one interval
     int64 rows[CHUNK];         // where each event's weights start
-    double weights[STAGED];    // [event, column]
+    double weights[HELD];      // [event, column]
     int size, length;          // events, and events of a run
 };
 
-template <class Weight, int STAGED>
+template <class Weight, int HELD>
 __device__ void stage(const Weight* __restrict__ weights, const Share& share, int64 o, int size,
-                      Chunk<STAGED>& chunk)
+                      Chunk<HELD>& chunk)
 {
 #pragma unroll 4
     for (int j = share.run; j < size; j += share.runs)
@@ -256,8 +256,8 @@ __device__ void stage(const Weight* __restrict__ weights, const Share& share, in
 
 // Load the events [begin, begin + size) of the pattern that starts at `first_event`. The last
 // interval of all ends with the pattern. `mine`: whether this thread has an output, o.
-template <int STAGED>
-__device__ void load(Chunk<STAGED>& chunk, const Share& share, const Psp& psp, Reals times,
+template <int HELD>
+__device__ void load(Chunk<HELD>& chunk, const Share& share, const Psp& psp, Reals times,
                      Integers afferents, Reals weights, int64 first_event, int64 begin,
                      int64 count, int64 n_outputs, int64 o, bool mine, double duration)
 {
@@ -616,8 +616,8 @@ __device__ Costate before(const Interval& interval, Costate costate)
 
 // Sum the columns of each event's terms, always in the same order: several threads to an event
 // where there are enough, and then their sums. Event j is added to sums[j].
-template <int STAGED>
-__device__ void add_terms(const Chunk<STAGED>& chunk, int width, int n_columns, double* parts,
+template <int HELD>
+__device__ void add_terms(const Chunk<HELD>& chunk, int width, int n_columns, double* parts,
                           double* sums)
 {
     const int n_parts = at_most(blockDim.x / chunk.size, n_columns);
@@ -766,8 +766,8 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
 {
     walk_back<true>(Reals{times, times_double}, Integers{afferents, afferents_wide}, counts,
                     Reals{weights, weights_double}, Reals{t_star, times_double}, crossing_event, p,
-                    q, at_spike, shards, time_sums, n_patterns, n_events, n_afferents, n_outputs, duration,
-                    Psp{tau, tau_s, beta, kappa, rate, rate_s, per_beta});
+                    q, at_spike, shards, time_sums, n_patterns, n_events, n_afferents, n_outputs,
+                    duration, Psp{tau, tau_s, beta, kappa, rate, rate_s, per_beta});
 }
 
 // weight_gradient [O, N] is the sum of shards [S, N, O], added in the order of the shards.
