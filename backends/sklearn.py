@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core import Events
-from tempotron_core.encoding import feature_range
+from tempotron_core.encoding.receptive_fields import feature_range
 
 from ._backend import Backend
 from ._selection import select
-from .augment import augmentation
-from .callbacks import Callback, Epoch
-from .loader import InMemory
-from .patterns import encoded
-from .progress import reporting
-from .recipe import Recipe
-from .run_state import pack, unpack
-from .training import Training, begin, potentials, train
+from .data.loader import InMemory
+from .data.patterns import encoded
+from .recipes.recipe import Recipe
+from .training.augment import augmentation
+from .training.callbacks import Callback, Epoch
+from .training.loop import Training, begin, potentials, train
+from .training.progress import reporting
+from .training.run_state import pack, unpack
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -51,9 +51,9 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Tempotrons that classify rows of features, coded into spike times.
 
     Every feature is coded over the range it has in the training data; what lies beyond counts as
-    the end of the range.  The settings are those of `tempotron_backends.recipe.Recipe`, where they
-    are described at length, with its defaults but for ``n_fields``: where there are few features,
-    more fields tell more.
+    the end of the range.  The settings are those of
+    `tempotron_backends.recipes.recipe.Recipe`, where they are described at length, with its
+    defaults but for ``n_fields``: where there are few features, more fields tell more.
 
     Parameters
     ----------

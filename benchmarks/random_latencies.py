@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from tempotron_backends.tasks import random_latencies
-from tempotron_core import Events, Momentum, Neuron, peak, peak_vjp, tempotron_loss, voltage
+from tempotron_backends.data.tasks import random_latencies
+from tempotron_core import Events, Neuron, peak, peak_vjp, voltage
+from tempotron_core.learning import Momentum, tempotron_loss
 
 NEURON = Neuron(tau=15.0, tau_s=3.75, v_threshold=1.0, psp_peak=1.0)
 
@@ -94,7 +95,7 @@ def learn(
 
 def draw(path: str, times: Any, labels: Any, duration: float, found: Learning) -> None:
     """Errors per epoch, and what the neuron makes of a few patterns of each class."""
-    from tempotron_backends.plot_style import INK, RIVAL, TARGET, new_figure
+    from tempotron_backends.plotting.style import INK, RIVAL, TARGET, new_figure
 
     n_shown = 3
     events = Events.from_latencies(times, duration)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tempotron_backends.plot_style import FAINT, INK, QUIET, RIVAL, TARGET, new_figure
+from tempotron_backends.plotting.style import FAINT, INK, QUIET, RIVAL, TARGET, new_figure
 from tempotron_core import Events, Neuron, first_crossing, peak, voltage
 
 IMAGES = Path(__file__).parent / "images"

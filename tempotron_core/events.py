@@ -12,7 +12,7 @@ import array_api_compat
 import array_api_extra as xpx
 import numpy as np
 
-from .namespace import (
+from .arrays.namespace import (
     array_namespace,
     check_exact,
     check_floating,
@@ -22,8 +22,8 @@ from .namespace import (
     known_true,
     zeros,
 )
+from .arrays.registry import fused
 from .neuron import positive_float, whole_number
-from .registry import fused
 
 __all__ = ["Events"]
 

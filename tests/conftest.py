@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from accelerators import PREPARE
 
 from tempotron_backends import Backend, select
 
@@ -65,17 +66,6 @@ class Backends(Enum):
         return pytest.param(self, id=self.name.lower().replace("_", "-"), marks=marks)
 
 
-def prepare_jax(jax: ModuleType) -> None:
-    """Switch on the 64-bit types, which the library leaves to its user."""
-    jax.config.update("jax_enable_x64", True)
-
-
-def prepare_torch(torch: ModuleType) -> None:
-    """Keep torch from spreading small operations over every processor core."""
-    torch.set_num_threads(1)
-
-
-PREPARE: dict[str, Callable[[ModuleType], None]] = {"jax": prepare_jax, "torch": prepare_torch}
 MODULES = {"strict": "array_api_strict"}
 
 

@@ -137,7 +137,7 @@ def test_reference_lists_every_public_name_of_the_core_once():
     names = listed("core.md")
     assert len(names) == len(set(names))
     assert set(names) >= set(tempotron_core.__all__)
-    schedules = {f"schedules.{name}" for name in tempotron_core.schedules.__all__}
+    schedules = {f"schedules.{name}" for name in tempotron_core.learning.schedules.__all__}
     assert set(names) >= schedules
 
 

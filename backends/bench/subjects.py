@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tempotron_core import Events, peak, peak_vjp
-from tempotron_core.registry import implementation
+from tempotron_core.arrays.registry import implementation
 
 from .._backend import Backend
 from . import roofline

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._backend import Backend
-from ._selection import select, status
+from .._backend import Backend
+from .._selection import select, status
 from .options import FAILURE, make_parser
 from .training_options import RECIPE_OPTIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .experiment import Experiment
-    from .patterns import EventPatterns, FeaturePatterns
-    from .recipe import Recipe
-    from .trained_model import TrainedModel
+    from ..data.patterns import EventPatterns, FeaturePatterns
+    from ..recipes.recipe import Recipe
+    from ..training.experiment import Experiment
+    from ..training.trained_model import TrainedModel
 
 __all__ = ["main"]
 
@@ -66,12 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from .callbacks import CsvLog
-    from .experiment import Experiment, KeepState
-    from .patterns import open_patterns
-    from .plotting import require_matplotlib
-    from .progress import reporting
-    from .training import SilenceWarning
+    from ..data.patterns import open_patterns
+    from ..plotting import require_matplotlib
+    from ..training.callbacks import CsvLog
+    from ..training.experiment import Experiment, KeepState
+    from ..training.loop import SilenceWarning
+    from ..training.progress import reporting
 
     require_matplotlib()  # better now than after the training
     warnings.simplefilter("once", SilenceWarning)
@@ -121,7 +121,7 @@ def _finish(experiment: Experiment, out: Path) -> int:
 
 
 def _save_training_figure(experiment: Experiment, accuracy: float, path: Path) -> None:
-    from .plotting import training_figure
+    from ..plotting import training_figure
 
     figure = training_figure(
         **experiment.example(),
@@ -141,10 +141,10 @@ def _save_figure(figure: Figure, path: Path) -> None:
 
 
 def _eval(args: argparse.Namespace) -> int:
-    from .patterns import open_patterns
+    from ..data.patterns import open_patterns
 
     if args.figure is not None:
-        from .plotting import require_matplotlib
+        from ..plotting import require_matplotlib
 
         require_matplotlib()
     model = _trained(args)
@@ -155,7 +155,7 @@ def _eval(args: argparse.Namespace) -> int:
     hits = int((predicted == labels).sum())
     print(f"{kind} {hits / len(labels):.2%} ({hits} of {len(labels)})")
     if args.figure is not None:
-        from .plotting import evaluation_figure
+        from ..plotting import evaluation_figure
 
         figure = evaluation_figure(
             labels,
@@ -201,7 +201,7 @@ def _chosen_part(
 
 
 def _predict(args: argparse.Namespace) -> int:
-    from .datasets import read_features
+    from ..data.datasets import read_features
 
     model = _trained(args)
     features = read_features(args.input)
@@ -219,13 +219,13 @@ def _predict(args: argparse.Namespace) -> int:
 
 
 def _encode(args: argparse.Namespace) -> int:
-    from .encode_command import run
+    from .encode import run
 
     return run(args)
 
 
 def _bench(args: argparse.Namespace) -> int:
-    from .bench.command import run
+    from ..bench.command import run
 
     return run(args, None if args.out is None else _output_folder(args.out))
 
@@ -272,9 +272,9 @@ def _backend(args: argparse.Namespace) -> Backend:
 
 
 def _recipe(args: argparse.Namespace, data: FeaturePatterns | EventPatterns) -> Recipe:
-    from .patterns import EventPatterns
-    from .recipe import Recipe, usual_encoder
-    from .recipe_files import read_recipe
+    from ..data.patterns import EventPatterns
+    from ..recipes.files import read_recipe
+    from ..recipes.recipe import Recipe, usual_encoder
 
     settings = {} if args.recipe is None else read_recipe(args.recipe)
     if isinstance(data, EventPatterns):
@@ -290,7 +290,7 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
 
 def _check_same_settings(args: argparse.Namespace, experiment: Experiment) -> None:
     """Raise if a run is to be continued with other settings than its own."""
-    from .recipe_files import read_recipe
+    from ..recipes.files import read_recipe
 
     asked = ({} if args.recipe is None else read_recipe(args.recipe)) | _given(args)
     for name, value in asked.items():
@@ -311,7 +311,7 @@ def _output_folder(out: str) -> Path:
 
 
 def _trained(args: argparse.Namespace) -> TrainedModel:
-    from .trained_model import TrainedModel
+    from ..training.trained_model import TrainedModel
 
     return TrainedModel.read(args.checkpoint, _backend(args))
 
@@ -360,7 +360,3 @@ COMMANDS = {
     "bench": _bench,
     "backends": _backends,
 }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

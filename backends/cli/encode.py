@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .recipe import (
+from ..recipes.recipe import (
     CHOICES,
     CODED_BY,
     ENCODED_AT_ONCE,
@@ -16,8 +16,8 @@ from .recipe import (
 )
 
 if TYPE_CHECKING:
-    from .datasets import Dataset
-    from .event_files import EventFile
+    from ..data.datasets import Dataset
+    from ..data.event_files import EventFile
 
 __all__ = ["add_encode_arguments", "encode_dataset", "run"]
 
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     ImportError, OSError, ValueError
         If the data cannot be had, an option is not possible, or there is something at FILE.
     """
-    from .datasets import load_digits, load_idx_folder
+    from ..data.datasets import load_digits, load_idx_folder
 
     dataset = load_digits() if args.data is None else load_idx_folder(args.data)
     given = {name: value for name in CODED_BY if (value := getattr(args, name)) is not None}
@@ -76,11 +76,9 @@ def run(args: argparse.Namespace) -> int:
     n_features, n_classes = dataset.features.shape[1], dataset.n_classes
     counts = f"{len(dataset)} patterns, {n_features} features, {n_classes} classes"
     coding = f"{written.n_afferents} afferents, {written.duration:g} ms"
-    print(f"data      {dataset.name}: {counts}")  # noqa: T201 (what a command is for)
-    print(  # noqa: T201
-        f"encoding  {recipe.encoder}, {coding}, {written.mean_spikes:.1f} spikes per pattern"
-    )
-    print(f"wrote {args.out}")  # noqa: T201
+    print(f"data      {dataset.name}: {counts}")
+    print(f"encoding  {recipe.encoder}, {coding}, {written.mean_spikes:.1f} spikes per pattern")
+    print(f"wrote {args.out}")
     return 0
 
 
@@ -109,7 +107,7 @@ def encode_dataset(
     """
     from tempotron_core import Events
 
-    from .event_files import EventFile, EventWriter
+    from ..data.event_files import EventFile, EventWriter
 
     settings = asdict(recipe)
     metadata = {

@@ -7,9 +7,9 @@ from typing import NoReturn
 
 from tempotron_core import __version__
 
-from ._selection import EXTRAS
-from .bench.arguments import add_bench_arguments
-from .encode_command import add_encode_arguments
+from .._selection import EXTRAS
+from ..bench.arguments import add_bench_arguments
+from .encode import add_encode_arguments
 from .training_options import add_training_options
 
 __all__ = ["FAILURE", "SPLITS", "make_parser"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .recipe import CHOICES, LATENCY_FROM, Recipe
+from ..recipes.recipe import CHOICES, LATENCY_FROM, Recipe
 
 __all__ = ["RECIPE_OPTIONS", "add_training_options", "number_or_part"]
 

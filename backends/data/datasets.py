@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .idx_format import as_text, read_idx
+from .idx import as_text, read_idx
 
 __all__ = [
     "Dataset",

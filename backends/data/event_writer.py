@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core import Events
-from tempotron_core.archive import to_host
+from tempotron_core.files.archive import to_host
 from tempotron_core.neuron import positive_float, whole_number
 
 from .event_format import ARRAYS, FORMAT, TIME_DTYPES, VERSION, PathLike, read_header

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core import Events
 
-from ._backend import Backend
+from .._backend import Backend
+from .._jit import compiled
 from .event_files import EventFile
 from .event_format import pattern_numbers
-from .jit import compiled
 
 __all__ = ["FromEventFile", "InMemory", "PatternSource"]
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events
 
-from ._backend import Backend
+from .._backend import Backend
+from ..recipes.recipe import CODED_BY, Recipe
 from .datasets import Dataset, load_breast_cancer, load_digits, load_idx_folder
 from .event_files import EventFile
 from .loader import FromEventFile, InMemory, PatternSource
-from .recipe import CODED_BY, Recipe
 
 __all__ = ["EventPatterns", "FeaturePatterns", "Patterns", "encoded", "open_patterns"]
 

@@ -47,7 +47,7 @@ def for_torch(tensor: torch.Tensor) -> Forms:
     if tensor.device.type == "cpu":
         return _on_cpu_tensors()
     if tensor.device.type == "cuda":
-        from .cuda import fused_for_torch
+        from .cuda.devices import fused_for_torch
 
         return fused_for_torch(tensor)
     return {}
@@ -55,7 +55,7 @@ def for_torch(tensor: torch.Tensor) -> Forms:
 
 def for_cupy(array: Any) -> Forms:
     """Kernels for a CuPy array."""
-    from .cuda import fused_for_cupy
+    from .cuda.devices import fused_for_cupy
 
     return fused_for_cupy(array)
 
@@ -65,7 +65,7 @@ def _on_cpu() -> Forms:
     if importlib.util.find_spec("numba") is None:
         return {}
     try:
-        from . import cpu
+        from .cpu import functions as cpu
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, we can do without
         warnings.warn(
             f"Numba is installed but cannot be used, so the compiled kernels are not: {error}",
@@ -80,6 +80,6 @@ def _on_cpu() -> Forms:
 def _on_cpu_tensors() -> Forms:
     if not _on_cpu():
         return {}
-    from .torch_cpu import on_tensors
+    from .cpu.tensors import on_tensors
 
     return {name: on_tensors(form) for name, form in _on_cpu().items()}

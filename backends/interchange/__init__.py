@@ -12,13 +12,13 @@ from typing import Any, TypeVar, cast
 import array_api_compat
 
 from tempotron_core import Events, Network, Tempotron
-from tempotron_core.namespace import array_namespace
+from tempotron_core.arrays.namespace import array_namespace
 
-from ._backend import Backend, dtype_name
-from .interchange_lists import SpikeList, from_lists, from_spike_list, to_spike_list
-from .interchange_neo import from_neo, to_neo
-from .interchange_raster import from_rasters, to_rasters
-from .interchange_records import from_records
+from .._backend import Backend, dtype_name
+from .lists import SpikeList, from_lists, from_spike_list, to_spike_list
+from .neo import from_neo, to_neo
+from .raster import from_rasters, to_rasters
+from .records import from_records
 
 __all__ = [
     "SpikeList",

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events
-from tempotron_core.archive import to_host
-from tempotron_core.namespace import check_exact
+from tempotron_core.arrays.namespace import check_exact
+from tempotron_core.files.archive import to_host
 from tempotron_core.neuron import whole_number
 
-from ._backend import Backend
-from ._selection import select
+from .._backend import Backend
+from .._selection import select
 
 __all__ = ["SpikeList", "from_lists", "from_spike_list", "to_spike_list"]
 

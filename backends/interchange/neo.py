@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tempotron_core import Events
 from tempotron_core.neuron import positive_float
 
-from ._backend import Backend
-from .interchange_lists import joined, place, refuse_nan, to_spike_list
+from .._backend import Backend
+from .lists import joined, place, refuse_nan, to_spike_list
 
 __all__ = ["from_neo", "to_neo"]
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from tempotron_core import Events
 from tempotron_core.neuron import positive_float
 
-from ._backend import Backend
-from .interchange_lists import by_pattern, host_array, place, to_spike_list
+from .._backend import Backend
+from .lists import by_pattern, host_array, place, to_spike_list
 
 __all__ = ["from_rasters", "to_rasters"]
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tempotron_core import Events
 from tempotron_core.neuron import whole_number
 
-from ._backend import Backend
-from .interchange_lists import joined, place, refuse_nan
+from .._backend import Backend
+from .lists import joined, place, refuse_nan
 
 __all__ = ["from_records"]
 

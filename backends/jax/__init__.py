@@ -1,4 +1,4 @@
-"""JAX: the processor and CUDA devices, and the readouts as pure functions (`jax_functions`).
+"""JAX: the processor and CUDA devices, and the readouts as pure functions (`functions`).
 
 Its 64-bit types are the user's switch, never set here.
 """
@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from ._backend import Framework, devices_of
-from .jax_custom_vjp import DIFFERENTIABLE
-from .jax_functions import first_crossing, peak, voltage
+from .._backend import Framework, devices_of
+from .custom_vjp import DIFFERENTIABLE
+from .functions import first_crossing, peak, voltage
 
 __all__ = [
     "ENABLE_X64",

@@ -18,21 +18,21 @@ import jax.numpy as jnp
 from jax import export
 
 from tempotron_core import Events, Gradient, Neuron, Peak
-from tempotron_core.arguments import check_grid, check_readout, is_static
-from tempotron_core.crossing import first_crossing as first_crossing_function
-from tempotron_core.crossing_gradient import first_crossing_adjoint
-from tempotron_core.membrane import with_nobody
+from tempotron_core.membrane.integration import with_nobody
 from tempotron_core.neuron import positive_float, whole_number
-from tempotron_core.peak import peak as peak_function
-from tempotron_core.peak_gradient import peak_adjoint
-from tempotron_core.soft_peak import soft_peak_time as soft_peak_time_function
-from tempotron_core.soft_peak import soft_peak_time_adjoint
-from tempotron_core.voltage import (
+from tempotron_core.readouts.arguments import check_grid, check_readout, is_static
+from tempotron_core.readouts.crossing import first_crossing as first_crossing_function
+from tempotron_core.readouts.crossing_gradient import first_crossing_adjoint
+from tempotron_core.readouts.peak import peak as peak_function
+from tempotron_core.readouts.peak_gradient import peak_adjoint
+from tempotron_core.readouts.soft_peak import soft_peak_time as soft_peak_time_function
+from tempotron_core.readouts.soft_peak import soft_peak_time_adjoint
+from tempotron_core.readouts.voltage import (
     checked_times,
     sample_time_gradient,
     voltage_adjoint,
 )
-from tempotron_core.voltage import voltage as voltage_function
+from tempotron_core.readouts.voltage import voltage as voltage_function
 
 Layout = tuple[int, float, tuple[int, ...] | None]
 """The part of Events that is no array: afferents, duration and source shape."""

@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron, Peak
-from tempotron_core.arguments import check_grid
-from tempotron_core.namespace import check_exact, known_true
+from tempotron_core.arrays.namespace import check_exact, known_true
 from tempotron_core.neuron import positive_float
+from tempotron_core.readouts.arguments import check_grid
 
-from . import jax_custom_vjp as readouts
+from . import custom_vjp as readouts
 
 ArrayLike = jax.Array | NDArray[Any]
 

@@ -25,7 +25,7 @@ except ImportError as error:
         f"graphs need NIR, which is not installed: pip install 'tempotron-core[nir]' ({error})"
     ) from error
 
-from .nir_export import to_nir
-from .nir_import import from_nir
+from .exporting import to_nir
+from .importing import from_nir
 
 __all__ = ["from_nir", "to_nir"]

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Network, Neuron, Tempotron
-from tempotron_core.archive import native, to_host
+from tempotron_core.files.archive import native, to_host
 from tempotron_core.neuron import positive_float
 
-from ._backend import dtype_name
-from .nir_convention import FORMAT, SPIKES, TIMES, check_convention
+from .._backend import dtype_name
+from .convention import FORMAT, SPIKES, TIMES, check_convention
 
 __all__ = ["to_nir"]
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Network, Neuron
-from tempotron_core.archive import native, to_host
+from tempotron_core.files.archive import native, to_host
 from tempotron_core.neuron import positive_float
 
-from .nir_convention import FORMAT, check_convention
+from .convention import FORMAT, check_convention
 
 __all__ = ["from_nir"]
 

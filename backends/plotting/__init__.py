@@ -4,11 +4,11 @@ Panels take plain NumPy arrays and axes.  Figures are made without pyplot, so no
 needed and no state is shared between threads.
 """
 
+from .confusion import confusion_matrix
 from .figures import evaluation_figure, training_figure
-from .plot_confusion import confusion_matrix
-from .plot_images import pattern_images, receptive_fields
-from .plot_panels import learning_curve, spike_raster, voltage_traces
-from .plot_style import FAINT, INK, QUIET, STYLE, require_matplotlib
+from .images import pattern_images, receptive_fields
+from .panels import learning_curve, spike_raster, voltage_traces
+from .style import FAINT, INK, QUIET, STYLE, require_matplotlib
 
 __all__ = [
     "FAINT",

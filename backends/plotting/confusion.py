@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .plot_style import INK, names_or_indices
+from .style import INK, names_or_indices
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from tempotron_core.neuron import whole_number
 
-from .plot_confusion import confusion_matrix, count_pairs
-from .plot_images import pattern_images, receptive_fields
-from .plot_panels import learning_curve, spike_raster, voltage_traces
-from .plot_style import QUIET, new_figure
+from .confusion import confusion_matrix, count_pairs
+from .images import pattern_images, receptive_fields
+from .panels import learning_curve, spike_raster, voltage_traces
+from .style import QUIET, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

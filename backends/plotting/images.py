@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tempotron_core.neuron import whole_number
 
-from .plot_style import QUIET, names_or_indices
+from .style import QUIET, names_or_indices
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .plot_style import FAINT, INK, QUIET, RIVAL, TARGET
+from .style import FAINT, INK, QUIET, RIVAL, TARGET
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

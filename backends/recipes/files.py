@@ -15,7 +15,7 @@ __all__ = ["named_recipes", "read_recipe"]
 
 def named_recipes() -> list[str]:
     """Return the names of the recipes that come with the package."""
-    folder = files(__package__) / "recipes"
+    folder = files(__package__)
     return sorted(Path(file.name).stem for file in folder.iterdir() if file.name.endswith(".toml"))
 
 
@@ -38,7 +38,7 @@ def read_recipe(name: str) -> dict[str, Any]:
     ValueError
         If the file is no TOML, or names a setting that there is not.
     """
-    shipped = files(__package__) / "recipes" / f"{name}.toml"
+    shipped = files(__package__) / f"{name}.toml"
     if os.path.isfile(name):
         text = Path(name).read_text(encoding="utf-8")
     elif name in named_recipes():

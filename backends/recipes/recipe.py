@@ -10,14 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core import (
-    Adam,
-    GaussianReceptiveFields,
-    Momentum,
-    Neuron,
-    encode_latency,
-    schedules,
-)
+from tempotron_core import Neuron
+from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
+from tempotron_core.learning import Adam, Momentum, schedules
 
 __all__ = ["CHOICES", "CODED_BY", "LATENCY_FROM", "Recipe", "usual_encoder"]
 

@@ -10,12 +10,12 @@ import array_api_compat.torch as xp
 import torch
 from numpy.typing import NDArray
 
-from ._backend import Framework, devices_of
-from .fused.choice import for_torch
-from .torch_autograd import DIFFERENTIABLE
-from .torch_encoding import GaussianTuning
-from .torch_exact_tempotron import ExactTempotron, Readout
-from .torch_tempotron import Tempotron
+from .._backend import Framework, devices_of
+from ..fused.choice import for_torch
+from .autograd import DIFFERENTIABLE
+from .encoding import GaussianTuning
+from .exact_tempotron import ExactTempotron, Readout
+from .tempotron import Tempotron
 
 __all__ = ["FRAMEWORK", "KERNELS", "ExactTempotron", "GaussianTuning", "Readout", "Tempotron"]
 

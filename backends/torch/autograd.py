@@ -1,7 +1,7 @@
 """The core's functions for PyTorch's autograd, with the analytic gradients of the core.
 
 Registered under the core's names, so that ``tempotron_core.peak`` and the others accept tensors
-that require a gradient or that ``torch.func`` transforms.  The operators of `torch_ops` do the
+that require a gradient or that ``torch.func`` transforms.  The operators of `operators` do the
 work; here they get their gradient, in the form that autograd, ``torch.func`` and ``torch.compile``
 all take.  A gradient is a constant to autograd: asking for a second derivative raises an error.
 """
@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from tempotron_core import Events, Neuron, Peak
-from tempotron_core.arguments import check_grid, check_readout, is_static
 from tempotron_core.neuron import whole_number
-from tempotron_core.soft_peak import check_soft_peak
-from tempotron_core.voltage import checked_times
+from tempotron_core.readouts.arguments import check_grid, check_readout, is_static
+from tempotron_core.readouts.soft_peak import check_soft_peak
+from tempotron_core.readouts.voltage import checked_times
 
-from . import torch_vmap  # noqa: F401 - registers how vmap maps the operators
-from .torch_ops import as_text, pack, readout, readout_vjp, sort_spikes
+from . import vmap  # noqa: F401 - registers how vmap maps the operators
+from .operators import as_text, pack, readout, readout_vjp, sort_spikes
 
 Spikes = tuple[Tensor, Tensor, Tensor]
 """Sorted spike times, afferents and counts of Events."""
@@ -176,7 +176,7 @@ sort_spikes.register_autograd(_Sort.backward, setup_context=_Sort.setup_context)
 
 
 def sorted_spikes(in_spikes: Tensor, constants: str) -> Spikes:
-    """Sorted spikes of latencies or trains at full width, for graphs; see `torch_ops`."""
+    """Sorted spikes of latencies or trains at full width, for graphs; see `operators`."""
     times, afferents, counts, _ = _Sort.apply(in_spikes, constants)  # type: ignore[no-untyped-call]
     return times, afferents, counts
 

@@ -10,9 +10,9 @@ from torch import Tensor
 from tempotron_core import Events, Neuron, Peak
 from tempotron_core.neuron import positive_float
 
-from .torch_autograd import Spikes
-from .torch_layer import Layer
-from .torch_ops import as_text
+from .autograd import Spikes
+from .layer import Layer
+from .operators import as_text
 
 __all__ = ["ExactTempotron", "Readout"]
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from tempotron_core import Events, Neuron
 from tempotron_core.neuron import whole_number
 
-from .torch_autograd import Spikes, differentiable_readout, sorted_spikes, spikes_of
-from .torch_ops import pack
+from .autograd import Spikes, differentiable_readout, sorted_spikes, spikes_of
+from .operators import pack
 
 __all__ = ["Layer"]
 

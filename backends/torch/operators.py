@@ -3,7 +3,7 @@
 Three opaque operators of the namespace ``tempotron``, on plain tensors: ``sort_spikes``,
 ``readout`` and ``readout_vjp``.  ``torch.compile`` and ``torch.export`` put them into a graph as
 they stand, with shapes from the rules here, and ``torch.func.vmap`` folds the axis it maps over
-into patterns or outputs, so that a mapped call is still one call.  `torch_autograd` gives
+into patterns or outputs, so that a mapped call is still one call.  `autograd` gives
 ``readout`` its gradient.
 
 A readout is named ``peak``, ``first_crossing``, ``voltage`` or ``soft_peak_time``; its neuron and
@@ -24,13 +24,13 @@ import torch
 from torch import Tensor
 
 from tempotron_core import Events, Neuron, Peak
-from tempotron_core.arguments import is_static
-from tempotron_core.crossing import first_crossing
-from tempotron_core.crossing_gradient import first_crossing_adjoint
-from tempotron_core.peak import peak
-from tempotron_core.peak_gradient import peak_adjoint
-from tempotron_core.soft_peak import soft_peak_time, soft_peak_time_adjoint
-from tempotron_core.voltage import sample_time_gradient, voltage, voltage_adjoint
+from tempotron_core.readouts.arguments import is_static
+from tempotron_core.readouts.crossing import first_crossing
+from tempotron_core.readouts.crossing_gradient import first_crossing_adjoint
+from tempotron_core.readouts.peak import peak
+from tempotron_core.readouts.peak_gradient import peak_adjoint
+from tempotron_core.readouts.soft_peak import soft_peak_time, soft_peak_time_adjoint
+from tempotron_core.readouts.voltage import sample_time_gradient, voltage, voltage_adjoint
 
 Tensors = tuple[Tensor, ...]
 

@@ -12,8 +12,8 @@ from tempotron_core import Neuron
 from tempotron_core import Tempotron as CoreTempotron
 from tempotron_core.neuron import whole_number
 
-from .torch_layer import Layer
-from .torch_ops import as_text
+from .layer import Layer
+from .operators import as_text
 
 __all__ = ["Tempotron"]
 

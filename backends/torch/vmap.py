@@ -1,4 +1,4 @@
-"""How ``torch.func.vmap`` maps the operators of `torch_ops`: an axis of V entries is folded.
+"""How ``torch.func.vmap`` maps the operators: an axis of V entries is folded.
 
 Where the patterns are the same for every entry, the V O rows of all weights are the outputs of one
 call.  Otherwise the V B patterns are one batch, and where weights differ or gradients must be kept
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .torch_ops import readout, readout_vjp, sort_spikes
+from .operators import readout, readout_vjp, sort_spikes
 
 Dims = Any
 """For every argument of an operator, the axis that is mapped over, or None."""

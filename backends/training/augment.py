@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tempotron_core import Events, delete_spikes, jitter_spikes, shift_image
+from tempotron_core import Events
+from tempotron_core.encoding import delete_spikes, jitter_spikes, shift_image
 
-from .recipe import Recipe
+from ..recipes.recipe import Recipe
 
 __all__ = ["Augment", "augmentation"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from .training import Training
+    from .loop import Training
 
 __all__ = ["Callback", "CsvLog", "Epoch"]
 

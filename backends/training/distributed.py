@@ -1,4 +1,4 @@
-"""Train on several processes: ``torchrun -m tempotron_backends.distributed``, with PyTorch.
+"""Train on several processes: ``torchrun -m tempotron_backends.training.distributed``.
 
 A short, complete example of `torch.nn.parallel.DistributedDataParallel` around an
 `ExactTempotron`.  Each process works on its share of every batch, and the gradients are averaged
@@ -26,16 +26,16 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 from tempotron_core.neuron import positive_float, whole_number
 
-from .datasets import hold_out, load_digits, load_idx_folder
-from .recipe import Recipe, usual_encoder
-from .torch_exact_tempotron import ExactTempotron
+from ..data.datasets import hold_out, load_digits, load_idx_folder
+from ..recipes.recipe import Recipe, usual_encoder
+from ..torch.exact_tempotron import ExactTempotron
 
 __all__ = ["main", "train"]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="torchrun --nproc-per-node N -m tempotron_backends.distributed",
+        prog="torchrun --nproc-per-node N -m tempotron_backends.training.distributed",
         description="Train one tempotron per class on several processes.",
     )
     add = parser.add_argument
@@ -163,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "RANK" not in os.environ:
         print(
             "start this with torchrun, which names the processes: "
-            "torchrun --standalone --nproc-per-node 2 -m tempotron_backends.distributed",
+            "torchrun --standalone --nproc-per-node 2 -m tempotron_backends.training.distributed",
             file=sys.stderr,
         )
         return 2

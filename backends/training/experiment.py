@@ -26,15 +26,15 @@ from tempotron_core import (
     voltage,
 )
 
-from ._backend import Backend
+from .._backend import Backend
+from ..data.datasets import hold_out
+from ..data.loader import PatternSource
+from ..data.patterns import Patterns
+from ..recipes.recipe import Recipe
 from .augment import augmentation
 from .callbacks import Callback, Epoch
-from .datasets import hold_out
-from .loader import PatternSource
-from .patterns import Patterns
-from .recipe import Recipe
+from .loop import Training, begin, classify, train
 from .run_state import pack, unpack
-from .training import Training, begin, classify, train
 
 __all__ = ["Experiment", "KeepState", "checksum", "split"]
 

@@ -8,22 +8,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core import (
-    Activity,
-    Events,
-    Network,
+from tempotron_core import Activity, Events, Network, revive
+from tempotron_core.learning import (
     clip_norm,
     cross_entropy_loss,
     mse_loss,
     pool,
     pool_vjp,
-    revive,
     tempotron_loss,
 )
 
-from ._backend import Backend
-from .jit import compiled
-from .recipe import Recipe
+from .._backend import Backend
+from .._jit import compiled
+from ..recipes.recipe import Recipe
 
 __all__ = ["Step", "class_values", "learning_step"]
 

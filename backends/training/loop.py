@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core import Adam, Events, Momentum, Network, Neuron, initial_network
+from tempotron_core import Events, Network, Neuron, initial_network
+from tempotron_core.learning import Adam, Momentum
 
-from ._backend import Backend
+from .._backend import Backend
+from .._jit import compiled
+from ..data.loader import PatternSource
+from ..recipes.recipe import Recipe
 from .augment import Augment
 from .callbacks import Callback, Epoch
-from .jit import compiled
 from .learning_step import class_values, learning_step
-from .loader import PatternSource
-from .recipe import Recipe
 
 __all__ = ["SilenceWarning", "Training", "begin", "classify", "potentials", "train"]
 

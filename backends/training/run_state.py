@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from tempotron_core import Network
 
-from ._backend import Backend
-from .recipe import Recipe
-from .training import Training
+from .._backend import Backend
+from ..recipes.recipe import Recipe
+from .loop import Training
 
 __all__ = ["pack", "unpack"]
 

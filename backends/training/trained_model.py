@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from tempotron_core import Network, load, read_metadata
 
-from ._backend import Backend
+from .._backend import Backend
+from ..data.patterns import Patterns, encoded
+from ..recipes.recipe import Recipe
 from .experiment import checksum, split
-from .patterns import Patterns, encoded
-from .recipe import Recipe
-from .training import potentials
+from .loop import potentials
 
 __all__ = ["TrainedModel"]
 

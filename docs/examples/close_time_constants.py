@@ -14,7 +14,7 @@ from decimal import Decimal, getcontext
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tempotron_backends.plot_style import FAINT, RIVAL, STYLE, TARGET
+from tempotron_backends.plotting.style import FAINT, RIVAL, STYLE, TARGET
 from tempotron_core import Events, Neuron, voltage
 
 plt.rcParams.update(STYLE)

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.markers import CARETDOWN
 
-from tempotron_backends.plot_style import INK, QUIET, RIVAL, STYLE, TARGET
+from tempotron_backends.plotting.style import INK, QUIET, RIVAL, STYLE, TARGET
 from tempotron_core import Events, Neuron, first_crossing, peak, voltage
 
 plt.rcParams.update(STYLE)

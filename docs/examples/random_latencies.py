@@ -11,9 +11,10 @@ say nothing: all patterns have the same.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tempotron_backends.plot_style import FAINT, INK, RIVAL, STYLE, TARGET
-from tempotron_backends.tasks import random_latencies
-from tempotron_core import Events, Momentum, Neuron, peak, peak_vjp, tempotron_loss, voltage
+from tempotron_backends.data.tasks import random_latencies
+from tempotron_backends.plotting.style import FAINT, INK, RIVAL, STYLE, TARGET
+from tempotron_core import Events, Neuron, peak, peak_vjp, voltage
+from tempotron_core.learning import Momentum, tempotron_loss
 
 plt.rcParams.update(STYLE)
 

@@ -10,9 +10,10 @@ spikes, says anything. A tempotron learns it all the same, and its weights show 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tempotron_backends.plot_style import FAINT, INK, RIVAL, STYLE, TARGET
-from tempotron_backends.tasks import synchrony
-from tempotron_core import Events, Momentum, Neuron, peak, peak_vjp, tempotron_loss
+from tempotron_backends.data.tasks import synchrony
+from tempotron_backends.plotting.style import FAINT, INK, RIVAL, STYLE, TARGET
+from tempotron_core import Events, Neuron, peak, peak_vjp
+from tempotron_core.learning import Momentum, tempotron_loss
 
 plt.rcParams.update(STYLE)
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from matplotlib.markers import CARETDOWN
 
-from tempotron_backends.plot_style import INK, QUIET, RIVAL, STYLE, TARGET
+from tempotron_backends.plotting.style import INK, QUIET, RIVAL, STYLE, TARGET
 from tempotron_backends.torch import ExactTempotron
 from tempotron_core import Events, voltage
 

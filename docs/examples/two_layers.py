@@ -10,17 +10,10 @@ goes back through these times exactly: no surrogate for a derivative, and no tim
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tempotron_backends.plot_style import INK, RIVAL, STYLE, TARGET
-from tempotron_core import (
-    Adam,
-    Events,
-    GaussianReceptiveFields,
-    Neuron,
-    clip_norm,
-    cross_entropy_loss,
-    initial_network,
-    schedules,
-)
+from tempotron_backends.plotting.style import INK, RIVAL, STYLE, TARGET
+from tempotron_core import Events, Neuron, initial_network
+from tempotron_core.encoding import GaussianReceptiveFields
+from tempotron_core.learning import Adam, clip_norm, cross_entropy_loss, schedules
 
 plt.rcParams.update(STYLE)
 

@@ -11,7 +11,7 @@ checks.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tempotron_backends.plot_style import FAINT, INK, QUIET, RIVAL, STYLE, TARGET
+from tempotron_backends.plotting.style import FAINT, INK, QUIET, RIVAL, STYLE, TARGET
 from tempotron_core import Events, Neuron, peak, peak_vjp, voltage
 
 plt.rcParams.update(STYLE)

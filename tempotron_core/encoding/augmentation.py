@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .events import Events
-from .namespace import device_of
-from .neuron import positive_float, whole_number
+from ..arrays.namespace import device_of
+from ..events import Events
+from ..neuron import positive_float, whole_number
 from .poisson import check_generator
 
 __all__ = ["delete_spikes", "jitter_spikes", "shift_image"]

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .encoding import feature_limits, finite_features
-from .namespace import clip, device_of
-from .neuron import positive_float, whole_number
+from ..arrays.namespace import clip, device_of
+from ..neuron import positive_float, whole_number
+from .receptive_fields import feature_limits, finite_features
 
 __all__ = ["encode_poisson", "poisson_trains"]
 

@@ -13,8 +13,14 @@ from typing import Any
 
 import array_api_extra as xpx
 
-from .namespace import array_namespace, check_floating, check_same_device, device_of, known_true
-from .neuron import positive_float
+from ..arrays.namespace import (
+    array_namespace,
+    check_floating,
+    check_same_device,
+    device_of,
+    known_true,
+)
+from ..neuron import positive_float
 
 __all__ = ["GaussianReceptiveFields", "encode_latency", "feature_range"]
 

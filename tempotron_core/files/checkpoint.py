@@ -16,6 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from ..networks.network import Network
+from ..networks.tempotron import Tempotron
+from ..neuron import Neuron
 from .archive import (
     HostArray,
     PathLike,
@@ -26,9 +29,6 @@ from .archive import (
     to_host,
     write_archive,
 )
-from .network import Network
-from .neuron import Neuron
-from .tempotron import Tempotron
 
 __all__ = ["load", "read_arrays", "read_metadata", "save"]
 

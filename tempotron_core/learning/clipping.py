@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .namespace import array_namespace, check_floating, check_same_device
-from .neuron import positive_float
+from ..arrays.namespace import array_namespace, check_floating, check_same_device
+from ..neuron import positive_float
 
 __all__ = ["clip_norm"]
 

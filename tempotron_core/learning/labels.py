@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .namespace import (
+from ..arrays.namespace import (
     array_namespace,
     check_floating,
     check_same_device,
     device_of,
     known_true,
 )
-from .neuron import whole_number
+from ..neuron import whole_number
 
 __all__ = ["neurons_per_class", "pattern_weight", "should_fire"]
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..arrays.namespace import array_namespace, check_floating, check_same_device
+from ..neuron import positive_float
 from .labels import pattern_weight, should_fire
-from .namespace import array_namespace, check_floating, check_same_device
-from .neuron import positive_float
 from .pooling import tempered
 
 __all__ = ["cross_entropy_loss", "mse_loss", "tempotron_loss"]

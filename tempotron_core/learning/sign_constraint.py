@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .namespace import array_namespace, check_floating, check_same_device, known_true
+from ..arrays.namespace import array_namespace, check_floating, check_same_device, known_true
 
 __all__ = ["constrain_signs"]
 

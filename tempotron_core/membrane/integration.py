@@ -21,9 +21,9 @@ from typing import Any
 
 import array_api_compat
 
-from .events import Events
-from .kernel import Kernel
-from .namespace import clip, device_of, zeros
+from ..arrays.namespace import clip, device_of, zeros
+from ..events import Events
+from ..kernel import Kernel
 from .scan import block_length, scan
 
 __all__ = [

@@ -6,9 +6,9 @@ from typing import Any
 
 import array_api_extra as xpx
 
-from .kernel import Kernel
-from .membrane import Membrane
-from .namespace import device_of
+from ..arrays.namespace import device_of
+from ..kernel import Kernel
+from .integration import Membrane
 
 __all__ = ["sample"]
 

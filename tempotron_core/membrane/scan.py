@@ -20,8 +20,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .kernel import Kernel
-from .namespace import clip, known_true, zeros
+from ..arrays.namespace import clip, known_true, zeros
+from ..kernel import Kernel
 
 __all__ = ["block_length", "scan"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .events import Events
-from .namespace import array_namespace
+from ..arrays.namespace import array_namespace
+from ..events import Events
 
 __all__ = ["map_tiles", "tile_bounds", "tile_size"]
 

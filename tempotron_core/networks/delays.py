@@ -22,11 +22,8 @@ from typing import Any, NamedTuple
 
 import array_api_extra as xpx
 
-from .arguments import check_output, check_readout
-from .dispatch import constant
-from .events import Events, sorted_events
-from .index_sum import index_sum
-from .namespace import (
+from ..arrays.index_sum import index_sum
+from ..arrays.namespace import (
     array_namespace,
     check_floating,
     check_same_device,
@@ -34,9 +31,12 @@ from .namespace import (
     known_true,
     zeros,
 )
-from .neuron import Neuron
-from .peak import Peak, peak
-from .peak_gradient import peak_vjp
+from ..events import Events, sorted_events
+from ..neuron import Neuron
+from ..readouts.arguments import check_output, check_readout
+from ..readouts.dispatch import constant
+from ..readouts.peak import Peak, peak
+from ..readouts.peak_gradient import peak_vjp
 
 __all__ = [
     "DelayGradient",

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import check_readout
-from .events import Events
-from .namespace import device_of
+from ..arrays.namespace import device_of
+from ..encoding.poisson import check_generator
+from ..events import Events
+from ..neuron import Neuron, positive_float, whole_number
+from ..readouts.arguments import check_readout
+from ..readouts.peak import peak
 from .network import Network
-from .neuron import Neuron, positive_float, whole_number
-from .peak import peak
-from .poisson import check_generator
 
 __all__ = ["initial_network", "scale_to_fire"]
 

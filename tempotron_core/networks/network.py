@@ -21,13 +21,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from .crossing import first_crossing
-from .crossing_gradient import first_crossing_vjp
-from .events import Events
-from .namespace import array_namespace, check_floating, check_same_device, device_of
-from .neuron import Neuron, positive_float
-from .peak import Peak, peak
-from .peak_gradient import peak_vjp
+from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
+from ..events import Events
+from ..neuron import Neuron, positive_float
+from ..readouts.crossing import first_crossing
+from ..readouts.crossing_gradient import first_crossing_vjp
+from ..readouts.peak import Peak, peak
+from ..readouts.peak_gradient import peak_vjp
 
 __all__ = ["Activity", "Network", "NetworkGradient"]
 

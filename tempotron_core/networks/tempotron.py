@@ -8,20 +8,20 @@ from typing import Any
 import array_api_extra as xpx
 import numpy as np
 
-from .arguments import grid_times
-from .events import Events
-from .namespace import (
+from ..arrays.namespace import (
     array_namespace,
     check_floating,
     check_same_device,
     device_of,
     known_true,
 )
-from .neuron import Neuron, positive_float, whole_number
-from .peak import peak
-from .peak_gradient import peak_vjp
-from .soft_peak import soft_peak_time, soft_peak_time_vjp
-from .voltage import voltage, voltage_vjp
+from ..events import Events
+from ..neuron import Neuron, positive_float, whole_number
+from ..readouts.arguments import grid_times
+from ..readouts.peak import peak
+from ..readouts.peak_gradient import peak_vjp
+from ..readouts.soft_peak import soft_peak_time, soft_peak_time_vjp
+from ..readouts.voltage import voltage, voltage_vjp
 
 __all__ = ["Tempotron"]
 

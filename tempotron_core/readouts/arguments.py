@@ -6,9 +6,9 @@ from typing import Any
 
 import array_api_compat
 
-from .events import Events
-from .namespace import array_namespace, check_floating, check_same_device, device_of
-from .neuron import Neuron, positive_float, whole_number
+from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
+from ..events import Events
+from ..neuron import Neuron, positive_float, whole_number
 
 __all__ = ["check_grid", "check_output", "check_readout", "grid_times", "is_static"]
 

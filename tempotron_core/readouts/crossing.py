@@ -5,15 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..arrays.candidates import pick, rows_by_pair, take_like
+from ..arrays.namespace import clip, device_of, known_true
+from ..arrays.registry import fused
+from ..events import Events
+from ..membrane.integration import (
+    Membrane,
+    integrate,
+    interior_bound,
+    interior_maximum,
+    with_nobody,
+)
+from ..membrane.tiles import map_tiles
+from ..neuron import Neuron
 from .arguments import check_readout, is_static
-from .candidates import pick, rows_by_pair, take_like
 from .dispatch import differentiable
-from .events import Events
-from .membrane import Membrane, integrate, interior_bound, interior_maximum, with_nobody
-from .namespace import clip, device_of, known_true
-from .neuron import Neuron
-from .registry import fused
-from .tiles import map_tiles
 
 __all__ = ["crossing_interval", "first_crossing"]
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arrays.namespace import clip
+from ..arrays.registry import fused
+from ..events import Events
+from ..neuron import Neuron, positive_float
 from .arguments import check_output, check_readout, is_static
 from .dispatch import constant
-from .events import Events
 from .gradient import Gradient, Pairs, as_given, pair_gradient
-from .namespace import clip
-from .neuron import Neuron, positive_float
-from .registry import fused
 
 __all__ = ["first_crossing_vjp"]
 

@@ -11,8 +11,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import array_api_compat
 
-from .events import Events
-from .registry import implementation
+from ..arrays.registry import implementation
+from ..events import Events
 
 __all__ = ["constant", "differentiable"]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from .events import Events
-from .index_sum import index_sum
-from .kernel import Kernel
-from .membrane import with_nobody
-from .namespace import clip, device_of, zeros
-from .tiles import tile_size
+from ..arrays.index_sum import index_sum
+from ..arrays.namespace import clip, device_of, zeros
+from ..events import Events
+from ..kernel import Kernel
+from ..membrane.integration import with_nobody
+from ..membrane.tiles import tile_size
 
 __all__ = ["Gradient", "Pairs", "as_given", "pair_gradient", "sum_over_afferents"]
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from .arguments import check_grid, check_readout, grid_times, is_static
-from .candidates import pick, rows_by_pair, take_like
-from .crossing import crossing_interval
-from .dispatch import differentiable
-from .events import Events
-from .kernel import Kernel
-from .membrane import (
+from ..arrays.candidates import pick, rows_by_pair, take_like
+from ..arrays.registry import fused
+from ..events import Events
+from ..kernel import Kernel
+from ..membrane.integration import (
     Membrane,
     integrate,
     interior_bound,
@@ -19,10 +17,12 @@ from .membrane import (
     interior_maximum,
     with_nobody,
 )
-from .neuron import Neuron
-from .registry import fused
-from .sampling import sample
-from .tiles import map_tiles
+from ..membrane.sampling import sample
+from ..membrane.tiles import map_tiles
+from ..neuron import Neuron
+from .arguments import check_grid, check_readout, grid_times, is_static
+from .crossing import crossing_interval
+from .dispatch import differentiable
 
 __all__ = ["Peak", "peak"]
 

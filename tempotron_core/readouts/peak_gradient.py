@@ -19,17 +19,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arrays.namespace import clip
+from ..arrays.registry import fused
+from ..events import Events
+from ..membrane.integration import integrate, with_nobody
+from ..membrane.tiles import map_tiles
+from ..neuron import Neuron
 from .arguments import check_grid, check_output, check_readout, is_static
 from .crossing import crossing_interval
 from .dispatch import constant
-from .events import Events
 from .gradient import Gradient, Pairs, as_given, pair_gradient
-from .membrane import integrate, with_nobody
-from .namespace import clip
-from .neuron import Neuron
 from .peak import Peak
-from .registry import fused
-from .tiles import map_tiles
 
 __all__ = ["peak_vjp"]
 

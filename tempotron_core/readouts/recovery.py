@@ -15,13 +15,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..arrays.namespace import clip, device_of
+from ..events import Events
+from ..membrane.integration import with_nobody
+from ..membrane.tiles import tile_bounds
+from ..neuron import Neuron
 from .arguments import check_output, check_readout, is_static
-from .events import Events
-from .membrane import with_nobody
-from .namespace import clip, device_of
-from .neuron import Neuron
 from .peak import Peak, peak
-from .tiles import tile_bounds
 
 __all__ = ["revive"]
 

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arrays.registry import fused
+from ..events import Events
+from ..membrane.integration import with_nobody
+from ..membrane.tiles import map_tiles
+from ..neuron import Neuron, whole_number
 from .arguments import check_output, check_readout, grid_times, is_static
 from .dispatch import constant, differentiable
-from .events import Events
 from .gradient import Gradient, as_given
-from .membrane import with_nobody
-from .neuron import Neuron, whole_number
-from .registry import fused
-from .tiles import map_tiles
 from .voltage import membrane_at, tiled_adjoint
 
 __all__ = ["soft_peak_time", "soft_peak_time_vjp"]

@@ -14,13 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .arguments import check_output, check_readout, is_static
-from .crossing import crossing_interval
-from .dispatch import constant, differentiable
-from .events import Events
-from .gradient import Gradient, as_given, sum_over_afferents
-from .membrane import Membrane, integrate, with_nobody
-from .namespace import (
+from ..arrays.namespace import (
     array_namespace,
     check_floating,
     check_same_device,
@@ -28,11 +22,17 @@ from .namespace import (
     known_true,
     zeros,
 )
-from .neuron import Neuron
-from .registry import fused
-from .sampling import sample
-from .scan import block_length, scan
-from .tiles import map_tiles, tile_bounds
+from ..arrays.registry import fused
+from ..events import Events
+from ..membrane.integration import Membrane, integrate, with_nobody
+from ..membrane.sampling import sample
+from ..membrane.scan import block_length, scan
+from ..membrane.tiles import map_tiles, tile_bounds
+from ..neuron import Neuron
+from .arguments import check_output, check_readout, is_static
+from .crossing import crossing_interval
+from .dispatch import constant, differentiable
+from .gradient import Gradient, as_given, sum_over_afferents
 
 __all__ = ["voltage", "voltage_vjp"]
 

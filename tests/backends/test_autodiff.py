@@ -175,7 +175,7 @@ def test_second_derivative_is_an_error():
 
 
 def test_unregistered_library_is_an_error_not_a_detached_result(monkeypatch):
-    registry = importlib.import_module("tempotron_core.registry")
+    registry = importlib.import_module("tempotron_core.arrays.registry")
     monkeypatch.setattr(registry, "_implementations", lambda _library: {})
     weight = torch.tensor(WEIGHT, requires_grad=True)
     events = _events(torch.tensor(TIMES))

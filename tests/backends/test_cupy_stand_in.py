@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-STAND_IN = Path(__file__).parent / "cupy_stand_in"
+STAND_IN = Path(__file__).parents[1] / "support" / "cupy_stand_in"
 
 
 def test_cupy_code_runs_on_the_stand_in():

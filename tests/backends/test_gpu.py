@@ -7,12 +7,12 @@ environment variable, unlike the rest of the suite's torch and JAX tests on CUDA
 from __future__ import annotations
 
 import warnings
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from accelerators import ACCELERATORS, obtain_or_skip
 from calls import (
     N_STEPS,
     NEURONS,
@@ -25,38 +25,12 @@ from calls import (
     moved,
     on_host,
 )
-from conftest import PREPARE
 
-from tempotron_backends import Backend, select, status
+from tempotron_backends import Backend, select
 from tempotron_backends.interchange import to_backend
 from tempotron_core import Tempotron, load, peak, save
 
 pytestmark = pytest.mark.gpu
-
-ACCELERATORS = ("cupy:cuda", "torch:cuda", "jax:cuda", "torch:mps", "torch:xpu")
-
-
-@cache
-def obtain(name: str) -> Backend | str:
-    """The backend, or the reason why there is none."""
-    framework = name.partition(":")[0]
-    try:
-        module = pytest.importorskip(framework)
-    except pytest.skip.Exception:
-        return f"{framework} is not installed"
-    PREPARE.get(framework, lambda _: None)(module)
-    try:
-        return select(name)
-    except ValueError:
-        rows = {str(row).removesuffix(":0"): row.reason for row in status()}
-        return f"{name}: {rows.get(name, 'no such device')}"
-
-
-def obtain_or_skip(name: str) -> Backend:
-    obtained = obtain(name)
-    if isinstance(obtained, str):
-        pytest.skip(obtained)
-    return obtained
 
 
 def placed(accelerator: Backend) -> Any:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_core import Events, Neuron, mse_loss, peak, peak_vjp, tempotron_loss
+from tempotron_core import Events, Neuron, peak, peak_vjp
+from tempotron_core.learning import mse_loss, tempotron_loss
 
 dask = pytest.importorskip("dask", reason="sharded gradients need Dask")
 distributed = pytest.importorskip("distributed", reason="two processes need dask.distributed")

@@ -24,11 +24,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tempotron_backends import Backend, select
 from tempotron_backends import sklearn as module
-from tempotron_backends.loader import InMemory
-from tempotron_backends.recipe import Recipe
+from tempotron_backends.data.loader import InMemory
+from tempotron_backends.recipes.recipe import Recipe
 from tempotron_backends.sklearn import NOT_OFFERED, TempotronClassifier
-from tempotron_core import Events, GaussianReceptiveFields, Neuron, encode_latency, peak
-from tempotron_core.encoding import feature_range
+from tempotron_core import Events, Neuron, peak
+from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
+from tempotron_core.encoding.receptive_fields import feature_range
 
 IRIS, SPECIES = load_iris(return_X_y=True)
 MOONS, SIDE = make_moons(200, noise=0.2, random_state=0)
@@ -57,7 +58,7 @@ def iris() -> TempotronClassifier:
 
 
 # One of the checks all but forbids two of three classes, whose neurons then have to stay silent.
-@pytest.mark.filterwarnings("ignore::tempotron_backends.training.SilenceWarning")
+@pytest.mark.filterwarnings("ignore::tempotron_backends.training.loop.SilenceWarning")
 @parametrize_with_checks(
     [
         TempotronClassifier(random_state=0),

@@ -15,24 +15,21 @@ import numpy as np
 
 from tempotron_core import (
     Events,
-    GaussianReceptiveFields,
-    Momentum,
     Neuron,
     Tempotron,
-    encode_latency,
     first_crossing,
     first_crossing_vjp,
-    mse_loss,
     peak,
     peak_vjp,
     soft_peak_time,
     soft_peak_time_vjp,
-    tempotron_loss,
     voltage,
     voltage_vjp,
 )
-from tempotron_core.encoding import feature_range
-from tempotron_core.index_sum import index_sum
+from tempotron_core.arrays.index_sum import index_sum
+from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
+from tempotron_core.encoding.receptive_fields import feature_range
+from tempotron_core.learning import Momentum, mse_loss, tempotron_loss
 
 N_PATTERNS, N_AFFERENTS, N_SLOTS, N_OUTPUTS, N_SAMPLES, N_FEATURES = 5, 7, 2, 3, 11, 4
 DURATION, N_STEPS = 50.0, 50

@@ -58,7 +58,7 @@ def main(path):
         np.savez(path, n_processes=dist.get_world_size(), **gradients)
     dist.barrier()  # nobody leaves while another is at work
     dist.destroy_process_group()
-    os._exit(0)  # see tempotron_backends.distributed
+    os._exit(0)  # see tempotron_backends.training.distributed
 
 
 if __name__ == "__main__":

@@ -11,21 +11,19 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 import tempotron_backends.torch  # noqa: F401  its kernels, as an entry point would load them
 from tempotron_core import (
     Events,
-    GaussianReceptiveFields,
     Neuron,
-    encode_latency,
     first_crossing,
     first_crossing_vjp,
-    mse_loss,
     peak,
     peak_vjp,
     soft_peak_time,
     soft_peak_time_vjp,
-    tempotron_loss,
     voltage,
     voltage_vjp,
 )
-from tempotron_core.namespace import known_true
+from tempotron_core.arrays.namespace import known_true
+from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
+from tempotron_core.learning import mse_loss, tempotron_loss
 
 DEVICE = "made_up:0"
 B, N, OUT, T = 6, 40, 3, 9
@@ -129,7 +127,7 @@ def encoders_and_losses():
 
 
 def index_sum_without_kernels():
-    module = importlib.import_module("tempotron_core.index_sum")
+    module = importlib.import_module("tempotron_core.arrays.index_sum")
     module.implementation = lambda *_: None
     check(module.index_sum(empty(9), empty(9, dtype=torch.int64), N), N, dtype=torch.float32)
 

@@ -1,7 +1,8 @@
 """The readouts and gradients on NumPy arrays and PyTorch CPU tensors, by compiled kernels.
 
-Each function has the arguments and results that `tempotron_core.registry` describes for fused
-forms.  Arrays are used in place; only those that are not contiguous or not writable are copied.
+Each function has the arguments and results that `tempotron_core.arrays.registry` describes for
+fused forms.  Arrays are used in place; only those that are not contiguous or not writable are
+copied.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron
-from tempotron_core.arguments import grid_times
+from tempotron_core.readouts.arguments import grid_times
 
 from .crossing_scan import scan_crossings
 from .gradients import add_crossing_gradient, add_peak_gradient, add_potential_gradient

@@ -18,8 +18,8 @@ from typing import Any
 
 from tempotron_core import Events, Peak
 
-from .._backend import explain
-from .cuda_launch import FUNCTIONS, KERNELS, Arguments, Device
+from ..._backend import explain
+from .launch import FUNCTIONS, KERNELS, Arguments, Device
 
 __all__ = ["fused_for_cupy", "fused_for_torch"]
 

@@ -24,7 +24,7 @@ from tempotron_backends.bench.peers import Peer, Worker
 from tempotron_backends.bench.report import markdown
 from tempotron_backends.bench.timing import Figures, in_turns, ratios
 from tempotron_backends.bench.workload import NEURON, Shape, Workload
-from tempotron_backends.cli import main
+from tempotron_backends.cli.command import main
 from tempotron_core import Events, voltage
 
 for needed in ("matplotlib", "rich"):

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from idx import idx_bytes, write_folder
 
-from tempotron_backends.cli import main
-from tempotron_backends.datasets import load_digits
-from tempotron_backends.recipe import Recipe
+from tempotron_backends.cli.command import main
+from tempotron_backends.data.datasets import load_digits
+from tempotron_backends.recipes.recipe import Recipe
 from tempotron_core import Tempotron, __version__, load, read_metadata, save
 
 for needed in ("sklearn", "matplotlib", "rich"):
     pytest.importorskip(needed)
 
-COMMAND = [sys.executable, "-m", "tempotron_backends.cli"]
+COMMAND = [sys.executable, "-m", "tempotron_backends.cli.command"]
 QUICK = ["--epochs", "2"]
 MNIST = os.environ.get("TEMPOTRON_MNIST", "")
 WRITTEN = ["last.npz", "log.csv", "model.npz", "model.png"]
@@ -278,7 +278,7 @@ def test_on_a_terminal_there_is_a_bar(tmp_path: Path) -> None:
 # a shell's background job, and so its children, ignore Ctrl-C
 WITH_CTRL_C = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from tempotron_backends.cli import main; sys.exit(main())"
+    "from tempotron_backends.cli.command import main; sys.exit(main())"
 )
 
 
@@ -319,7 +319,7 @@ def test_an_interrupted_run_does_not_touch_a_complete_one(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("tempotron_backends.callbacks.Callback.on_batch", interrupt)
+        patched.setattr("tempotron_backends.training.callbacks.Callback.on_batch", interrupt)
         assert main(["train", *QUICK, "--out", str(trained)]) == 130
     assert "interrupted after 0 of 2 epochs; saving" in capsys.readouterr().out
     assert (trained / "model.npz").read_bytes() == before
@@ -334,7 +334,7 @@ def test_ctrl_c_before_training_is_no_traceback(
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tempotron_backends.experiment.hold_out", interrupt)
+    monkeypatch.setattr("tempotron_backends.training.experiment.hold_out", interrupt)
     assert main(["train", "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "tempotron: interrupted\n"
     assert os.listdir(tmp_path) == []
@@ -381,7 +381,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_nothing_heavy_is_imported_for_help() -> None:
     code = (
-        "import sys; from tempotron_backends.cli import main; main(['--help']); "
+        "import sys; from tempotron_backends.cli.command import main; main(['--help']); "
         "print(sorted({'torch', 'jax', 'sklearn', 'matplotlib', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -520,7 +520,7 @@ def test_a_run_is_resumed(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("tempotron_backends.callbacks.Callback.on_batch", interrupt)
+        patched.setattr("tempotron_backends.training.callbacks.Callback.on_batch", interrupt)
         assert main(["train", *settings, "--out", str(twice)]) == 130
     capsys.readouterr()
     assert main(["train", "--resume", "--out", str(twice)]) == 0

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from idx import idx_bytes, small_images, write_folder
 
-from tempotron_backends.datasets import (
+from tempotron_backends.data.datasets import (
     Dataset,
     hold_out,
     load_breast_cancer,
@@ -20,7 +20,7 @@ from tempotron_backends.datasets import (
     load_idx_folder,
     read_features,
 )
-from tempotron_backends.idx_format import read_idx
+from tempotron_backends.data.idx import read_idx
 
 IMAGES = "train-images-idx3-ubyte"
 LABELS = "train-labels-idx1-ubyte"

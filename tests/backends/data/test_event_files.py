@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from idx import small_images, write_folder
 
-from tempotron_backends.datasets import load_idx_folder
-from tempotron_backends.encode_command import add_encode_arguments, encode_dataset, run
-from tempotron_backends.event_files import EventFile, EventWriter
-from tempotron_backends.recipe import Recipe
+from tempotron_backends.cli.encode import add_encode_arguments, encode_dataset, run
+from tempotron_backends.data.datasets import load_idx_folder
+from tempotron_backends.data.event_files import EventFile, EventWriter
+from tempotron_backends.recipes.recipe import Recipe
 from tempotron_core import Events
 
 N, DURATION = 7, 25.0
@@ -443,7 +443,7 @@ def test_encoding_in_parts_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     write_folder(tmp_path / "data")
     dataset, recipe = load_idx_folder(tmp_path / "data"), Recipe(encoder="latency")
     whole = encode_dataset(dataset, recipe, str(tmp_path / "a.events"))
-    monkeypatch.setattr("tempotron_backends.encode_command.ENCODED_AT_ONCE", 7)
+    monkeypatch.setattr("tempotron_backends.cli.encode.ENCODED_AT_ONCE", 7)
     with pytest.raises(FileExistsError, match="path must be free"):
         encode_dataset(dataset, recipe, str(tmp_path / "a.events"))
     parts = encode_dataset(dataset, recipe, str(tmp_path / "a.events"), overwrite=True)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_backends.event_files import EventFile, EventWriter
-from tempotron_backends.loader import FromEventFile, InMemory, PatternSource
+from tempotron_backends.data.event_files import EventFile, EventWriter
+from tempotron_backends.data.loader import FromEventFile, InMemory, PatternSource
 from tempotron_core import Events, Neuron, peak, peak_vjp
 
 N, DURATION, B = 6, 25.0, 12

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_backends.tasks import poisson_patterns, random_latencies, synchrony
-from tempotron_core import Events, Momentum, Neuron, peak, peak_vjp, tempotron_loss
+from tempotron_backends.data.tasks import poisson_patterns, random_latencies, synchrony
+from tempotron_core import Events, Neuron, peak, peak_vjp
+from tempotron_core.learning import Momentum, tempotron_loss
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "random_latencies.py"
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "random_latencies.py"
 TASKS: dict[str, Callable[..., Any]] = {
     "latencies": random_latencies,
     "poisson": lambda *sizes, **more: poisson_patterns(*sizes, **{"rate": 0.01} | more),

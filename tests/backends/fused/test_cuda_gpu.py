@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from accelerators import obtain_or_skip
+from bars import Worst, check_batch, kept_pairs
+from cuda_comparison import GRADIENTS, Comparison, events_of, gradients, nasty_batches
 from patterns import batches, random_batch
-from test_accuracy import Worst, check_batch, kept_pairs
-from test_cuda_kernel import GRADIENTS, Comparison, events_of, gradients, nasty_batches
-from test_gpu import obtain_or_skip
 
 from tempotron_backends import Backend, select
-from tempotron_core import Events, Neuron, Peak, peak, peak_vjp, registry
+from tempotron_core import Events, Neuron, Peak, peak, peak_vjp
+from tempotron_core.arrays import registry
 
 pytestmark = pytest.mark.gpu
 
@@ -35,12 +36,12 @@ def accelerator(request: pytest.FixtureRequest) -> Backend:
 
 def native_forms(accelerator: Backend) -> Any:
     """The forms themselves, for arrays of the library."""
-    from tempotron_backends.fused import cuda
+    from tempotron_backends.fused.cuda import devices
 
     array = accelerator.from_numpy(np.ones(1, dtype="float32"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # they must compile
-        return getattr(cuda, f"fused_for_{accelerator.name}")(array)
+        return getattr(devices, f"fused_for_{accelerator.name}")(array)
 
 
 def forms_of(accelerator: Backend) -> dict[str, Callable[..., Any]]:

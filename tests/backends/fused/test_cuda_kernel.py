@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -22,21 +22,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bars import Worst, check_batch, kept_pairs
+from cuda_comparison import Comparison, Forms, events_of, gradients, nasty_batches
 from cuda_host.host import SOURCE, build, device
-from patterns import TIME_CONSTANTS, Batch, batches, random_batch
-from reference import Constants
-from test_accuracy import Worst, check_batch, kept_pairs
-from test_gradients import grouped_kinks
+from patterns import TIME_CONSTANTS, batches, random_batch
 
 import tempotron_backends
-from tempotron_backends.fused import cuda, cuda_launch
-from tempotron_core import Events, Neuron, Peak, first_crossing_vjp, peak, peak_vjp, registry
-
-Forms = Mapping[str, Callable[..., Any]]
+from tempotron_backends.fused.cuda import devices, launch
+from tempotron_core import Events, Neuron, Peak, peak
+from tempotron_core.arrays import registry
 
 BLOCKS = (1, 3, 12, 128)
-VALUES = {"float64": 1e-12, "float32": 2e-6}
-GRADIENTS = {"float64": 1e-11, "float32": 2e-7}  # computed in float64 and rounded once
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +50,7 @@ def make_forms(library: ctypes.CDLL) -> Iterator[Callable[[int], Forms]]:
 
     def make(n_threads: int) -> Forms:
         on = device(library, n_threads)
-        return {name: partial(form, on) for name, form in cuda_launch.FUNCTIONS.items()}
+        return {name: partial(form, on) for name, form in launch.FUNCTIONS.items()}
 
     yield make
     assert library.undefined_behaviours() == 0, "see what UBSan says on stderr"
@@ -90,103 +86,6 @@ def test_against_the_reference(make_forms, host, monkeypatch, n_threads, dtype):
         assert worst.checked[kind] > 0
 
 
-class Comparison:
-    """Calls every fused form and the Array API form, and compares."""
-
-    def __init__(self, forms: Forms, events: Events, weight: np.ndarray, neuron: Neuron) -> None:
-        self.forms, self.events, self.weight, self.neuron = forms, events, weight, neuron
-        self.exact = replace(events, times=events.times.astype(np.float64))
-        self.rows = weight.astype(np.float64)
-        largest = np.abs(self.rows).max()
-        # Gradients that are zero but for rounding have no size: these are sizes to see them by.
-        self.floors = (1e-3 * neuron.kernel.psp_peak, 1e-3 * neuron.kernel.rise * largest)
-        self.worst: dict[str, float] = {}
-        self.compared = 0
-
-    def note(self, what: str, found: np.ndarray, expected: np.ndarray, scale: Any) -> None:
-        """Compare values, relative to a scale, and check that the dtypes allow it."""
-        assert found.shape == expected.shape
-        limit = VALUES if what == "v_max" else GRADIENTS
-        error = (np.abs(found - expected) / scale).max(initial=0.0)
-        assert error <= limit[found.dtype.name], what
-        name = f"{what} {found.dtype}"
-        self.worst[name] = max(self.worst.get(name, 0.0), float(error))
-        self.compared += found.size
-
-    def gradients(self, what: str, ours: Any, theirs: Any) -> None:
-        """Compare with gradients that are in the layout the events were built from."""
-        assert ours[0].dtype == self.weight.dtype
-        largest = max(self.floors[0], np.abs(theirs.weight).max())
-        self.note(f"{what} by weight", ours[0], theirs.weight, largest)
-        assert (ours[1] is None) == (theirs.times is None)
-        if ours[1] is not None:
-            assert ours[1].dtype == self.events.times.dtype
-            largest = max(self.floors[1], np.abs(theirs.times).max())
-            by_source = self.events.in_source_layout(ours[1])
-            self.note(f"{what} by time", by_source, theirs.times, largest)
-
-    def check(self, seed: int) -> None:
-        """Everything there is; cotangents are random and a third of them zero."""
-        rng = np.random.default_rng(seed)
-        events, weight, neuron = self.events, self.weight, self.neuron
-        shape = (2, len(events), len(weight))
-        bars = rng.normal(size=shape) * (rng.uniform(size=shape) < 0.67)
-        v_bar, t_bar = bars = bars.astype(weight.dtype)
-
-        found = Peak(*self.forms["peak"](events, weight, neuron, None))
-        t_spike = self.forms["first_crossing"](events, weight, neuron)
-        assert found.v_max.dtype == weight.dtype
-        assert found.t_max.dtype == t_spike.dtype == events.times.dtype
-        fires = found.v_max > weight.dtype.type(neuron.v_threshold)
-        np.testing.assert_array_equal(np.isfinite(t_spike), fires)
-        v_max = peak(self.exact, self.rows, neuron, method="pruned").v_max
-        self.note("v_max", found.v_max, v_max, self.scale())
-        assert (found.v_max >= 0.0).all()
-        np.testing.assert_array_equal(found.t_max[found.v_max == 0.0], 0.0)
-
-        for times in (False, True):
-            for t_bars in (None, t_bar):
-                ours = self.forms["peak_vjp"](
-                    events, weight, neuron, found, v_bar, t_bars, times, None
-                )
-                self.gradients("peak", ours, self.peak_gradient(found, v_bar, t_bars, times))
-            for min_slope in (0.0, 0.01):
-                ours = self.forms["first_crossing_vjp"](
-                    events, weight, neuron, t_spike, t_bar, times, min_slope
-                )
-                wide = t_spike.astype(np.float64), t_bar.astype(np.float64)
-                how = {"times": times, "min_slope": min_slope, "method": "pruned"}
-                theirs = first_crossing_vjp(self.exact, self.rows, neuron, *wide, **how)
-                self.gradients("crossing", ours, theirs)
-            if not neuron.shunt:
-                grid = (17, events.duration / 12.0)
-                sampled = Peak(*peak(events, weight, neuron, grid=grid, method="pruned"))
-                ours = self.forms["peak_vjp"](
-                    events, weight, neuron, sampled, v_bar, t_bar, times, grid
-                )
-                self.gradients("grid", ours, self.peak_gradient(sampled, v_bar, None, times, grid))
-
-    def peak_gradient(
-        self, found: Peak, v_bar: Any, t_bar: Any, times: bool, grid: Any = None
-    ) -> Any:
-        """The Array API form, in float64."""
-        wide = Peak(*(each.astype(np.float64) for each in found))
-        bars = (None if bar is None else bar.astype(np.float64) for bar in (v_bar, t_bar))
-        given = self.exact, self.rows, self.neuron, wide, *bars
-        return peak_vjp(*given, times=times, grid=grid, method="pruned")
-
-    def scale(self) -> np.ndarray:
-        """S of every pattern and output."""
-        padded = np.concatenate([np.abs(self.rows), np.zeros((len(self.rows), 1))], axis=1)
-        total = padded[:, self.events.afferents].sum(axis=-1).T
-        return self.neuron.kernel.psp_peak * np.maximum(1.0, total)
-
-
-def events_of(batch: Batch, host: Any, times: str, afferents: str = "int64") -> Events:
-    events = replace(batch, times=batch.times.astype(times)).events(host)
-    return replace(events, afferents=events.afferents.astype(afferents))
-
-
 @pytest.mark.parametrize("afferents", ["int32", "int64"])
 @pytest.mark.parametrize("weights", ["float32", "float64"])
 @pytest.mark.parametrize("times", ["float32", "float64"])
@@ -199,42 +98,6 @@ def test_against_the_array_form(make_forms, host, times, weights, afferents):
         given = events_of(batch, host, times, afferents), batch.weight.astype(weights)
         for shunt in (False, True):
             Comparison(forms, *given, batch.neuron(shunt=shunt)).check(index)
-
-
-def pattern_batch(times: Any, weight: Any, duration: float, constants: Constants) -> Batch:
-    return Batch(constants, duration, np.asarray(times, float)[:, :, None], np.asarray(weight))
-
-
-def nasty_batches() -> Iterator[tuple[str, Batch]]:
-    """What random patterns seldom hold."""
-    rng = np.random.default_rng(3)
-    for constants in TIME_CONSTANTS:
-        yield f"kinks {constants}", grouped_kinks(constants)
-    default = Constants()
-    for n_spikes in (127, 128, 129, 300):
-        drawn = random_batch(rng, 2, 3, max_spikes=n_spikes, n_afferents=11, duration=400.0)
-        yield f"{n_spikes} spikes", drawn
-    yield "one of everything", pattern_batch([[2.0]], [[1.7]], 50.0, default)
-    yield "nothing but silence", pattern_batch([[np.inf, -1.0]] * 3, [[1.0, 2.0]], 50.0, default)
-    yield "no excitation", pattern_batch([[1.0, 2.0]], [[-1.0, -2.0], [0.0, 0.0]], 50.0, default)
-    ends = [[0.0, 0.0, 50.0, 50.0], [0.0, 50.0, 50.0, 49.9], [50.0, 50.0, 50.0, 0.0]]
-    rows = [[1.0, 0.7, 2.0, -3.0], [-1.0, 2.0, -2.0, 1.5]]
-    yield "spikes at both ends", pattern_batch(ends, rows, 50.0, default)
-    gaps = [[0.0, 1.0, 5e4, 5e4 + 3.0], [0.0, 9e4, 9e4, 1e5]]
-    yield "long silences", pattern_batch(gaps, rows, 1e5, default)
-    spread = rng.uniform(0.0, 3.75e6, (2, 40))
-    yield (
-        "a million time constants",
-        pattern_batch(spread, rng.normal(0.4, 1.0, (2, 40)), 3.75e6, default),
-    )
-    # Smooth peaks that float32 rounds onto a spike, from either side.
-    starts = rng.uniform(0.0, 20.0, (40, 1)).astype(np.float32)
-    onto = (starts.astype(float) + Neuron().kernel.t_peak).astype(np.float32)
-    rounded = np.concatenate([starts, onto], axis=1)
-    small = [[1.0, -1e-3], [1.0, -1e-9], [1.0, 1e-9]]
-    quiet = Constants(v_threshold=2.0)
-    yield "peaks at spikes", pattern_batch(rounded, small, 50.0, quiet)
-    yield "many outputs", random_batch(rng, 3, 130, max_spikes=20, layout="latencies")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -272,19 +135,6 @@ def small(host) -> tuple[Events, np.ndarray, Neuron]:
     return batch.events(host), batch.weight, batch.neuron()
 
 
-def gradients(forms: Forms, events: Events, weight: np.ndarray, neuron: Neuron) -> list[np.ndarray]:
-    """Every result of one small problem, with and without time gradients."""
-    v_max, t_max = forms["peak"](events, weight, neuron, None)
-    ones = np.broadcast_to(weight.dtype.type(1.0), v_max.shape)  # no strides
-    results = [v_max, t_max, forms["first_crossing"](events, weight, neuron)]
-    for times in (False, True):
-        results += forms["peak_vjp"](
-            events, weight, neuron, Peak(v_max, t_max), ones, ones, times, None
-        )
-        results += forms["first_crossing_vjp"](events, weight, neuron, t_max, ones, times, 0.0)
-    return [each for each in results if each is not None]
-
-
 def test_the_same_in_every_call(make_forms, small):
     for first, second in zip(*(gradients(make_forms(3), *small) for _ in "12"), strict=True):
         np.testing.assert_array_equal(first, second)
@@ -295,14 +145,14 @@ def test_any_number_of_blocks(make_forms, small, monkeypatch, limits):
     """Patterns and tiles are strided over, and shards hold several patterns."""
     expected = gradients(make_forms(2), *small)
     for name, limit in zip(("MAX_BLOCKS", "MAX_TILES", "MAX_SHARDS"), limits, strict=True):
-        monkeypatch.setattr(cuda_launch, name, limit)
+        monkeypatch.setattr(launch, name, limit)
     for found, whole in zip(gradients(make_forms(2), *small), expected, strict=True):
         np.testing.assert_allclose(found, whole, rtol=1e-12, atol=1e-12)
 
 
 def test_shards_are_bounded(make_forms, small, monkeypatch):
     """One shard is always there, however large the weights."""
-    monkeypatch.setattr(cuda_launch, "SHARD_BYTES", 1)
+    monkeypatch.setattr(launch, "SHARD_BYTES", 1)
     launched = []
     forms = make_forms(12)
     on = forms["peak"].args[0]
@@ -325,7 +175,7 @@ def test_every_block_has_a_shard_of_its_own(make_forms, small):
 
     def gradient(part: Events, launch: Any) -> np.ndarray:
         t_star, ones = np.full((2, len(part), len(weight)), [[[40.0]], [[1.0]]])
-        forms = cuda_launch.FUNCTIONS["first_crossing_vjp"]
+        forms = launch.FUNCTIONS["first_crossing_vjp"]
         return forms(replace(on, launch=launch), part, weight, neuron, t_star, ones, False, 0.1)[0]
 
     gradient(events, launch)
@@ -414,7 +264,7 @@ def test_compiles_for_gpus_without_spilling(architecture, tmp_path):
     assert done.returncode == 0, done.stderr
     report = done.stdout + done.stderr
     names = re.findall(r"Compiling entry function '(\w+)' for '(\w+)'", report)
-    assert sorted(names) == sorted((name, architecture) for name in cuda_launch.KERNELS)
+    assert sorted(names) == sorted((name, architecture) for name in launch.KERNELS)
     memory = r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads"
     assert re.findall(memory, report) == [("0", "0", "0")] * len(names)
 
@@ -483,12 +333,12 @@ def binding() -> Iterator[ModuleType]:
     """The module that finds CuPy, as in a new process."""
 
     def forget() -> None:
-        for cached in (cuda._for_cupy, cuda._for_torch, cuda._compiled):
+        for cached in (devices._for_cupy, devices._for_torch, devices._compiled):
             cached.cache_clear()
-        cuda._said.clear()
+        devices._said.clear()
 
     forget()
-    yield cuda
+    yield devices
     forget()
 
 
@@ -538,7 +388,7 @@ def test_binding_to_torch(binding, library, monkeypatch, make_forms, small, n_pa
     monkeypatch.setitem(sys.modules, "cupy", fake_cupy(library))
     stream = SimpleNamespace(cuda_stream=1234)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _: stream)
-    monkeypatch.setattr(cuda, "_torch_device", lambda _: "cpu")
+    monkeypatch.setattr(devices, "_torch_device", lambda _: "cpu")
     lent, rows = events._mapped(torch.asarray), torch.asarray(weight, requires_grad=True)
     forms = binding.fused_for_torch(ON_DEVICE_0)
     expected = gradients(make_forms(128), events, weight, neuron)

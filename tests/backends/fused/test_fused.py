@@ -30,7 +30,7 @@ from tempotron_core import (
     voltage,
     voltage_vjp,
 )
-from tempotron_core.registry import fused
+from tempotron_core.arrays.registry import fused
 
 numba = pytest.importorskip("numba")
 
@@ -220,8 +220,8 @@ def test_peak_and_crossing_decide_alike(precision, sparse):
 
 
 def test_elementary_functions():
-    from tempotron_backends.fused.elementary import exponential, log1p
-    from tempotron_backends.fused.lanes import WIDTH, load, store
+    from tempotron_backends.fused.cpu.elementary import exponential, log1p
+    from tempotron_backends.fused.cpu.lanes import WIDTH, load, store
 
     @numba.njit
     def of_array(function, x, out, minus):
@@ -315,7 +315,7 @@ def test_a_tensor_of_another_kind_is_left_to_the_array_form():
 
 
 def test_the_number_of_threads_changes_no_bit(monkeypatch):
-    from tempotron_backends.fused import cpu
+    from tempotron_backends.fused.cpu import functions as cpu
 
     monkeypatch.setattr(cpu, "_WORTH_THREADS", 0)
     events, weight, neuron = problem(12, n_patterns=70, n_afferents=60, n_outputs=5)
@@ -329,7 +329,7 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch):
 
 
 def test_number_of_threads(monkeypatch):
-    from tempotron_backends.fused.threads import n_threads
+    from tempotron_backends.fused.cpu.threads import n_threads
 
     for name in ("TEMPOTRON_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
@@ -347,7 +347,7 @@ def test_number_of_threads(monkeypatch):
 
 
 def test_an_error_in_a_thread_is_raised(monkeypatch):
-    from tempotron_backends.fused.threads import run
+    from tempotron_backends.fused.cpu.threads import run
 
     monkeypatch.setenv("TEMPOTRON_NUM_THREADS", "3")
     done = []
@@ -364,7 +364,7 @@ def test_an_error_in_a_thread_is_raised(monkeypatch):
 
 def test_a_busy_pool_holds_nobody_up(monkeypatch):
     """Work whose helper waits behind another caller's is done without it."""
-    from tempotron_backends.fused import threads
+    from tempotron_backends.fused.cpu import threads
 
     monkeypatch.setenv("TEMPOTRON_NUM_THREADS", "2")
     go_on = threading.Event()
@@ -456,7 +456,7 @@ def test_with_a_broken_numba_a_warning_says_so_once(tmp_path):
 
 @pytest.mark.parametrize("when", ["nowhere to write", "full disk"])
 def test_a_cache_that_cannot_be_written(monkeypatch, when):
-    from tempotron_backends.fused import compiled
+    from tempotron_backends.fused.cpu import compiled
 
     def refuse(*_):
         raise RuntimeError("no locator") if when == "nowhere to write" else OSError(28, "no space")
@@ -486,7 +486,7 @@ def test_a_cache_that_cannot_be_written(monkeypatch, when):
 
 def test_cached_code_is_stale_once_any_kernel_changes(monkeypatch, tmp_path):
     """Compiled code holds the code of what it calls, which may be in another file."""
-    from tempotron_backends.fused import compiled, peak_scan
+    from tempotron_backends.fused.cpu import compiled, peak_scan
 
     assert peak_scan.scan_peaks._cache._cache_file._source_stamp == compiled._sources()
     digests = set()

@@ -409,7 +409,7 @@ def test_a_graph_that_another_library_wrote() -> None:
 def test_the_documents_programs_for_other_libraries() -> None:
     """They follow the first program of the document, which runs with all others."""
     torch = pytest.importorskip("torch")
-    text = (Path(__file__).parents[1] / "docs" / "nir.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "nir.md").read_text(encoding="utf-8")
     fences = re.findall(r"^```(py|python)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     names: dict[str, Any] = {}
     exec(fences[0][1], names)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tempotron_backends import plotting
-from tempotron_backends.plot_confusion import count_pairs
+from tempotron_backends.plotting.confusion import count_pairs
 
 pytest.importorskip("matplotlib")
 

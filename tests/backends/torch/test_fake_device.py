@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 
 def run(what: str) -> list[str]:
     """Lines that the program printed."""
-    program = Path(__file__).with_name("fake_device.py")
+    program = Path(__file__).parents[2] / "support" / "fake_device.py"
     done = subprocess.run(
         [sys.executable, "-W", "error", str(program), what],
         capture_output=True,

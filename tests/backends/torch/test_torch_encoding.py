@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_core import GaussianReceptiveFields
+from tempotron_core.encoding import GaussianReceptiveFields
 
 torch = pytest.importorskip("torch")
 
-from tempotron_backends.torch_encoding import GaussianTuning  # noqa: E402
+from tempotron_backends.torch.encoding import GaussianTuning  # noqa: E402
 
 RNG = np.random.default_rng(4)
 

@@ -12,8 +12,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from test_gpu import obtain_or_skip  # noqa: E402
-from test_torch_modules import (  # noqa: E402
+from accelerators import obtain_or_skip  # noqa: E402
+from torch_cases import (  # noqa: E402
     CASE_IDS,
     CASES,
     SPIKES,

@@ -14,18 +14,25 @@ from tempotron_core import Tempotron as CoreTempotron
 
 torch = pytest.importorskip("torch")
 
+from torch_cases import (  # noqa: E402
+    CASE_IDS,
+    CASES,
+    OUT,
+    RET_TYPES,
+    SPIKES,
+    B,
+    N,
+    T,
+    called,
+    gradients,
+    layer_of,
+    loss_of,
+    spikes,
+    traced,
+)
+
 from tempotron_backends.torch import ExactTempotron, Readout, Tempotron  # noqa: E402
-from tempotron_backends.torch_ops import pack  # noqa: E402
-
-B, N, OUT, T = 4, 7, 3, 40
-# Some silent afferents, some spikes past the end.
-SPIKES = np.random.default_rng(2).uniform(-8.0, 45.0, (B, N))
-RET_TYPES = {Tempotron: ("v", "v_max", "spikes"), ExactTempotron: ("t_spike", "peak", "all")}
-CASES = [(made, ret_type) for made, types in RET_TYPES.items() for ret_type in types]
-CASE_IDS = [f"{made.__name__}-{ret_type}" for made, ret_type in CASES]
-
-# Dynamo makes an instance of every autograd function that it traces.
-traced = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+from tempotron_backends.torch.operators import pack  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -34,39 +41,6 @@ def _forgotten_graphs():
     yield
     if "torch._dynamo" in sys.modules:
         torch.compiler.reset()
-
-
-def layer_of(made, dtype=torch.float64, **options):
-    torch.manual_seed(5)
-    layer = made(N, OUT, T, 10.0, 2.5, dtype=dtype, **options)
-    with torch.no_grad():
-        layer.fc.weight.mul_(3.0).add_(0.3)
-    return layer
-
-
-def spikes(dtype=torch.float64, **options):
-    return torch.tensor(SPIKES, dtype=dtype, **options)
-
-
-def loss_of(found):
-    """One number that depends on every value; a silent neuron's inf does not count."""
-    values = found if isinstance(found, tuple) else (found,)
-    return sum(torch.where(torch.isfinite(v), v, 0.0).sin().sum() for v in values)
-
-
-def called(layer, ret_type):
-    """The loss as a function of (weights, spikes)."""
-
-    def loss(weight, in_spikes):
-        found = torch.func.functional_call(layer, {"fc.weight": weight}, (in_spikes, ret_type))
-        return loss_of(found)
-
-    return loss
-
-
-def gradients(loss, weight, in_spikes):
-    weight, in_spikes = weight.clone().requires_grad_(), in_spikes.clone().requires_grad_()
-    return torch.autograd.grad(loss(weight, in_spikes), (weight, in_spikes))
 
 
 @pytest.mark.parametrize("ret_type", RET_TYPES[Tempotron])

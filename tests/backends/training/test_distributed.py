@@ -15,9 +15,9 @@ if not (torch.distributed.is_available() and torch.distributed.is_gloo_available
     pytest.skip("torch was built without gloo", allow_module_level=True)
 
 import distributed_worker as worker  # noqa: E402
-from test_gpu import obtain_or_skip  # noqa: E402
+from accelerators import obtain_or_skip  # noqa: E402
 
-from tempotron_backends import distributed  # noqa: E402
+from tempotron_backends.training import distributed  # noqa: E402
 
 
 def torchrun(*command, processes=2):
@@ -57,7 +57,7 @@ def test_two_processes_give_the_gradient_of_one(tmp_path):
 
 
 def check_training(*options, **how):
-    done = torchrun("-m", "tempotron_backends.distributed", "--epochs=8", *options, **how)
+    done = torchrun("-m", "tempotron_backends.training.distributed", "--epochs=8", *options, **how)
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("epoch")]
     assert len(lines) == 8  # one process reports
@@ -79,15 +79,15 @@ def test_the_command_trains_over_nccl():
 
 
 def test_the_command_says_what_is_wrong():
-    done = torchrun("-m", "tempotron_backends.distributed", "--batch-size=7")
+    done = torchrun("-m", "tempotron_backends.training.distributed", "--batch-size=7")
     assert done.returncode != 0
     assert "batch_size must be a multiple of the 2 processes, got 7" in done.stderr
     if not torch.distributed.is_nccl_available():
-        done = torchrun("-m", "tempotron_backends.distributed", "--backend=nccl")
+        done = torchrun("-m", "tempotron_backends.training.distributed", "--backend=nccl")
         assert done.returncode != 0
         assert "no group of processes by --backend nccl" in done.stderr
     alone = subprocess.run(
-        [sys.executable, "-m", "tempotron_backends.distributed"],
+        [sys.executable, "-m", "tempotron_backends.training.distributed"],
         env={k: v for k, v in os.environ.items() if k != "RANK"},
         capture_output=True,
         text=True,

@@ -18,17 +18,17 @@ import pytest
 from idx import small_images
 
 from tempotron_backends import Backend, select
-from tempotron_backends.callbacks import Callback, CsvLog, Epoch
-from tempotron_backends.datasets import Dataset
-from tempotron_backends.encode_command import encode_dataset
-from tempotron_backends.event_files import EventFile
-from tempotron_backends.experiment import Experiment, KeepState
-from tempotron_backends.loader import InMemory
-from tempotron_backends.patterns import EventPatterns, FeaturePatterns
-from tempotron_backends.recipe import Recipe
-from tempotron_backends.recipe_files import named_recipes, read_recipe
-from tempotron_backends.trained_model import TrainedModel
-from tempotron_backends.training import SilenceWarning, Training, begin, classify, train
+from tempotron_backends.cli.encode import encode_dataset
+from tempotron_backends.data.datasets import Dataset
+from tempotron_backends.data.event_files import EventFile
+from tempotron_backends.data.loader import InMemory
+from tempotron_backends.data.patterns import EventPatterns, FeaturePatterns
+from tempotron_backends.recipes.files import named_recipes, read_recipe
+from tempotron_backends.recipes.recipe import Recipe
+from tempotron_backends.training.callbacks import Callback, CsvLog, Epoch
+from tempotron_backends.training.experiment import Experiment, KeepState
+from tempotron_backends.training.loop import SilenceWarning, Training, begin, classify, train
+from tempotron_backends.training.trained_model import TrainedModel
 from tempotron_core import Events, Network, Neuron, load, peak
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -173,7 +173,7 @@ def test_losses_learn_from_encoders_by_optimisers(loss: str, encoder: str, optim
     ],
     ids=str,
 )
-@pytest.mark.filterwarnings("ignore::tempotron_backends.training.SilenceWarning")
+@pytest.mark.filterwarnings("ignore::tempotron_backends.training.loop.SilenceWarning")
 def test_settings_learn(change: dict[str, Any]) -> None:
     _, training, _ = run(replace(DEEP if "hidden" in change else QUICK, epochs=40, **change))
     assert max(training.history["accuracy"]) > 0.9
@@ -396,7 +396,7 @@ def test_states_that_cannot_be_resumed(tmp_path: Path) -> None:
 
 KILLED = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {folders!r}
 from dataclasses import replace
 from pathlib import Path
 from test_training import DEEP, Experiment, KeepState, CsvLog, select, small_dataset
@@ -419,7 +419,7 @@ experiment.train([keep, CsvLog(folder / "log.csv", epochs_done=experiment.state.
 def test_kills_at_random_instants_cost_an_epoch_at_most(tmp_path: Path) -> None:
     """Twenty-five kills of one run, which is resumed after each; nothing is ever unreadable."""
     rng = np.random.default_rng(0)
-    code = KILLED.format(tests=str(Path(__file__).parent))
+    code = KILLED.format(folders=[str(Path(__file__).parent), *sys.path])
     data, backend = small_dataset(), select("numpy")
     reached = 0
     for _ in range(25):

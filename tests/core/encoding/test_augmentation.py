@@ -19,7 +19,7 @@ from tempotron_core import (
     voltage,
     voltage_vjp,
 )
-from tempotron_core.augmentation import delete_spikes, jitter_spikes, shift_image
+from tempotron_core.encoding.augmentation import delete_spikes, jitter_spikes, shift_image
 
 INF = math.inf
 ROWS, COLUMNS, CHANNELS, OTHERS = 4, 3, 2, 3

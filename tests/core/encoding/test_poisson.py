@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tempotron_core import Events
-from tempotron_core.poisson import encode_poisson, poisson_trains
+from tempotron_core.encoding.poisson import encode_poisson, poisson_trains
 
 stats = pytest.importorskip("scipy.stats")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_core import clip_norm
+from tempotron_core.learning import clip_norm
 
 RNG = np.random.default_rng(8)
 GRADIENTS = [RNG.normal(size=(3, 4)), RNG.normal(size=5), np.asarray(0.7)]

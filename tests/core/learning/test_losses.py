@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_core import Tempotron, mse_loss, tempotron_loss
-from tempotron_core.labels import should_fire
-from tempotron_core.losses import cross_entropy_loss
+from tempotron_core import Tempotron
+from tempotron_core.learning import mse_loss, tempotron_loss
+from tempotron_core.learning.labels import should_fire
+from tempotron_core.learning.losses import cross_entropy_loss
 
 V_MAX = np.asarray([[0.2, 1.7, 0.9], [1.4, 0.3, 1.1], [0.0, 0.6, 2.5], [1.2, 1.3, 0.1]])
 LABELS = np.asarray([0, 0, 2, 1])

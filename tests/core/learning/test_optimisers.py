@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_core.optimisers import Adam, Momentum
+from tempotron_core.learning.optimisers import Adam, Momentum
 
 GRADIENTS = np.random.default_rng(0).normal(size=(6, 2, 3))
 START = np.random.default_rng(1).normal(size=(2, 3))

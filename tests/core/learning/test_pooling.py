@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_core.pooling import pool, pool_vjp
+from tempotron_core.learning.pooling import pool, pool_vjp
 
 HOW = ("max", "mean", "logsumexp")
 V = np.random.default_rng(5).normal(size=(4, 6))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_core.schedules import constant, cosine, exponential, linear, steps
+from tempotron_core.learning.schedules import constant, cosine, exponential, linear, steps
 
 PROGRESS = np.linspace(0.0, 1.0, 41).tolist()
 STEPS = {0.75: 0.01, 0.5: 0.1}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_core.optimisers import Momentum
-from tempotron_core.sign_constraint import constrain_signs
+from tempotron_core.learning.optimisers import Momentum
+from tempotron_core.learning.sign_constraint import constrain_signs
 
 SIGNS = np.asarray([1, -1, 0, 1, -1])
 WEIGHT = np.random.default_rng(2).normal(size=(6, 5))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_core.spike_time_losses import spike_time_cross_entropy, spike_time_loss
+from tempotron_core.learning.spike_time_losses import spike_time_cross_entropy, spike_time_loss
 
 INF = math.inf
 T_SPIKE = np.asarray([[5.0, 9.0, INF], [INF, 12.5, 20.0], [7.0, -1.0, 7.0], [INF, INF, INF]])

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_core import Events, Neuron, Peak, peak, peak_vjp, tempotron_loss
-from tempotron_core.delays import (
+from tempotron_core import Events, Neuron, Peak, peak, peak_vjp
+from tempotron_core.learning import tempotron_loss
+from tempotron_core.networks.delays import (
     delay_gradient,
     delayed,
     peak_with_delays,

@@ -20,6 +20,7 @@ from patterns import (
     EVERY_TIME_CONSTANTS,
     TIME_CONSTANTS,
     Batch,
+    grouped_kinks,
     methods,
     place,
     random_batch,
@@ -85,23 +86,6 @@ def numbered_batches(backend) -> Iterator[tuple[int, Batch]]:
     for index, batch in enumerate(gradient_batches()):
         if backend.name != "jax" or index in (0, 3, 5, 8):
             yield index, batch
-
-
-def grouped_kinks(time_constants: tuple[float, float]) -> Batch:
-    """Peaks at groups of two to four simultaneous spikes, some of them excitatory."""
-    off = math.inf
-    times = np.asarray(
-        [
-            [[0.0, 12.0], [2.0, 14.0], [5.0, 30.0], [5.0, 31.0]],
-            [[0.0, 5.0], [2.0, off], [5.0, 5.0], [5.0, off]],
-            [[1.0, off], [2.0, off], [4.5, off], [off, 4.5]],
-            [[0.5, 3.0], [3.0, off], [3.0, off], [-1.0, off]],
-            [[0.0, 3.5], [3.5, off], [3.5, 50.0], [3.5, off]],
-        ]
-    )
-    weight = np.asarray([[0.9, 0.5, -3.0, -1.0], [1.4, 0.4, -2.5, -4.0]])
-    unit = min(time_constants) / 3.75
-    return Batch(Constants(*time_constants), 60.0 * unit, times * unit, weight)
 
 
 def relative_error(found: np.ndarray, expected: np.ndarray) -> float:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tempotron_core import Events, Neuron, Peak, peak, peak_vjp, tempotron_loss
-from tempotron_core.recovery import revive
+from tempotron_core import Events, Neuron, Peak, peak, peak_vjp
+from tempotron_core.learning import tempotron_loss
+from tempotron_core.readouts.recovery import revive
 
 DURATION = 60.0
 TIMES = np.random.default_rng(4).uniform(0.0, 45.0, (5, 6, 2))

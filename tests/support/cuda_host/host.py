@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tempotron_backends.fused.cuda_launch import Device
+from tempotron_backends.fused.cuda.launch import Device
 
-SOURCE = Path(str(files("tempotron_backends.fused") / "kernels.cu"))
+SOURCE = Path(str(files("tempotron_backends.fused.cuda") / "kernels.cu"))
 SANITIZERS = ("undefined", "float-divide-by-zero")
 
 

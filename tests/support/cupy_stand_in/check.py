@@ -13,11 +13,8 @@ import numpy as np
 from tempotron_backends import select
 from tempotron_core import (
     Events,
-    GaussianReceptiveFields,
-    Momentum,
     Neuron,
     Tempotron,
-    encode_latency,
     first_crossing,
     first_crossing_vjp,
     load,
@@ -26,11 +23,12 @@ from tempotron_core import (
     save,
     soft_peak_time,
     soft_peak_time_vjp,
-    tempotron_loss,
-    tiles,
     voltage,
     voltage_vjp,
 )
+from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
+from tempotron_core.learning import Momentum, tempotron_loss
+from tempotron_core.membrane import tiles
 
 assert Path(cupy.__file__).parent.parent == Path(__file__).parent, "this must not be a real CuPy"
 backend = select("cuda")

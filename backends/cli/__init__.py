@@ -1,0 +1,5 @@
+"""The command ``tempotron``."""
+
+from .command import main
+
+__all__ = ["main"]

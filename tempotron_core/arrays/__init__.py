@@ -1,0 +1,1 @@
+"""How the core speaks to array libraries: namespaces, registered kernels, sums, numbers."""

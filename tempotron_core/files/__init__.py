@@ -1,0 +1,1 @@
+"""Models on disk: archives of arrays, and the checkpoints kept in them."""

@@ -1,0 +1,24 @@
+"""From readouts to weights: losses and their cotangents, what is done to gradients, optimisers."""
+
+from . import schedules
+from .clipping import clip_norm
+from .losses import cross_entropy_loss, mse_loss, tempotron_loss
+from .optimisers import Adam, Momentum
+from .pooling import pool, pool_vjp
+from .sign_constraint import constrain_signs
+from .spike_time_losses import spike_time_cross_entropy, spike_time_loss
+
+__all__ = [
+    "Adam",
+    "Momentum",
+    "clip_norm",
+    "constrain_signs",
+    "cross_entropy_loss",
+    "mse_loss",
+    "pool",
+    "pool_vjp",
+    "schedules",
+    "spike_time_cross_entropy",
+    "spike_time_loss",
+    "tempotron_loss",
+]

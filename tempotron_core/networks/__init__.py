@@ -1,0 +1,1 @@
+"""Layers of tempotrons: one with the reference class's interface, several in a row, with delays."""
