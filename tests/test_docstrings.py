@@ -15,24 +15,23 @@ import tempotron_core
 FLAGS = doctest.NORMALIZE_WHITESPACE
 # Those that a reader is likely to look up have to have one.
 WITH_EXAMPLE = {
-    "crossing.first_crossing",
-    "encoding.GaussianReceptiveFields",
-    "encoding.encode_latency",
-    "losses.tempotron_loss",
+    "readouts.crossing.first_crossing",
+    "encoding.receptive_fields.GaussianReceptiveFields",
+    "encoding.receptive_fields.encode_latency",
+    "learning.losses.tempotron_loss",
     "neuron.Neuron",
-    "optimisers.Momentum",
-    "peak.peak",
-    "peak_gradient.peak_vjp",
-    "tempotron.Tempotron",
-    "voltage.voltage",
+    "learning.optimisers.Momentum",
+    "readouts.peak.peak",
+    "readouts.peak_gradient.peak_vjp",
+    "networks.tempotron.Tempotron",
+    "readouts.voltage.voltage",
 }
 
 
 def examples() -> Iterator[doctest.DocTest]:
     finder = doctest.DocTestFinder(exclude_empty=True)
-    for info in pkgutil.iter_modules(tempotron_core.__path__):
-        # not getattr: the functions `peak` and `voltage` hide the modules of their names
-        module = importlib.import_module(f"tempotron_core.{info.name}")
+    for info in pkgutil.walk_packages(tempotron_core.__path__, "tempotron_core."):
+        module = importlib.import_module(info.name)
         documented = {"": module}
         for name, value in vars(module).items():
             # doctest itself overlooks decorated functions
@@ -40,7 +39,7 @@ def examples() -> Iterator[doctest.DocTest]:
             if owner == module.__name__:
                 documented[name] = value
         for name, value in documented.items():
-            title = f"{info.name}.{name}".rstrip(".")
+            title = f"{info.name.removeprefix('tempotron_core.')}.{name}".rstrip(".")
             if inspect.ismodule(value):
                 found = [finder._get_test(value, title, value, vars(value).copy(), None)]
             else:

@@ -24,7 +24,9 @@ import tempotron_core
 
 ROOT = Path(__file__).parents[1]
 CORE = Path(tempotron_core.__file__).parent
-MODULES = sorted(info.name for info in pkgutil.iter_modules([str(CORE)]))
+WALKED = list(pkgutil.walk_packages([str(CORE)], "tempotron_core."))
+MODULES = sorted(info.name.removeprefix("tempotron_core.") for info in WALKED)
+ROOMS = {info.name.removeprefix("tempotron_core.") for info in WALKED if info.ispkg}
 OPTIONAL = (
     "torch jax jaxlib cupy array_api_strict numba dask distributed sklearn matplotlib rich scipy "
     "mpmath safetensors"
@@ -32,7 +34,6 @@ OPTIONAL = (
 
 
 def module(name: str) -> ModuleType:
-    # not getattr: the functions `peak` and `voltage` hide the modules of their names
     return importlib.import_module(f"tempotron_core.{name}")
 
 
@@ -47,7 +48,7 @@ def python(code: str) -> str:
 
 def test_import_loads_no_framework():
     loaded = set(python("import sys, tempotron_core; print(*sys.modules)").split())
-    assert "tempotron_core.peak" in loaded
+    assert "tempotron_core.readouts.peak" in loaded
     assert not loaded & {*OPTIONAL, "tempotron_backends"}
 
 
@@ -137,17 +138,17 @@ def public(namespace: ModuleType) -> dict[str, Any]:
 
 
 def test_all_is_complete():
-    """Every public class and function of the package is listed, and only those."""
+    """Every public class and function of the package is listed, and the rooms handed on."""
     here = {
         name
         for name, value in vars(tempotron_core).items()
         if not name.startswith("_") and not inspect.ismodule(value)
     }
-    assert set(tempotron_core.__all__) == here
+    assert set(tempotron_core.__all__) == here | {"encoding", "learning"}
     assert tempotron_core.__all__ == sorted(tempotron_core.__all__)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in ROOMS])
 def test_all_of_a_module(name):
     """A module's __all__ is sorted, exists, and belongs to that module."""
     listed = module(name).__all__
@@ -156,9 +157,26 @@ def test_all_of_a_module(name):
         assert inspect.unwrap(value).__module__ == f"tempotron_core.{name}", each
 
 
+@pytest.mark.parametrize("name", sorted(ROOMS))
+def test_a_room_only_hands_names_on(name):
+    """Its ``__init__`` defines nothing, and what it lists comes from its own modules."""
+    room = module(name)
+    tree = ast.parse(inspect.getsource(room))
+    assert not [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    listed = getattr(room, "__all__", [])
+    assert list(listed) == sorted(listed)
+    for each in listed:
+        value = getattr(room, each)
+        origin = value.__name__ if inspect.ismodule(value) else inspect.unwrap(value).__module__
+        assert origin.startswith(f"tempotron_core.{name}."), each
+
+
 def callables() -> Iterator[Any]:
     """Public functions and classes, and the public methods of the classes."""
-    for name, value in public(tempotron_core).items():
+    handed_on = (tempotron_core, tempotron_core.encoding, tempotron_core.learning)
+    for name, value in (item for package in handed_on for item in public(package).items()):
+        if inspect.ismodule(value):
+            continue
         yield pytest.param(value, id=name)
         if inspect.isclass(value):
             for attribute, member in vars(value).items():
