@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core.files.archive import to_host
+from tempotron_core.arrays.host import to_host
 
 from ._dlpack import of_known_library, taken_over
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core import Events
-from tempotron_core.encoding.receptive_fields import feature_range
+from tempotron_core.encoding.features import feature_range
 
 from ._backend import Backend
 from ._selection import select
@@ -21,9 +21,10 @@ from .data.patterns import encoded
 from .recipes.recipe import Recipe
 from .training.augment import augmentation
 from .training.callbacks import Callback, Epoch
-from .training.loop import Training, begin, potentials, train
+from .training.loop import begin, potentials, train
 from .training.progress import reporting
 from .training.run_state import pack, unpack
+from .training.state import Training
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin

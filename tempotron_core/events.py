@@ -22,8 +22,8 @@ from .arrays.namespace import (
     known_true,
     zeros,
 )
+from .arrays.numbers import positive_float, whole_number
 from .arrays.registry import fused
-from .neuron import positive_float, whole_number
 
 __all__ = ["Events"]
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tempotron_core.neuron import positive_float, whole_number
+from tempotron_core.arrays.numbers import positive_float, whole_number
 
 __all__ = [
     "ARRAYS",

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core import Events
-from tempotron_core.files.archive import to_host
-from tempotron_core.neuron import positive_float, whole_number
+from tempotron_core.arrays.host import to_host
+from tempotron_core.arrays.numbers import positive_float, whole_number
 
 from .event_format import ARRAYS, FORMAT, TIME_DTYPES, VERSION, PathLike, read_header
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core.neuron import positive_float, whole_number
+from tempotron_core.arrays.numbers import positive_float, whole_number
 
 __all__ = ["poisson_patterns", "random_latencies", "synchrony"]
 

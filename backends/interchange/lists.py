@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events
+from tempotron_core.arrays.host import to_host
 from tempotron_core.arrays.namespace import check_exact
-from tempotron_core.files.archive import to_host
-from tempotron_core.neuron import whole_number
+from tempotron_core.arrays.numbers import whole_number
 
 from .._backend import Backend
 from .._selection import select

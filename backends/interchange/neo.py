@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events
-from tempotron_core.neuron import positive_float
+from tempotron_core.arrays.numbers import positive_float
 
 from .._backend import Backend
 from .lists import joined, place, refuse_nan, to_spike_list

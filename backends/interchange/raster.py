@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events
-from tempotron_core.neuron import positive_float
+from tempotron_core.arrays.numbers import positive_float
 
 from .._backend import Backend
 from .lists import by_pattern, host_array, place, to_spike_list

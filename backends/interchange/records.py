@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events
-from tempotron_core.neuron import whole_number
+from tempotron_core.arrays.numbers import whole_number
 
 from .._backend import Backend
 from .lists import joined, place, refuse_nan

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 from jax import export
 
 from tempotron_core import Events, Gradient, Neuron, Peak
+from tempotron_core.arrays.numbers import positive_float, whole_number
 from tempotron_core.membrane.integration import with_nobody
-from tempotron_core.neuron import positive_float, whole_number
 from tempotron_core.readouts.arguments import check_grid, check_readout, is_static
 from tempotron_core.readouts.crossing import first_crossing as first_crossing_function
 from tempotron_core.readouts.crossing_gradient import first_crossing_adjoint

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron, Peak
 from tempotron_core.arrays.namespace import check_exact, known_true
-from tempotron_core.neuron import positive_float
+from tempotron_core.arrays.numbers import positive_float
 from tempotron_core.readouts.arguments import check_grid
 
 from . import custom_vjp as readouts

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Network, Neuron
-from tempotron_core.files.archive import native, to_host
-from tempotron_core.neuron import positive_float
+from tempotron_core.arrays.host import native, to_host
+from tempotron_core.arrays.numbers import positive_float
 
 from .convention import FORMAT, check_convention
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core.neuron import whole_number
+from tempotron_core.arrays.numbers import whole_number
 
 from .confusion import confusion_matrix, count_pairs
 from .images import pattern_images, receptive_fields

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core.neuron import whole_number
+from tempotron_core.arrays.numbers import whole_number
 
 from .style import QUIET, names_or_indices
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tempotron_core import Events, Neuron, Peak
-from tempotron_core.neuron import whole_number
+from tempotron_core.arrays.numbers import whole_number
 from tempotron_core.readouts.arguments import check_grid, check_readout, is_static
 from tempotron_core.readouts.soft_peak import check_soft_peak
 from tempotron_core.readouts.voltage import checked_times

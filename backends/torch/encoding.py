@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from tempotron_core.neuron import positive_float, whole_number
+from tempotron_core.arrays.numbers import positive_float, whole_number
 
 __all__ = ["GaussianTuning"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tempotron_core import Events, Neuron, Peak
-from tempotron_core.neuron import positive_float
+from tempotron_core.arrays.numbers import positive_float
 
 from .autograd import Spikes
 from .layer import Layer

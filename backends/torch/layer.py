@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tempotron_core import Events, Neuron
-from tempotron_core.neuron import whole_number
+from tempotron_core.arrays.numbers import whole_number
 
 from .autograd import Spikes, differentiable_readout, sorted_spikes, spikes_of
 from .operators import pack

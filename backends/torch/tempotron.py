@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tempotron_core import Neuron
 from tempotron_core import Tempotron as CoreTempotron
-from tempotron_core.neuron import whole_number
+from tempotron_core.arrays.numbers import whole_number
 
 from .layer import Layer
 from .operators import as_text

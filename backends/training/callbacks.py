@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from .loop import Training
+from .state import Training
 
 __all__ = ["Callback", "CsvLog", "Epoch"]
 

@@ -24,7 +24,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
-from tempotron_core.neuron import positive_float, whole_number
+from tempotron_core.arrays.numbers import positive_float, whole_number
 
 from ..data.datasets import hold_out, load_digits, load_idx_folder
 from ..recipes.recipe import Recipe, usual_encoder

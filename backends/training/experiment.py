@@ -33,8 +33,9 @@ from ..data.patterns import Patterns
 from ..recipes.recipe import Recipe
 from .augment import augmentation
 from .callbacks import Callback, Epoch
-from .loop import Training, begin, classify, train
+from .loop import begin, classify, train
 from .run_state import pack, unpack
+from .state import Training
 
 __all__ = ["Experiment", "KeepState", "checksum", "split"]
 

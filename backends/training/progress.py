@@ -12,7 +12,7 @@ from .callbacks import Callback, Epoch
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from .loop import Training
+    from .state import Training
 
 __all__ = ["PlainLines", "reporting"]
 

@@ -12,7 +12,7 @@ from tempotron_core import Network
 
 from .._backend import Backend
 from ..recipes.recipe import Recipe
-from .loop import Training
+from .state import Training
 
 __all__ = ["pack", "unpack"]
 

@@ -1,14 +1,17 @@
 """From numbers to spikes, and variations of spikes."""
 
 from .augmentation import delete_spikes, jitter_spikes, shift_image
+from .features import feature_range
+from .latency import encode_latency
 from .poisson import encode_poisson, poisson_trains
-from .receptive_fields import GaussianReceptiveFields, encode_latency
+from .receptive_fields import GaussianReceptiveFields
 
 __all__ = [
     "GaussianReceptiveFields",
     "delete_spikes",
     "encode_latency",
     "encode_poisson",
+    "feature_range",
     "jitter_spikes",
     "poisson_trains",
     "shift_image",

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays.namespace import device_of
+from ..arrays.numbers import check_generator, positive_float, whole_number
 from ..events import Events
-from ..neuron import positive_float, whole_number
-from .poisson import check_generator
 
 __all__ = ["delete_spikes", "jitter_spikes", "shift_image"]
 

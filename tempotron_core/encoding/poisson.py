@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays.namespace import clip, device_of
-from ..neuron import positive_float, whole_number
-from .receptive_fields import feature_limits, finite_features
+from ..arrays.numbers import check_generator, positive_float, whole_number
+from .features import feature_limits, finite_features
 
 __all__ = ["encode_poisson", "poisson_trains"]
 
@@ -160,9 +160,3 @@ def _poisson(rng: np.random.Generator, mean: NDArray[Any]) -> NDArray[np.int64]:
             f"the rates times duration must be a number of spikes that can be counted, "
             f"got {float(np.max(mean)):g}"
         ) from None
-
-
-def check_generator(rng: object) -> None:
-    """Raise TypeError unless ``rng`` is a numpy.random.Generator."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")

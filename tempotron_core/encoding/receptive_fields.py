@@ -1,8 +1,8 @@
-"""From feature values to spike times: latency coding and Gaussian receptive fields.
+"""Population coding by Gaussian receptive fields.
 
-The larger a response, the earlier its spike.  Both encoders give one spike per afferent, in the
-layout that `Events.from_latencies` reads, and leave an afferent silent where the response is too
-weak.  Ranges are per feature; `feature_range` fits them to data.
+A feature's fields overlap; the larger a field's response, the earlier its spike.  There is one
+spike per afferent, in the layout that `Events.from_latencies` reads, and an afferent is silent
+where the response is too weak.
 """
 
 from __future__ import annotations
@@ -11,96 +11,16 @@ import operator
 from dataclasses import dataclass
 from typing import Any
 
-import array_api_extra as xpx
-
 from ..arrays.namespace import (
-    array_namespace,
-    check_floating,
-    check_same_device,
     device_of,
-    known_true,
 )
-from ..neuron import positive_float
+from ..arrays.numbers import positive_float
+from .features import _check_order, _number, feature_limits, feature_range, finite_features
 
-__all__ = ["GaussianReceptiveFields", "encode_latency", "feature_range"]
+__all__ = ["GaussianReceptiveFields"]
 
 Array = Any
 Namespace = Any
-
-
-def feature_range(x: Array) -> tuple[Array, Array]:
-    """Return the smallest and the largest value of each feature.
-
-    Parameters
-    ----------
-    x : array, shape (B, F)
-        One row of features per pattern, at least one row; integers are converted.
-
-    Returns
-    -------
-    x_min, x_max : array, shape (F,)
-        A feature that never varies gets a unit range, ``x_max = x_min + 1``, or a wider one where
-        adding 1 makes no difference.
-
-    Raises
-    ------
-    TypeError
-        If ``x`` is not an array.
-    ValueError
-        If ``x`` does not have two axes and a row, or holds a NaN or an infinity.
-    """
-    xp, x = finite_features(x)
-    if x.ndim != 2 or x.shape[0] == 0:
-        raise ValueError(f"x must have shape (patterns >= 1, features), got {tuple(x.shape)}")
-    x_min, x_max = xp.min(x, axis=0), xp.max(x, axis=0)
-    unit = xp.abs(x_min) * (4.0 * float(xp.finfo(x.dtype).eps))
-    unit = xp.where(unit < 1.0, xp.ones_like(unit), unit)
-    return x_min, xp.where(x_max > x_min, x_max, x_min + unit)
-
-
-def encode_latency(
-    x: Array, duration: float, *, x_min: Array | float = 0.0, x_max: Array | float = 1.0
-) -> Array:
-    """Code each value by the latency of one spike: the larger the value, the earlier.
-
-    The spike time is ``duration * (1 - (x - x_min) / (x_max - x_min))``.
-
-    Parameters
-    ----------
-    x : array
-        Feature values, any shape; integers are converted to the default floating dtype.
-    duration : float
-        Length of the pattern, in the unit of the time constants: the latency of ``x_min``.
-    x_min, x_max : float or array, optional
-        Range of the values.  Arrays broadcast against ``x`` (one entry per feature).
-
-    Returns
-    -------
-    array, shape of ``x``
-        Spike times in [0, duration); +inf (silent) where ``x <= x_min``.  Values above ``x_max``
-        spike at 0.
-
-    Raises
-    ------
-    TypeError
-        If ``x`` is not an array of numbers, or the ranges come from another array library.
-    ValueError
-        If ``duration`` is not positive, ``x`` holds a NaN or an infinity, or somewhere
-        ``x_max <= x_min``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> encode_latency(np.asarray([0.0, 0.25, 1.0]), 100.0)
-    array([inf, 75.,  0.])
-    """
-    duration = positive_float("duration", duration)
-    xp, x = finite_features(x)
-    low, high = feature_limits(xp, x, x_min, x_max)
-    times = duration * (1.0 - (x - low) / (high - low))
-    # a value above the range must be the earliest spike, and negative times mean silence
-    times = xp.where(times < 0.0, xp.zeros_like(times), times)
-    return xp.where(x > low, times, xp.full_like(times, float("inf")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,58 +151,3 @@ class GaussianReceptiveFields:
             times = xp.round(times)
             return xp.where(times >= duration, xp.full_like(times, -1.0), times)
         return xp.where(times >= duration - 0.5, xp.full_like(times, float("inf")), times)
-
-
-def finite_features(x: Array) -> tuple[Namespace, Array]:
-    """Return the namespace of ``x`` and ``x`` as finite floating-point values."""
-    xp = array_namespace(x=x)
-    if xp.isdtype(x.dtype, "integral"):
-        x = xp.astype(x, xpx.default_dtype(xp, device=device_of(x)))
-    check_floating("x", x, xp=xp)
-    if known_true(xp.any(~xp.isfinite(x))):
-        raise ValueError("x must be finite, got NaN or infinite values")
-    return xp, x
-
-
-def feature_limits(
-    xp: Namespace, x: Array, x_min: Array | float, x_max: Array | float
-) -> tuple[Array, Array]:
-    """Return the range in the dtype of ``x``, checked: it fits ``x`` and is not empty."""
-    low, high = _limit(xp, x, "x_min", x_min), _limit(xp, x, "x_max", x_max)
-    _check_order(low, high)
-    return low, high
-
-
-def _limit(xp: Namespace, x: Array, name: str, limit: Array | float) -> Array:
-    """Return one end of the range as an array that broadcasts against ``x``."""
-    if hasattr(limit, "shape"):
-        array_namespace(x=x, **{name: limit})
-        check_same_device(x=x, **{name: limit})
-        array = xp.astype(limit, x.dtype)
-    else:
-        array = xp.full((), _number(name, limit), dtype=x.dtype, device=device_of(x))
-    axes = zip(reversed(array.shape), reversed(x.shape), strict=False)
-    if array.ndim > x.ndim or any(n not in (1, of_x) for n, of_x in axes):
-        raise ValueError(
-            f"{name} must fit the shape of x, {tuple(x.shape)}, got {tuple(array.shape)}"
-        )
-    return array
-
-
-def _check_order(low: Array | float, high: Array | float) -> None:
-    """Raise ValueError unless ``low < high`` everywhere (as far as the values are known)."""
-    fits = (high > low) & (high - low < float("inf"))
-    if hasattr(fits, "shape"):
-        xp = array_namespace(x_min=fits)
-        bad = known_true(xp.any(~fits))
-    else:
-        bad = not fits
-    if bad:
-        raise ValueError(f"x_max must be greater than x_min, got x_min={low} and x_max={high}")
-
-
-def _number(name: str, value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number or an array, got {value!r}") from None

@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-import array_api_compat
 import numpy as np
 
-__all__ = ["as_json", "from_json", "native", "read_archive", "reject", "to_host", "write_archive"]
+from ..arrays.host import native
+
+__all__ = ["as_json", "from_json", "read_archive", "reject", "write_archive"]
 
 Array = Any
 HostArray = np.ndarray[Any, Any]
@@ -127,29 +128,3 @@ def from_json(path: PathLike, name: str, raw: HostArray) -> dict[str, Any]:
     if not isinstance(value, dict):
         reject(path, f"its {name} is a JSON {type(value).__name__}, not an object")
     return value
-
-
-def to_host(array: Array) -> HostArray:
-    """Copy an array of any library from any device to NumPy.
-
-    Raises
-    ------
-    TypeError
-        If its library has no way to do so.
-    """
-    detached = array.detach() if hasattr(array, "detach") else array
-    xp = array_api_compat.array_namespace(detached)
-    devices = [None, "cpu", xp.__array_namespace_info__().default_device()]
-    for device in devices:
-        # libraries differ in which of these they offer, and in the error for one they do not
-        try:
-            on_host = detached if device is None else array_api_compat.to_device(detached, device)
-            return np.asarray(on_host)
-        except (TypeError, ValueError, RuntimeError, AttributeError) as error:
-            failure = error
-    raise TypeError(f"array must be one that can be copied to the host: {failure}")
-
-
-def native(array: HostArray) -> HostArray:
-    """Return an array in the byte order of this machine."""
-    return array.astype(array.dtype.newbyteorder("="), copy=False)

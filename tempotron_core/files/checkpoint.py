@@ -16,19 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.host import to_host
 from ..networks.network import Network
 from ..networks.tempotron import Tempotron
 from ..neuron import Neuron
-from .archive import (
-    HostArray,
-    PathLike,
-    as_json,
-    from_json,
-    read_archive,
-    reject,
-    to_host,
-    write_archive,
-)
+from .archive import HostArray, PathLike, as_json, from_json, read_archive, reject, write_archive
 
 __all__ = ["load", "read_arrays", "read_metadata", "save"]
 

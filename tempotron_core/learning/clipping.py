@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arrays.namespace import array_namespace, check_floating, check_same_device
-from ..neuron import positive_float
+from ..arrays.numbers import positive_float
 
 __all__ = ["clip_norm"]
 

@@ -11,7 +11,7 @@ from ..arrays.namespace import (
     device_of,
     known_true,
 )
-from ..neuron import whole_number
+from ..arrays.numbers import whole_number
 
 __all__ = ["neurons_per_class", "pattern_weight", "should_fire"]
 

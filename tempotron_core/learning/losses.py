@@ -14,7 +14,7 @@ import math
 from typing import Any
 
 from ..arrays.namespace import array_namespace, check_floating, check_same_device
-from ..neuron import positive_float
+from ..arrays.numbers import positive_float
 from .labels import pattern_weight, should_fire
 from .pooling import tempered
 

@@ -9,7 +9,7 @@ from typing import Any
 import array_api_compat
 
 from ..arrays.namespace import array_namespace, check_same_device
-from ..neuron import whole_number
+from ..arrays.numbers import whole_number
 
 __all__ = ["Adam", "Momentum"]
 

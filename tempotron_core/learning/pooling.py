@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
-from ..neuron import positive_float
+from ..arrays.numbers import positive_float
 from .labels import neurons_per_class
 
 __all__ = ["pool", "pool_vjp", "tempered"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..arrays.namespace import array_namespace, check_floating, check_same_device
-from ..neuron import positive_float
+from ..arrays.numbers import positive_float
 from .losses import cross_entropy
 
 __all__ = ["spike_time_cross_entropy", "spike_time_loss"]

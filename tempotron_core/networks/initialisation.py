@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays.namespace import device_of
-from ..encoding.poisson import check_generator
+from ..arrays.numbers import check_generator, positive_float, whole_number
 from ..events import Events
-from ..neuron import Neuron, positive_float, whole_number
+from ..neuron import Neuron
 from ..readouts.arguments import check_readout
 from ..readouts.peak import peak
 from .network import Network

@@ -22,8 +22,9 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
+from ..arrays.numbers import positive_float
 from ..events import Events
-from ..neuron import Neuron, positive_float
+from ..neuron import Neuron
 from ..readouts.crossing import first_crossing
 from ..readouts.crossing_gradient import first_crossing_vjp
 from ..readouts.peak import Peak, peak

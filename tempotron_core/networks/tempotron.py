@@ -15,8 +15,9 @@ from ..arrays.namespace import (
     device_of,
     known_true,
 )
+from ..arrays.numbers import positive_float, whole_number
 from ..events import Events
-from ..neuron import Neuron, positive_float, whole_number
+from ..neuron import Neuron
 from ..readouts.arguments import grid_times
 from ..readouts.peak import peak
 from ..readouts.peak_gradient import peak_vjp

@@ -7,8 +7,9 @@ from typing import Any
 import array_api_compat
 
 from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
+from ..arrays.numbers import positive_float, whole_number
 from ..events import Events
-from ..neuron import Neuron, positive_float, whole_number
+from ..neuron import Neuron
 
 __all__ = ["check_grid", "check_output", "check_readout", "grid_times", "is_static"]
 

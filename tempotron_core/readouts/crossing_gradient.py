@@ -13,9 +13,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..arrays.namespace import clip
+from ..arrays.numbers import positive_float
 from ..arrays.registry import fused
 from ..events import Events
-from ..neuron import Neuron, positive_float
+from ..neuron import Neuron
 from .arguments import check_output, check_readout, is_static
 from .dispatch import constant
 from .gradient import Gradient, Pairs, as_given, pair_gradient

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arrays.numbers import whole_number
 from ..arrays.registry import fused
 from ..events import Events
 from ..membrane.integration import with_nobody
 from ..membrane.tiles import map_tiles
-from ..neuron import Neuron, whole_number
+from ..neuron import Neuron
 from .arguments import check_output, check_readout, grid_times, is_static
 from .dispatch import constant, differentiable
 from .gradient import Gradient, as_given

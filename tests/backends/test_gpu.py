@@ -27,7 +27,7 @@ from calls import (
 )
 
 from tempotron_backends import Backend, select
-from tempotron_backends.interchange import to_backend
+from tempotron_backends.interchange.moving import to_backend
 from tempotron_core import Tempotron, load, peak, save
 
 pytestmark = pytest.mark.gpu

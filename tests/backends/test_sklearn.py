@@ -29,7 +29,7 @@ from tempotron_backends.recipes.recipe import Recipe
 from tempotron_backends.sklearn import NOT_OFFERED, TempotronClassifier
 from tempotron_core import Events, Neuron, peak
 from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
-from tempotron_core.encoding.receptive_fields import feature_range
+from tempotron_core.encoding.features import feature_range
 
 IRIS, SPECIES = load_iris(return_X_y=True)
 MOONS, SIDE = make_moons(200, noise=0.2, random_state=0)

@@ -28,7 +28,7 @@ from tempotron_core import (
 )
 from tempotron_core.arrays.index_sum import index_sum
 from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
-from tempotron_core.encoding.receptive_fields import feature_range
+from tempotron_core.encoding.features import feature_range
 from tempotron_core.learning import Momentum, mse_loss, tempotron_loss
 
 N_PATTERNS, N_AFFERENTS, N_SLOTS, N_OUTPUTS, N_SAMPLES, N_FEATURES = 5, 7, 2, 3, 11, 4

@@ -19,11 +19,11 @@ from tempotron_backends.interchange import (
     from_rasters,
     from_records,
     from_spike_list,
-    to_backend,
     to_neo,
     to_rasters,
     to_spike_list,
 )
+from tempotron_backends.interchange.moving import to_backend
 from tempotron_core import Events, Network, Neuron, Tempotron, peak, peak_vjp
 
 RNG = np.random.default_rng(11)

@@ -27,7 +27,8 @@ from tempotron_backends.recipes.files import named_recipes, read_recipe
 from tempotron_backends.recipes.recipe import Recipe
 from tempotron_backends.training.callbacks import Callback, CsvLog, Epoch
 from tempotron_backends.training.experiment import Experiment, KeepState
-from tempotron_backends.training.loop import SilenceWarning, Training, begin, classify, train
+from tempotron_backends.training.loop import SilenceWarning, begin, classify, train
+from tempotron_backends.training.state import Training
 from tempotron_backends.training.trained_model import TrainedModel
 from tempotron_core import Events, Network, Neuron, load, peak
 

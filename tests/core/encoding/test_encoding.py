@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
-from tempotron_core.encoding.receptive_fields import feature_range
+from tempotron_core.encoding.features import feature_range
 
 INF = math.inf
 RNG = np.random.default_rng(3)
