@@ -31,7 +31,8 @@ from ..arrays.namespace import (
     known_true,
     zeros,
 )
-from ..events import Events, sorted_events
+from ..events import Events
+from ..events.order import sorted_spikes
 from ..neuron import Neuron
 from ..readouts.arguments import check_output, check_readout
 from ..readouts.dispatch import constant
@@ -248,18 +249,13 @@ def _shifted(events: Events, delay: Array, xp: Any) -> Events:
     times = events.times + xp.reshape(of_spike, events.times.shape)
     times = xp.where(events.afferents < events.n_afferents, times, -1.0)
     # its places are those among the events given, from which those in the source follow
-    again = sorted_events(
-        times,
-        events.afferents,
-        events.n_afferents,
-        events.duration,
-        events.source_shape,
-        events.source_lengths,
-        xp,
+    times, afferents, counts, places = sorted_spikes(
+        times, events.afferents, events.n_afferents, events.duration, xp
     )
-    place = xp.astype(again.order, xpx.default_dtype(xp, "indexing", device=events.device))
-    order = xp.take_along_axis(events.order[:, :n_spikes], place, axis=1)
-    return replace(again, order=xp.concat([order, events.order[:, n_spikes:]], axis=1))
+    places = xp.astype(places, xpx.default_dtype(xp, "indexing", device=events.device))
+    order = xp.take_along_axis(events.order[:, :n_spikes], places, axis=1)
+    order = xp.concat([order, events.order[:, n_spikes:]], axis=1)
+    return replace(events, times=times, afferents=afferents, counts=counts, order=order)
 
 
 def _sum_of_lists(events: Events, values: Array, xp: Any) -> Array:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import array_api_compat
 import array_api_extra as xpx
-import numpy as np
 
-from .arrays.namespace import (
+from ..arrays.namespace import (
     array_namespace,
-    check_exact,
-    check_floating,
     check_same_device,
     device_of,
     known_int,
     known_true,
     zeros,
 )
-from .arrays.numbers import positive_float, whole_number
-from .arrays.registry import fused
+from ..arrays.numbers import whole_number
+from .arguments import checked_lists, checked_times
+from .order import rows_of_lists, sorted_spikes
+from .selection import pattern_number, pattern_numbers
 
 __all__ = ["Events"]
 
@@ -98,11 +96,15 @@ class Events:
     def _from_latencies(cls, name: str, times: Array, duration: float) -> Events:
         """Make events from an argument that errors call ``name``."""
         xp = array_namespace(**{name: times})
-        times, duration = _checked(name, times, duration, "(B, N)", 2, xp)
+        times, duration = checked_times(name, times, duration, "(B, N)", 2, xp)
         afferents = xp.arange(times.shape[1], device=device_of(times))
         afferents = xp.broadcast_to(afferents[None, :], times.shape)
-        return sorted_events(
-            times, afferents, times.shape[1], duration, (times.shape[1],), None, xp
+        n_afferents = times.shape[1]
+        return cls(
+            *sorted_spikes(times, afferents, n_afferents, duration, xp),
+            n_afferents,
+            duration,
+            source_shape=(n_afferents,),
         )
 
     @classmethod
@@ -126,14 +128,17 @@ class Events:
             As :meth:`from_latencies`.
         """
         xp = array_namespace(times=times)
-        times, duration = _checked("times", times, duration, "(B, N, S)", 3, xp)
+        times, duration = checked_times("times", times, duration, "(B, N, S)", 3, xp)
         n_patterns, n_afferents, n_slots = times.shape
         afferents = xp.arange(n_afferents, device=device_of(times))
         afferents = xp.reshape(xp.broadcast_to(afferents[:, None], (n_afferents, n_slots)), (1, -1))
         flat = xp.reshape(times, (n_patterns, n_afferents * n_slots))
         afferents = xp.broadcast_to(afferents, flat.shape)
-        return sorted_events(
-            flat, afferents, n_afferents, duration, (n_afferents, n_slots), None, xp
+        return cls(
+            *sorted_spikes(flat, afferents, n_afferents, duration, xp),
+            n_afferents,
+            duration,
+            source_shape=(n_afferents, n_slots),
         )
 
     @classmethod
@@ -171,34 +176,15 @@ class Events:
         """
         xp = array_namespace(times=times, afferents=afferents, offsets=offsets)
         check_same_device(times=times, afferents=afferents, offsets=offsets)
-        times, duration = _checked("times", times, duration, "(E,)", 1, xp)
+        times, duration = checked_times("times", times, duration, "(E,)", 1, xp)
         n_afferents = whole_number("n_afferents", n_afferents, least=0)
-        device = device_of(times)
-        # not always int64: JAX has 32 bits unless told
-        integer = xpx.default_dtype(xp, "indexing", device=device)
-        afferents = _as_index("afferents", afferents, integer, xp)
-        offsets = _as_index("offsets", offsets, integer, xp)
-        _check_csr(times, afferents, offsets, n_afferents, xp)
-        lengths = offsets[1:] - offsets[:-1]
-        n_entries = times.shape[0]
-        width = max(1, int(xp.max(lengths))) if lengths.shape[0] > 0 else 1
-        column = xp.arange(width, dtype=integer, device=device)[None, :]
-        # Entries past a pattern's length point at one extra, silent entry.
-        entry = xp.where(column < lengths[:, None], offsets[:-1, None] + column, n_entries)
-        entry = xp.reshape(entry, (-1,))
-        silent = xp.full((1,), -1.0, dtype=times.dtype, device=device)
-        nobody = xp.zeros((1,), dtype=integer, device=device)
-        padded_times = xp.take(xp.concat([times, silent]), entry, axis=0)
-        padded_afferents = xp.take(xp.concat([afferents, nobody]), entry, axis=0)
-        shape = (lengths.shape[0], width)
-        return sorted_events(
-            xp.reshape(padded_times, shape),
-            xp.reshape(padded_afferents, shape),
+        afferents, offsets = checked_lists(times, afferents, offsets, n_afferents, xp)
+        times, afferents, lengths = rows_of_lists(times, afferents, offsets, xp)
+        return cls(
+            *sorted_spikes(times, afferents, n_afferents, duration, xp),
             n_afferents,
             duration,
-            None,
-            lengths,
-            xp,
+            source_lengths=lengths,
         )
 
     @classmethod
@@ -289,7 +275,7 @@ class Events:
     def __getitem__(self, patterns: Any) -> Events:
         """Select patterns by number, slice, list, or integer or boolean array; always a batch."""
         xp = self.xp
-        number = _as_number(patterns)
+        number = pattern_number(patterns)
         if number is not None:
             if not -len(self) <= number < len(self):
                 raise IndexError(f"pattern {number} is out of range for {len(self)} patterns")
@@ -299,7 +285,7 @@ class Events:
             if step > 0:
                 return self._mapped(lambda a: a[start:stop:step, ...])
             patterns = list(range(start, stop, step))  # not every library slices backwards
-        index = self._index(patterns)
+        index = pattern_numbers(patterns, self.order)
         return self._mapped(lambda a: xp.take(a, index, axis=0))
 
     def to_device(self, device: Any) -> Events:
@@ -371,40 +357,6 @@ class Events:
         (kept,) = xp.nonzero(xp.reshape(column[None, :] < lengths[:, None], (-1,)))
         return xp.take(xp.reshape(values, (-1,)), kept, axis=0)
 
-    def _index(self, patterns: Any) -> Array:
-        """Pattern numbers as a non-negative integer array beside the events."""
-        xp = self.xp
-        if isinstance(patterns, Sequence) and not isinstance(patterns, str | bytes | tuple):
-            # an empty list would make floats
-            patterns = xp.asarray(
-                patterns, dtype=None if patterns else self.order.dtype, device=self.device
-            )
-        elif isinstance(patterns, np.ndarray) and not isinstance(self.times, np.ndarray):
-            patterns = xp.asarray(patterns, device=self.device)
-        if not array_api_compat.is_array_api_obj(patterns) or patterns.ndim != 1:
-            raise IndexError(
-                f"patterns must be selected by a number, a slice, a list or an array of one axis, "
-                f"got {patterns!r}"
-            )
-        array_namespace(patterns=patterns, **{"events.times": self.times})
-        check_same_device(patterns=patterns, **{"events.times": self.times})
-        if xp.isdtype(patterns.dtype, "bool"):
-            if patterns.shape[0] != len(self):
-                raise IndexError(
-                    f"a boolean selection must have length {len(self)}, got {patterns.shape[0]}"
-                )
-            return xp.nonzero(patterns)[0]
-        if not xp.isdtype(patterns.dtype, "integral"):
-            raise IndexError(
-                f"patterns must be selected by integers or booleans, got {patterns.dtype}"
-            )
-        if known_true(xp.any((patterns < -len(self)) | (patterns >= len(self)))):
-            raise IndexError(
-                f"patterns must be from {-len(self)} to {len(self) - 1}, "
-                f"got {int(xp.min(patterns))} to {int(xp.max(patterns))}"
-            )
-        return xp.where(patterns < 0, patterns + len(self), patterns)
-
     def _mapped(self, f: Any) -> Events:
         """Apply ``f`` to every array (all have the patterns on their first axis)."""
         return Events(
@@ -443,124 +395,3 @@ class Events:
             self.source_shape,
             self.source_lengths,
         )
-
-
-def _as_number(patterns: Any) -> int | None:
-    """Return one pattern's number, or None if ``patterns`` is something else."""
-    if isinstance(patterns, bool | list | slice) or getattr(patterns, "ndim", 0) > 0:
-        return None
-    try:
-        return operator.index(patterns)
-    except TypeError:
-        pass
-    if not array_api_compat.is_array_api_obj(patterns):
-        return None
-    xp = array_api_compat.array_namespace(patterns)  # CuPy's know how to be an `int`, but no index
-    return known_int(patterns) if xp.isdtype(patterns.dtype, "integral") else None
-
-
-def _checked(
-    name: str, times: Array, duration: float, axes: str, ndim: int, xp: Any
-) -> tuple[Array, float]:
-    """Times as floats and the duration as a Python float; errors name what is wrong."""
-    duration = positive_float("duration", duration)
-    if times.ndim != ndim:
-        raise ValueError(f"{name} must have shape {axes}, got {tuple(times.shape)}")
-    if xp.isdtype(times.dtype, "integral"):
-        dtype = xpx.default_dtype(xp, device=device_of(times))
-        dtype = dtype if dtype in (xp.float32, xp.float64) else xp.float32  # torch can be told so
-        check_exact(name, times, dtype, xp=xp)
-        times = xp.astype(times, dtype)
-    check_floating(name, times, xp=xp)
-    longest = float(xp.finfo(times.dtype).max) / 2.0
-    if duration > longest:
-        raise ValueError(f"duration must be at most {longest} in {times.dtype}, got {duration}")
-    if known_true(xp.any(xp.isnan(times))):
-        raise ValueError(f"{name} must not hold NaN (a negative time or inf means no spike)")
-    return times, duration
-
-
-def _as_index(name: str, array: Array, integer: Any, xp: Any) -> Array:
-    """Integers of any kind in the dtype of indices; what does not fit there wraps below zero.
-
-    Unsigned integers of more than 8 bits are few things' operand in torch.
-    """
-    if not xp.isdtype(array.dtype, "integral"):
-        raise TypeError(f"{name} must be an integer array, got {array.dtype}")
-    if array.ndim != 1:
-        raise ValueError(f"{name} must have one axis, got shape {tuple(array.shape)}")
-    return xp.astype(array, integer)
-
-
-def _check_csr(times: Array, afferents: Array, offsets: Array, n_afferents: int, xp: Any) -> None:
-    n_entries = times.shape[0]
-    if afferents.shape[0] != n_entries:
-        raise ValueError(
-            f"afferents must have one entry per time, got {afferents.shape[0]} for {n_entries}"
-        )
-    if offsets.shape[0] == 0:
-        raise ValueError("offsets must have B + 1 entries, got none")
-    if int(offsets[0]) != 0 or int(offsets[-1]) != n_entries:
-        raise ValueError(
-            f"offsets must run from 0 to {n_entries}, got {int(offsets[0])} to {int(offsets[-1])}"
-        )
-    descends = offsets[1:] < offsets[:-1]
-    if bool(xp.any(descends)):
-        b = int(xp.argmax(xp.astype(descends, xp.int8)))
-        raise ValueError(f"offsets must ascend, got {int(offsets[b])} before {int(offsets[b + 1])}")
-    if n_entries and not (int(xp.min(afferents)) >= 0 and int(xp.max(afferents)) < n_afferents):
-        raise ValueError(
-            f"afferents must be from 0 to {n_afferents - 1}, "
-            f"got {int(xp.min(afferents))} to {int(xp.max(afferents))}"
-        )
-
-
-def sorted_events(
-    times: Array,
-    afferents: Array,
-    n_afferents: int,
-    duration: float,
-    source_shape: tuple[int, ...] | None,
-    source_lengths: Array | None,
-    xp: Any,
-) -> Events:
-    """Sort the rows of ``times`` [B, M], drop what is no spike, pad to the longest pattern."""
-    if times.shape[1] == 0:  # no afferents: one column of padding
-        times = xp.full((times.shape[0], 1), -1.0, dtype=times.dtype, device=device_of(times))
-        afferents = xp.zeros(times.shape, dtype=afferents.dtype, device=device_of(times))
-    order, counts = _ordered(times, duration, xp)
-    longest = known_int(xp.max(counts)) if counts.shape[0] else 0
-    # traced: the number of spikes is not known, so every column stays
-    width = times.shape[1] if longest is None else max(1, longest)
-    integer = xpx.default_dtype(xp, "indexing", device=device_of(times))
-    kept = xp.astype(order[:, :width], integer, copy=False)
-    present = xp.arange(width, dtype=counts.dtype, device=device_of(times))[None, :]
-    present = present < counts[:, None]
-    times = xp.take_along_axis(times, kept, axis=1)
-    last = xp.where(counts > 0, counts - 1, 0)[:, None]
-    last_time = xp.take_along_axis(times, xp.astype(last, integer), axis=1)
-    last_time = xp.where((counts > 0)[:, None], last_time, 0.0)
-    afferents = xp.where(present, xp.take_along_axis(afferents, kept, axis=1), n_afferents)
-    if max(n_afferents, order.shape[1]) < 2**31:  # half the memory
-        afferents, order = xp.astype(afferents, xp.int32), xp.astype(order, xp.int32)
-    return Events(
-        xp.where(present, times, last_time),
-        afferents,
-        counts,
-        order,
-        n_afferents,
-        duration,
-        source_shape,
-        source_lengths,
-    )
-
-
-def _ordered(times: Array, duration: float, xp: Any) -> tuple[Array, Array]:
-    """Positions [B, M] of each row's spikes in ascending order, then of the rest; their number."""
-    if form := fused("order_spikes", "auto", times):
-        found: tuple[Array, Array] = form(times, duration)
-        return found
-    is_spike = (times >= 0.0) & (times <= duration)
-    # A finite key past the duration sends all else to the end of its row.
-    key = xp.where(is_spike, times, 2.0 * duration)
-    return xp.argsort(key, axis=1, stable=True), xp.count_nonzero(is_spike, axis=1)

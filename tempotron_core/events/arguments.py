@@ -1,0 +1,78 @@
+"""Spike times and spike lists as callers give them, checked; errors name what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_extra as xpx
+
+from ..arrays.namespace import check_exact, check_floating, device_of, known_true
+from ..arrays.numbers import positive_float
+
+__all__ = ["checked_lists", "checked_times"]
+
+Array = Any
+
+
+def checked_times(
+    name: str, times: Array, duration: float, axes: str, ndim: int, xp: Any
+) -> tuple[Array, float]:
+    """Times of ``ndim`` axes as floats, and the duration as a Python float."""
+    duration = positive_float("duration", duration)
+    if times.ndim != ndim:
+        raise ValueError(f"{name} must have shape {axes}, got {tuple(times.shape)}")
+    if xp.isdtype(times.dtype, "integral"):
+        dtype = xpx.default_dtype(xp, device=device_of(times))
+        dtype = dtype if dtype in (xp.float32, xp.float64) else xp.float32  # torch can be told so
+        check_exact(name, times, dtype, xp=xp)
+        times = xp.astype(times, dtype)
+    check_floating(name, times, xp=xp)
+    longest = float(xp.finfo(times.dtype).max) / 2.0
+    if duration > longest:
+        raise ValueError(f"duration must be at most {longest} in {times.dtype}, got {duration}")
+    if known_true(xp.any(xp.isnan(times))):
+        raise ValueError(f"{name} must not hold NaN (a negative time or inf means no spike)")
+    return times, duration
+
+
+def checked_lists(
+    times: Array, afferents: Array, offsets: Array, n_afferents: int, xp: Any
+) -> tuple[Array, Array]:
+    """Afferents and offsets of the spike lists ``times`` (E,), in the dtype of indices."""
+    # not always int64: JAX has 32 bits unless told
+    integer = xpx.default_dtype(xp, "indexing", device=device_of(times))
+    afferents = _as_index("afferents", afferents, integer, xp)
+    offsets = _as_index("offsets", offsets, integer, xp)
+    n_entries = times.shape[0]
+    if afferents.shape[0] != n_entries:
+        raise ValueError(
+            f"afferents must have one entry per time, got {afferents.shape[0]} for {n_entries}"
+        )
+    if offsets.shape[0] == 0:
+        raise ValueError("offsets must have B + 1 entries, got none")
+    if int(offsets[0]) != 0 or int(offsets[-1]) != n_entries:
+        raise ValueError(
+            f"offsets must run from 0 to {n_entries}, got {int(offsets[0])} to {int(offsets[-1])}"
+        )
+    descends = offsets[1:] < offsets[:-1]
+    if bool(xp.any(descends)):
+        b = int(xp.argmax(xp.astype(descends, xp.int8)))
+        raise ValueError(f"offsets must ascend, got {int(offsets[b])} before {int(offsets[b + 1])}")
+    if n_entries and not (int(xp.min(afferents)) >= 0 and int(xp.max(afferents)) < n_afferents):
+        raise ValueError(
+            f"afferents must be from 0 to {n_afferents - 1}, "
+            f"got {int(xp.min(afferents))} to {int(xp.max(afferents))}"
+        )
+    return afferents, offsets
+
+
+def _as_index(name: str, array: Array, integer: Any, xp: Any) -> Array:
+    """Integers of any kind in the dtype of indices; what does not fit there wraps below zero.
+
+    Unsigned integers of more than 8 bits are few things' operand in torch.
+    """
+    if not xp.isdtype(array.dtype, "integral"):
+        raise TypeError(f"{name} must be an integer array, got {array.dtype}")
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have one axis, got shape {tuple(array.shape)}")
+    return xp.astype(array, integer)
