@@ -46,8 +46,8 @@ def pattern_numbers(patterns: Any, order: Array) -> Array:
             f"patterns must be selected by a number, a slice, a list or an array of one axis, "
             f"got {patterns!r}"
         )
-    array_namespace(patterns=patterns, **{"events": order})
-    check_same_device(patterns=patterns, **{"events": order})
+    array_namespace(patterns=patterns, events=order)
+    check_same_device(patterns=patterns, events=order)
     if xp.isdtype(patterns.dtype, "bool"):
         if patterns.shape[0] != n_patterns:
             raise IndexError(
