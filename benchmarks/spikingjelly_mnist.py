@@ -93,7 +93,7 @@ def peak_memory():
 
 def prepare(folder, data, steps, m, seed):
     """Write the batches in their order and the first weights."""
-    from tempotron_backends.data.datasets import load_idx_folder
+    from tempotron_backends.data.idx import load_idx_folder
 
     dataset = load_idx_folder(data, part="train")
     if dataset.features.shape[1] != N_PIXELS:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from ..recipes.recipe import (
     CHOICES,
     CODED_BY,
-    ENCODED_AT_ONCE,
     LATENCY_FROM,
     Recipe,
     usual_encoder,
 )
 
-if TYPE_CHECKING:
-    from ..data.datasets import Dataset
-    from ..data.event_files import EventFile
-
-__all__ = ["add_encode_arguments", "encode_dataset", "run"]
+__all__ = ["add_arguments", "run"]
 
 
-def add_encode_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add them to the parser of the command."""
     data = parser.add_argument_group("data and output")
     data.add_argument(
@@ -67,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
     ImportError, OSError, ValueError
         If the data cannot be had, an option is not possible, or there is something at FILE.
     """
-    from ..data.datasets import load_digits, load_idx_folder
+    from ..data.built_in import load_digits
+    from ..data.event_encoding import encode_dataset
+    from ..data.idx import load_idx_folder
 
     dataset = load_digits() if args.data is None else load_idx_folder(args.data)
     given = {name: value for name in CODED_BY if (value := getattr(args, name)) is not None}
@@ -80,56 +75,3 @@ def run(args: argparse.Namespace) -> int:
     print(f"encoding  {recipe.encoder}, {coding}, {written.mean_spikes:.1f} spikes per pattern")
     print(f"wrote {args.out}")
     return 0
-
-
-def encode_dataset(
-    dataset: Dataset, recipe: Recipe, path: str, *, overwrite: bool = False
-) -> EventFile:
-    """Write the patterns of a data set in their order, a part at a time.
-
-    The metadata name the data (``name``, ``fingerprint``, ``image_shape``, ``value_range``,
-    ``test_from``: where its own test set begins, or None) and the settings of the encoder.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    recipe : Recipe
-        Of which encoder, fields and duration matter.
-    path : path
-        Where to write.
-    overwrite : bool, default False
-        Whether to replace an event file that is there.
-
-    Returns
-    -------
-    EventFile
-        What was written, mapped.
-    """
-    from tempotron_core import Events
-
-    from ..data.event_files import EventFile, EventWriter
-
-    settings = asdict(recipe)
-    metadata = {
-        "name": dataset.name,
-        "fingerprint": dataset.fingerprint,
-        "image_shape": None if dataset.image_shape is None else list(dataset.image_shape),
-        "value_range": list(dataset.value_range),
-        "test_from": dataset.test_from,
-        "encoding": {name: settings[name] for name in CODED_BY},
-    }
-    n_afferents = recipe.encode(dataset.features[:1], dataset.value_range).shape[1]
-    with EventWriter(
-        path,
-        n_afferents,
-        recipe.duration,
-        n_classes=dataset.n_classes,
-        metadata=metadata,
-        overwrite=overwrite,
-    ) as writer:
-        for start in range(0, len(dataset), ENCODED_AT_ONCE):
-            part = slice(start, start + ENCODED_AT_ONCE)
-            times = recipe.encode(dataset.features[part], dataset.value_range)
-            events = Events.from_latencies(times, recipe.duration)
-            writer.append(events, dataset.labels[part])
-    return EventFile.open(path)

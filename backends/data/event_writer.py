@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,11 +18,9 @@ from tempotron_core.arrays.host import to_host
 from tempotron_core.arrays.numbers import positive_float, whole_number
 
 from .event_format import ARRAYS, FORMAT, TIME_DTYPES, VERSION, PathLike, read_header
+from .npy_column import Column
 
 __all__ = ["EventWriter"]
-
-HEADER_BYTES = 128
-"""Of every ``.npy`` file; leaves room for any number of entries."""
 
 
 class EventWriter:
@@ -90,7 +87,7 @@ class EventWriter:
         self._folder.mkdir()
         dtypes = {name: np.dtype(names[0]).newbyteorder("<") for name, names in ARRAYS.items()}
         dtypes["times"] = np.dtype(dtype).newbyteorder("<")
-        self._arrays = {name: _Column(self._folder, name, dtypes[name]) for name in ARRAYS}
+        self._arrays = {name: Column(self._folder, name, dtypes[name]) for name in ARRAYS}
         self._arrays["offsets"].append(np.zeros(1, dtype=np.int64))
         self._largest_label = -1
 
@@ -265,39 +262,6 @@ class EventWriter:
             os.rename(old, self.path)
             raise
         shutil.rmtree(old, ignore_errors=True)
-
-
-class _Column:
-    """A growing ``.npy`` file of one axis; its header is written again with the final length."""
-
-    def __init__(self, folder: Path, name: str, dtype: np.dtype[Any]) -> None:
-        self.file = open(folder / f"{name}.npy", "xb")  # noqa: SIM115 (closed by `finish`)
-        self.dtype, self.length, self.checksum = dtype, 0, 0
-        self._write_header()
-
-    def append(self, values: NDArray[Any]) -> None:
-        block = np.ascontiguousarray(values, dtype=self.dtype)
-        self.file.write(block.data)
-        self.length += len(block)
-        self.checksum = zlib.crc32(block.data, self.checksum)
-
-    def finish(self) -> int:
-        """Complete the file and return its checksum."""
-        self.file.seek(0)
-        self._write_header()
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        return self.checksum
-
-    def _write_header(self) -> None:
-        """Version 1.0 of the format, padded to a fixed length."""
-        text = (
-            f"{{'descr': {self.dtype.str!r}, 'fortran_order': False, 'shape': ({self.length},), }}"
-        )
-        room = HEADER_BYTES - 10
-        start = b"\x93NUMPY\x01\x00" + room.to_bytes(2, "little")
-        self.file.write(start + text.ljust(room - 1).encode("ascii") + b"\n")
 
 
 def _is_event_file(path: Path) -> bool:

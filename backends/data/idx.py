@@ -1,4 +1,4 @@
-"""Reader of IDX files, the format of MNIST's images and labels."""
+"""IDX files, the format of MNIST's images and labels, and folders of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_text", "read_idx"]
+from .dataset import Dataset
+
+__all__ = ["load_idx_folder", "read_idx"]
 
 PathLike = str | os.PathLike[str]
 
@@ -68,13 +70,67 @@ def read_idx(path: PathLike) -> NDArray[Any]:
     if len(content) != expected:
         got = "more" if len(content) > expected else f"{len(content)}"
         raise ValueError(
-            f"{str(path)!r} must hold {expected} bytes after its header, for {as_text(shape)} "
+            f"{str(path)!r} must hold {expected} bytes after its header, for {_as_text(shape)} "
             f"elements of {dtype.itemsize}, got {got}"
         )
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
-def as_text(shape: tuple[int, ...]) -> str:
+def load_idx_folder(folder: PathLike, *, part: str | None = None) -> Dataset:
+    """Read labelled images from a folder in the layout of MNIST.
+
+    It must hold ``train-images-idx3-ubyte`` and ``train-labels-idx1-ubyte``, and may hold a test
+    set, ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``; each gzipped (``.gz``) or not.
+
+    Parameters
+    ----------
+    folder : path
+    part : {None, 'train', 'test'}
+        Read only the training or the test set; the other need not be there.
+
+    Returns
+    -------
+    Dataset
+        The training set, followed by the test set where there is one; or the part asked for.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder, or a file it must hold, is missing.
+    ValueError
+        If a file is damaged, or the files do not fit each other.
+    """
+    folder = Path(folder)
+    if part not in (None, "train", "test"):
+        raise ValueError(f"part must be None, 'train' or 'test', got {part!r}")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"data must be a folder of IDX files, got {str(folder)!r}: no such")
+    stem = "t10k" if part == "test" else "train"
+    images, labels = _read_pair(folder, stem)
+    test_from = None
+    has_test = any(_find(folder, f"t10k-{kind}") for kind in ("images-idx3", "labels-idx1"))
+    if part is None and has_test:
+        test_from = len(labels)
+        test_images, test_labels = _read_pair(folder, "t10k")
+        if test_images.shape[1:] != images.shape[1:]:
+            raise ValueError(
+                f"the images of {str(folder)!r} must have one size, got "
+                f"{_as_text(images.shape[1:])} for training and "
+                f"{_as_text(test_images.shape[1:])} for test"
+            )
+        images = np.concatenate([images, test_images])
+        labels = np.concatenate([labels, test_labels])
+    return Dataset(
+        "IDX images",
+        images.reshape(len(images), -1),
+        labels.astype(np.int64),
+        value_range=(0.0, 255.0),
+        image_shape=images.shape[1:],
+        test_from=test_from,
+    )
+
+
+def _as_text(shape: tuple[int, ...]) -> str:
     """Return a shape as messages write it: ``60000 x 28 x 28``."""
     return " x ".join(map(str, shape))
 
@@ -86,3 +142,43 @@ def _read_at_most(file: io.BufferedIOBase, n_bytes: int) -> bytes:
         parts.append(part)
         left -= len(part)
     return b"".join(parts)
+
+
+def _read_pair(folder: Path, part: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Read and check the images and labels of one part."""
+    paths = {}
+    for kind in ("images-idx3", "labels-idx1"):
+        found = _find(folder, f"{part}-{kind}")
+        if found is None:
+            raise FileNotFoundError(
+                f"data must hold a file {part}-{kind}-ubyte, gzipped (.gz) or not, "
+                f"got the folder {str(folder)!r} without it"
+            )
+        paths[kind] = found
+    images, labels = read_idx(paths["images-idx3"]), read_idx(paths["labels-idx1"])
+    for path, array, ndim, magic in (
+        (paths["images-idx3"], images, 3, "00000803"),
+        (paths["labels-idx1"], labels, 1, "00000801"),
+    ):
+        if array.ndim != ndim or array.dtype != np.uint8:
+            raise ValueError(
+                f"{str(path)!r} must hold bytes in {ndim} dimension(s) (magic number {magic}), "
+                f"got {array.dtype} of shape {array.shape}"
+            )
+    if len(images) != len(labels) or len(labels) == 0 or images[0].size == 0:
+        raise ValueError(
+            f"{str(paths['images-idx3'])!r} and {str(paths['labels-idx1'])!r} must hold one "
+            f"label per image and at least one, got {_as_text(images.shape)} images "
+            f"and {len(labels)} labels"
+        )
+    return images, labels
+
+
+def _find(folder: Path, stem: str) -> Path | None:
+    """Return the file of that name, in any of the spellings in use."""
+    for name in (f"{stem}-ubyte", f"{stem.replace('-idx', '.idx')}-ubyte"):
+        for suffix in ("", ".gz"):
+            path = folder / f"{name}{suffix}"
+            if path.is_file():
+                return path
+    return None

@@ -15,8 +15,10 @@ from tempotron_core import Events
 
 from .._backend import Backend
 from ..recipes.recipe import CODED_BY, Recipe
-from .datasets import Dataset, load_breast_cancer, load_digits, load_idx_folder
+from .built_in import load_breast_cancer, load_digits
+from .dataset import Dataset
 from .event_files import EventFile
+from .idx import load_idx_folder
 from .loader import FromEventFile, InMemory, PatternSource
 
 __all__ = ["EventPatterns", "FeaturePatterns", "Patterns", "encoded", "open_patterns"]

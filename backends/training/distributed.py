@@ -26,7 +26,9 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 from tempotron_core.arrays.numbers import positive_float, whole_number
 
-from ..data.datasets import hold_out, load_digits, load_idx_folder
+from ..data.built_in import load_digits
+from ..data.idx import load_idx_folder
+from ..data.splits import hold_out
 from ..recipes.recipe import Recipe, usual_encoder
 from ..torch.exact_tempotron import ExactTempotron
 

@@ -27,9 +27,9 @@ from tempotron_core import (
 )
 
 from .._backend import Backend
-from ..data.datasets import hold_out
 from ..data.loader import PatternSource
 from ..data.patterns import Patterns
+from ..data.splits import hold_out
 from ..recipes.recipe import Recipe
 from .augment import augmentation
 from .callbacks import Callback, Epoch

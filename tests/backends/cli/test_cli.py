@@ -15,14 +15,14 @@ import pytest
 from idx import idx_bytes, write_folder
 
 from tempotron_backends.cli.command import main
-from tempotron_backends.data.datasets import load_digits
+from tempotron_backends.data.built_in import load_digits
 from tempotron_backends.recipes.recipe import Recipe
 from tempotron_core import Tempotron, __version__, load, read_metadata, save
 
 for needed in ("sklearn", "matplotlib", "rich"):
     pytest.importorskip(needed)
 
-COMMAND = [sys.executable, "-m", "tempotron_backends.cli.command"]
+COMMAND = [sys.executable, "-m", "tempotron_backends"]
 QUICK = ["--epochs", "2"]
 MNIST = os.environ.get("TEMPOTRON_MNIST", "")
 WRITTEN = ["last.npz", "log.csv", "model.npz", "model.png"]

@@ -12,15 +12,11 @@ import numpy as np
 import pytest
 from idx import idx_bytes, small_images, write_folder
 
-from tempotron_backends.data.datasets import (
-    Dataset,
-    hold_out,
-    load_breast_cancer,
-    load_digits,
-    load_idx_folder,
-    read_features,
-)
-from tempotron_backends.data.idx import read_idx
+from tempotron_backends.data.built_in import load_breast_cancer, load_digits
+from tempotron_backends.data.dataset import Dataset
+from tempotron_backends.data.feature_tables import read_features
+from tempotron_backends.data.idx import load_idx_folder, read_idx
+from tempotron_backends.data.splits import hold_out
 
 IMAGES = "train-images-idx3-ubyte"
 LABELS = "train-labels-idx1-ubyte"

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from idx import small_images, write_folder
 
-from tempotron_backends.cli.encode import add_encode_arguments, encode_dataset, run
-from tempotron_backends.data.datasets import load_idx_folder
+from tempotron_backends.cli.encode import add_arguments, run
+from tempotron_backends.data.event_encoding import encode_dataset
 from tempotron_backends.data.event_files import EventFile, EventWriter
+from tempotron_backends.data.idx import load_idx_folder
 from tempotron_backends.recipes.recipe import Recipe
 from tempotron_core import Events
 
@@ -405,7 +406,7 @@ def test_bad_parts(tmp_path: Path) -> None:
 
 def arguments(*given: str) -> Any:
     parser = ArgumentParser()
-    add_encode_arguments(parser)
+    add_arguments(parser)
     return parser.parse_args(given)
 
 
@@ -443,7 +444,7 @@ def test_encoding_in_parts_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     write_folder(tmp_path / "data")
     dataset, recipe = load_idx_folder(tmp_path / "data"), Recipe(encoder="latency")
     whole = encode_dataset(dataset, recipe, str(tmp_path / "a.events"))
-    monkeypatch.setattr("tempotron_backends.cli.encode.ENCODED_AT_ONCE", 7)
+    monkeypatch.setattr("tempotron_backends.data.event_encoding.ENCODED_AT_ONCE", 7)
     with pytest.raises(FileExistsError, match="path must be free"):
         encode_dataset(dataset, recipe, str(tmp_path / "a.events"))
     parts = encode_dataset(dataset, recipe, str(tmp_path / "a.events"), overwrite=True)

@@ -18,8 +18,8 @@ import pytest
 from idx import small_images
 
 from tempotron_backends import Backend, select
-from tempotron_backends.cli.encode import encode_dataset
-from tempotron_backends.data.datasets import Dataset
+from tempotron_backends.data.dataset import Dataset
+from tempotron_backends.data.event_encoding import encode_dataset
 from tempotron_backends.data.event_files import EventFile
 from tempotron_backends.data.loader import InMemory
 from tempotron_backends.data.patterns import EventPatterns, FeaturePatterns

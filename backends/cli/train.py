@@ -1,0 +1,155 @@
+"""``tempotron train``: train a network, score it on held-out patterns and save both."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .output import output_folder, save_figure
+from .training_options import RECIPE_OPTIONS, add_training_options
+from .where import add_where_options, chosen_backend
+
+if TYPE_CHECKING:
+    from ..data.patterns import EventPatterns, FeaturePatterns
+    from ..recipes.recipe import Recipe
+    from ..training.experiment import Experiment
+
+__all__ = ["INTERRUPTED", "add_arguments", "run"]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add them to the parser of the command."""
+    add_where_options(parser)
+    add_training_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, score and save, and return the exit code.
+
+    Raises
+    ------
+    ImportError, OSError, ValueError
+        If the data cannot be had, an option is not possible, or there is nowhere to write.
+    """
+    from ..data.patterns import open_patterns
+    from ..plotting import require_matplotlib
+    from ..training.callbacks import CsvLog
+    from ..training.experiment import Experiment, KeepState
+    from ..training.loop import SilenceWarning
+    from ..training.progress import reporting
+
+    require_matplotlib()  # better now than after the training
+    warnings.simplefilter("once", SilenceWarning)
+    backend = chosen_backend(args)
+    out = output_folder(args.out)
+    data = open_patterns(args.data)
+    last = out / "last.npz"
+    if args.resume:
+        experiment = Experiment.resume(last, data, backend)
+        _check_same_settings(args, experiment)
+    else:
+        experiment = Experiment.prepare(data, _recipe(args, data), backend, args.dtype)
+        last.unlink(missing_ok=True)  # of another run, which this one takes the place of
+    recipe, done = experiment.recipe, experiment.state.epoch
+    print(f"data      {data.name}: {_count(experiment)}")
+    print(f"encoding  {_coding(experiment)}")
+    print(f"network   {_layers(experiment)}")
+    print(
+        f"training  {recipe.loss} loss, {backend} {experiment.dtype}, seed {recipe.seed}",
+        flush=True,
+    )
+    if done:
+        print(f"resuming  after {done} of {recipe.epochs} epochs", flush=True)
+    with reporting(recipe.epochs, done=done) as progress:
+        log = CsvLog(out / "log.csv", epochs_done=done)
+        experiment.train([KeepState(experiment, last, out / "best.npz"), log, progress])
+    return _finish(experiment, out)
+
+
+def _finish(experiment: Experiment, out: Path) -> int:
+    """Score and save a run, complete or not."""
+    state, wanted = experiment.state, experiment.recipe.epochs
+    if state.interrupted:
+        print(f"interrupted after {state.epoch} of {wanted} epochs; saving", flush=True)
+    elif state.epoch < wanted:
+        print(f"stopped after {state.epoch} epochs: no better since epoch {state.best_epoch}")
+    hits, total = experiment.held_out_hits(), len(experiment.held_out_index)
+    print(f"held-out accuracy {hits / total:.2%} ({hits} of {total})")
+    # an interrupted run never takes the place of a complete one
+    stem = "interrupted" if state.interrupted else "model"
+    checkpoint, picture = out / f"{stem}.npz", out / f"{stem}.png"
+    experiment.save(checkpoint, hits)
+    print(f"wrote {checkpoint}")
+    _save_training_figure(experiment, hits / total, picture)
+    print(f"wrote {picture}")
+    return INTERRUPTED if state.interrupted else 0
+
+
+def _save_training_figure(experiment: Experiment, accuracy: float, path: Path) -> None:
+    from ..plotting import training_figure
+
+    figure = training_figure(
+        **experiment.example(),
+        history=experiment.state.history | {"held_out_accuracy": [accuracy]},
+        heading=f"{experiment.data.name}: {accuracy:.1%} held-out accuracy",
+    )
+    save_figure(figure, path)
+
+
+def _recipe(args: argparse.Namespace, data: FeaturePatterns | EventPatterns) -> Recipe:
+    from ..data.patterns import EventPatterns
+    from ..recipes.files import read_recipe
+    from ..recipes.recipe import Recipe, usual_encoder
+
+    settings = {} if args.recipe is None else read_recipe(args.recipe)
+    if isinstance(data, EventPatterns):
+        settings |= data.coded_by()
+    else:
+        settings = {"encoder": usual_encoder(data.dataset.features.shape[1])} | settings
+    return Recipe(**settings | _given(args))
+
+
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    return {name: value for name in RECIPE_OPTIONS if (value := getattr(args, name)) is not None}
+
+
+def _check_same_settings(args: argparse.Namespace, experiment: Experiment) -> None:
+    """Raise if a run is to be continued with other settings than its own."""
+    from ..recipes.files import read_recipe
+
+    asked = ({} if args.recipe is None else read_recipe(args.recipe)) | _given(args)
+    for name, value in asked.items():
+        own = getattr(experiment.recipe, name)
+        if (tuple(value) if name == "hidden" else value) != own:
+            raise ValueError(f"{name} must be that of the run to resume, {own}, got {value}")
+
+
+def _count(experiment: Experiment) -> str:
+    data, source = experiment.data, experiment.source
+    parts = [f"{len(experiment.train_index)} to train"]
+    if len(experiment.validation_index):
+        parts.append(f"{len(experiment.validation_index)} to watch")
+    parts.append(f"{len(experiment.held_out_index)} held out")
+    features = data.describe().get("n_features")
+    features = "" if features is None else f"{features} features, "
+    return f"{len(data)} patterns, {features}{source.n_classes} classes; {', '.join(parts)}"
+
+
+def _coding(experiment: Experiment) -> str:
+    recipe, source = experiment.recipe, experiment.source
+    return (
+        f"{recipe.encoder}, {source.n_afferents} afferents, {source.mean_spikes:.1f} spikes in "
+        f"{recipe.duration:g} ms"
+    )
+
+
+def _layers(experiment: Experiment) -> str:
+    weights = experiment.state.network.weights
+    sizes = [weights[0].shape[1], *(weight.shape[0] for weight in weights)]
+    n_weights = sum(weight.shape[0] * weight.shape[1] for weight in weights)
+    return f"{' - '.join(map(str, sizes))} neurons, {n_weights:,} weights"
