@@ -1,11 +1,11 @@
 """The fused kernels on CUDA devices, for CuPy arrays and torch CUDA tensors.
 
-CuPy compiles ``kernels.cu`` at the first call on a device, keeps the result on disk, and launches
-on its current stream.  Torch tensors are lent to CuPy by DLPack and used on torch's current stream.
+CuPy compiles the kernels at the first call on a device, keeps the result on disk, and launches on
+its current stream.  Torch tensors are lent to CuPy by DLPack and used on torch's current stream.
 Where CuPy is missing or cannot do this, one warning says why, and the Array API form is used.
 
-The tests compile ``kernels.cu`` for sm_80 and sm_90 and run it as host C++; test_cuda_gpu.py runs
-it on a GPU.
+The tests compile them for sm_80 and sm_90 and run them as host C++; test_cuda_gpu.py runs them on
+a GPU.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from typing import Any
 
 from tempotron_core import Events, Peak
 
 from ..._backend import explain
 from .launch import FUNCTIONS, KERNELS, Arguments, Device
+from .source import kernel_source
 
 __all__ = ["fused_for_cupy", "fused_for_torch"]
 
@@ -65,9 +65,8 @@ def _compiled(index: int) -> Device | None:
         _warn_once("pip install cupy-cuda12x or cupy-cuda13x", error)
         return None
     try:
-        source = (files(__package__) / "kernels.cu").read_text()
         with cupy.cuda.Device(index):
-            module = cupy.RawModule(code=source, backend="nvrtc", options=("--std=c++17",))
+            module = cupy.RawModule(code=kernel_source(), backend="nvrtc", options=("--std=c++17",))
             kernels = {name: module.get_function(name) for name in KERNELS}
     except Exception as error:  # noqa: BLE001 - no driver, no NVRTC, an unknown device, ...
         _warn_once("check the CUDA driver and the installation of CuPy", error)

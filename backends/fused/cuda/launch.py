@@ -1,4 +1,4 @@
-"""Arguments, block shapes and order of the launches of ``kernels.cu``.
+"""Arguments, block shapes and order of the launches of the CUDA kernels.
 
 What launches is given by the caller, so that the tests put the same launches through a host
 build of the kernels.
@@ -31,10 +31,10 @@ KERNELS = ("scan", "cotangents", "adjoint", "adjoint_with_times", "sum_shards")
 
 MAX_BLOCKS = 1 << 16  # for more patterns than that, blocks take several
 MAX_TILES = (1 << 16) - 1  # what the hardware takes as gridDim.y
-MAX_WIDTH = 32  # outputs of a tile, as in kernels.cu
+MAX_WIDTH = 32  # outputs of a tile, as in chunk.cuh
 MAX_SHARDS = 1 << 9  # about as many blocks as a large GPU runs at once
 SHARD_BYTES = 1 << 28  # of all shards together, unless a single one is larger
-PEAK, CROSSING, GRID_PEAK = range(3)  # as in kernels.cu
+PEAK, CROSSING, GRID_PEAK = range(3)  # as in cotangents.cuh
 
 # A null pointer.  CuPy takes None, but launches with no argument in its place.
 NULL = np.uintp(0)
@@ -52,7 +52,7 @@ class Device:
         ``launch(name, blocks, threads, arguments)``: arrays and NumPy scalars of the kernel's own
         types, in its order.
     threads : int
-        Threads of a block, at most as many as kernels.cu allows, which is fastest.
+        Threads of a block, at most as many as chunk.cuh allows, which is fastest.
     """
 
     xp: Any
@@ -123,7 +123,7 @@ class Problem:
         times: bool,
         min_slope: float,
     ) -> Arguments:
-        """p, q and at_spike of every pair, see kernels.cu."""
+        """p, q and at_spike of every pair, see cotangents.cuh."""
         bars = (
             NULL if bar is None else self.reals(bar, self.weight.dtype)[0] for bar in (v_bar, t_bar)
         )

@@ -1,7 +1,7 @@
 """The CUDA kernels on the hardware, through CuPy and through torch; skipped where there is none.
 
-``python -m pytest -m gpu tests/test_cuda_gpu.py``.  What is compared is what test_cuda_kernel.py
-compares on the host.
+``python -m pytest -m gpu tests/backends/fused/test_cuda_gpu.py``.  What is compared is what
+test_cuda_kernel.py compares on the host.
 """
 
 from __future__ import annotations

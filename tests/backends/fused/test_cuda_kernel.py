@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -29,6 +30,7 @@ from patterns import TIME_CONSTANTS, batches, random_batch
 
 import tempotron_backends
 from tempotron_backends.fused.cuda import devices, launch
+from tempotron_backends.fused.cuda.source import kernel_source
 from tempotron_core import Events, Neuron, Peak, peak
 from tempotron_core.arrays import registry
 
@@ -166,19 +168,17 @@ def test_every_block_has_a_shard_of_its_own(make_forms, small):
     events, weight, neuron = small
     on, taken = make_forms(12)["peak"].args[0], []
 
-    def launch(
-        name: str, blocks: tuple[int, int], threads: int, arguments: tuple[Any, ...]
-    ) -> None:
+    def spied(name: str, blocks: tuple[int, int], threads: int, arguments: tuple[Any, ...]) -> None:
         on.launch(name, blocks, threads, arguments)
         if name == "sum_shards":
             taken.append(arguments[0].reshape(len(events), *weight.T.shape))
 
-    def gradient(part: Events, launch: Any) -> np.ndarray:
+    def gradient(part: Events, by: Any) -> np.ndarray:
         t_star, ones = np.full((2, len(part), len(weight)), [[[40.0]], [[1.0]]])
         forms = launch.FUNCTIONS["first_crossing_vjp"]
-        return forms(replace(on, launch=launch), part, weight, neuron, t_star, ones, False, 0.1)[0]
+        return forms(replace(on, launch=by), part, weight, neuron, t_star, ones, False, 0.1)[0]
 
-    gradient(events, launch)
+    gradient(events, spied)
     for shard, pattern in zip(taken[0], events, strict=True):
         np.testing.assert_array_equal(shard.T, gradient(pattern, on.launch))
 
@@ -269,6 +269,15 @@ def test_compiles_for_gpus_without_spilling(architecture, tmp_path):
     assert re.findall(memory, report) == [("0", "0", "0")] * len(names)
 
 
+def test_one_piece_has_every_file_once():
+    """So that a change in any of them changes what CuPy's cache goes by."""
+    files = SOURCE, *SOURCE.parent.glob("*.cuh")
+    assert len(files) > 1
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    code = [line for line in lines if not line.startswith(("#include", "#pragma once"))]
+    assert Counter(kernel_source().splitlines()) == Counter(code)
+
+
 def nvrtc() -> ctypes.CDLL:
     for name in ("libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12"):
         try:
@@ -280,9 +289,9 @@ def nvrtc() -> ctypes.CDLL:
 
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
 def test_compiles_with_nvrtc(architecture):
-    """As CuPy compiles it: without any header."""
+    """As CuPy compiles them: in one piece, without any file to include."""
     library, program, length = nvrtc(), ctypes.c_void_p(), ctypes.c_size_t()
-    source = SOURCE.read_bytes()
+    source = kernel_source().encode()
     made = library.nvrtcCreateProgram(ctypes.byref(program), source, b"kernels.cu", 0, None, None)
     assert made == 0
     options = (ctypes.c_char_p * 2)(b"--std=c++17", f"-arch={architecture}".encode())
@@ -308,7 +317,7 @@ def fake_cupy(library: ctypes.CDLL | None) -> ModuleType:
 
     class RawModule:
         def __init__(self, *, code: str, backend: str, options: tuple[str, ...]) -> None:
-            assert code == SOURCE.read_text()
+            assert code == kernel_source()
             assert (backend, options) == ("nvrtc", ("--std=c++17",))
 
         def get_function(self, name: str) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-// What kernels.cu needs of CUDA, for a host C++ compiler.
+// What the kernels need of CUDA, for a host C++ compiler.
 //
 // The threads of a block are real threads, so that barriers and the sharing of work and memory are
 // put to the test; blocks run one after the other. The names are CUDA's own.

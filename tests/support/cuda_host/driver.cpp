@@ -1,4 +1,4 @@
-// kernels.cu as a shared library for the host: built and loaded by host_kernels.py.
+// The kernels as a shared library for the host: built and loaded by host.py.
 //
 // Arguments arrive as a driver launch would take them, with a letter for the type of each, so that
 // one that does not fit the kernel's signature is an error and not a wrong number.

@@ -1,4 +1,4 @@
-"""kernels.cu as a shared library for the host: how it is built, and launched from NumPy arrays."""
+"""The kernels as a shared library for the host: how it is built, and launched from NumPy arrays."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class _Argument(ctypes.Structure):
     _fields_ = (("value", ctypes.c_void_p), ("type", ctypes.c_char))
 
 
-def build(library: Path, *more: str, source: Path = SOURCE) -> ctypes.CDLL:
+def build(library: Path, *more: str) -> ctypes.CDLL:
     """Compile with UBSan, which counts what it finds in `undefined_behaviours()`, and load."""
     command = ["g++", "-std=c++20", "-O1", "-g", "-fPIC", "-shared", "-pthread", "-Wall", "-Wextra"]
     command += ["-Werror", "-Wno-sign-compare", "-Wno-unknown-pragmas"]
     command += [f"-fsanitize={','.join(SANITIZERS)}"]
-    command += ["-static-libubsan", f'-DKERNELS="{source}"', *more]
+    command += ["-static-libubsan", f'-DKERNELS="{SOURCE}"', *more]
     command += ["-o", str(library), str(Path(__file__).with_name("driver.cpp"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -1,0 +1,41 @@
+// Arrays of either width of number, read and written in the widest.
+#pragma once
+
+typedef long long int64;
+
+__device__ int at_most(int64 number, int bound)
+{
+    return number < bound ? static_cast<int>(number) : bound;
+}
+
+// An array of float or double.
+struct Reals {
+    const void* data;
+    int is_double;
+
+    __device__ double operator[](int64 i) const
+    {
+        return is_double ? static_cast<const double*>(data)[i]
+                         : static_cast<double>(static_cast<const float*>(data)[i]);
+    }
+};
+
+__device__ void store(void* data, int is_double, int64 i, double value)
+{
+    if (is_double)
+        static_cast<double*>(data)[i] = value;
+    else
+        static_cast<float*>(data)[i] = static_cast<float>(value);
+}
+
+// An array of 32-bit or 64-bit integers.
+struct Integers {
+    const void* data;
+    int is_wide;
+
+    __device__ int64 operator[](int64 i) const
+    {
+        return is_wide ? static_cast<const int64*>(data)[i]
+                       : static_cast<int64>(static_cast<const int*>(data)[i]);
+    }
+};
