@@ -4,15 +4,22 @@ They are `backend`, `xp`, `device`, `dtype`, `asarray` and `to_numpy`. `device` 
 the default one for array-api-strict, so that any array made without ``device=`` is an error. A
 test that a framework cannot pass says so with ``@pytest.mark.skip_backend("jax", reason="...")``.
 A framework is imported by the first test that runs on it. With TEMPOTRON_TEST_CUDA=1 in the
-environment, torch and JAX are also tested on the first CUDA device.
+environment, torch and JAX are also tested on the first CUDA device, as CuPy is where it is
+installed.
+
+NumPy runs every combination of a test's parameters. What the other backends add to it is not
+another sweep over them: each runs as many combinations as show it every value of every parameter,
+and the rest are marked `slow` (see `shown_elsewhere`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from enum import Enum
 from functools import cache
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -57,8 +64,10 @@ class Backends(Enum):
 
     @property
     def listed(self) -> bool:
-        """Whether tests are made for it: one framework is enough to say that there is no GPU."""
-        return not self.needs_gpu or self is Backends.CUPY or "TEMPOTRON_TEST_CUDA" in os.environ
+        """Whether tests are made for it; test_gpu.py says which accelerators there are."""
+        if not self.needs_gpu or "TEMPOTRON_TEST_CUDA" in os.environ:
+            return True
+        return self is Backends.CUPY and find_spec("cupy") is not None
 
     def pytest_param(self) -> Any:
         """This backend as a parameter of the `backend` fixture."""
@@ -92,6 +101,36 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "skip_backend(name, *, reason): the test does not apply to a framework"
     )
+
+
+def shown_elsewhere(cases: Iterable[dict[str, Any]]) -> set[int]:
+    """Indices of cases, a value per parameter each, without which every value is still seen.
+
+    The case with the most values not seen before is kept, the first one of several, until none
+    are left.
+    """
+    unseen = {
+        index: {(name, repr(value)) for name, value in case.items()}
+        for index, case in enumerate(cases)
+    }
+    while any(unseen.values()):
+        seen = unseen.pop(max(unseen, key=lambda index: len(unseen[index])))
+        unseen = {index: values - seen for index, values in unseen.items()}
+    return set(unseen)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` is heeded
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what only repeats on another backend what NumPy runs."""
+    sweeps = defaultdict(list)
+    for item in items:
+        case = getattr(item, "callspec", None)
+        wanted = case and case.params.get("backend")
+        if wanted not in (None, Backends.NUMPY):
+            sweeps[item.path, item.originalname, wanted].append((item, case.params))
+    for sweep in sweeps.values():
+        for index in shown_elsewhere(params for _, params in sweep):
+            sweep[index][0].add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(params=[each.pytest_param() for each in Backends if each.listed])
