@@ -84,9 +84,10 @@ def read(root: Path = ROOT) -> Imports:
     for module, path in paths.items():
         imports[module] = set()
         for name in imported(module, path):
-            target = name if name in paths else name.rpartition(".")[0]
-            if target in paths:
-                imports[module].add(target)
+            target = name
+            while target and target not in paths:  # a name in a module, or one that is not ours
+                target = target.rpartition(".")[0]
+            imports[module] |= {target} - {""}
     return imports
 
 

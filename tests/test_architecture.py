@@ -60,7 +60,7 @@ FORBIDDEN = {
     "import tempotron_backends": ("tempotron_core", "files/checkpoint", "after"),
     "from ...training import loop": ("backends", "fused/cpu/threads", "after"),
     "from ..cuda import launch": ("backends", "fused/cpu/threads", "beside"),
-    "from .data.datasets import load": ("backends", "numpy", "after"),
+    "from .data.loader import Loader": ("backends", "numpy", "after"),
     "from ..recipes.recipe import Recipe": ("backends", "torch/layer", "after"),
     "from ..torch import layer": ("backends", "jax/functions", "beside"),
     "from ..cli import command": ("backends", "training/loop", "after"),
