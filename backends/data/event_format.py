@@ -117,12 +117,12 @@ def pattern_numbers(index: ArrayLike, n_patterns: int, *, least: int = 0) -> NDA
             f"index must be {'one or more ' if least else ''}integers along one axis, "
             f"got {chosen.dtype} of shape {chosen.shape}"
         )
-    chosen = chosen.astype(np.int64)
+    # before a conversion, in which a number beyond int64 would wrap around
     if len(chosen) and not (chosen.min() >= 0 and chosen.max() < n_patterns):
         raise IndexError(
             f"index must be from 0 to {n_patterns - 1}, got {chosen.min()} to {chosen.max()}"
         )
-    return chosen
+    return chosen.astype(np.int64)
 
 
 class _Rejected(ValueError):

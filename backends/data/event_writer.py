@@ -214,9 +214,12 @@ class EventWriter:
                 f"labels must have shape {counts.shape}, one per pattern, got {classes.shape}"
             )
         least, largest = int(classes.min()), int(classes.max())
-        if least < 0 or (self.n_classes is not None and largest >= self.n_classes):
-            below = "" if self.n_classes is None else f" and below {self.n_classes}"
-            raise ValueError(f"labels must be 0 or more{below}, got {least} to {largest}")
+        # as many classes as `whole_number` lets a header name
+        below = 2**31 - 1 if self.n_classes is None else self.n_classes
+        if least < 0 or largest >= below:
+            raise ValueError(
+                f"labels must be 0 or more and below {below}, got {least} to {largest}"
+            )
         self._largest_label = max(self._largest_label, largest)
         start = self._arrays["times"].length
         self._arrays["times"].append(times)

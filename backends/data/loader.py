@@ -250,7 +250,7 @@ def _checked_labels(labels: ArrayLike, n_patterns: int, n_classes: int | None) -
             f"labels must have shape ({n_patterns},), one per pattern and at least one, "
             f"got {classes.shape}"
         )
-    below = np.inf if n_classes is None else n_classes
+    below = 2**31 - 1 if n_classes is None else n_classes  # as `whole_number` counts classes
     if classes.min() < 0 or classes.max() >= below:
         raise ValueError(
             f"labels must be 0 or more and below {below}, got {classes.min()} to {classes.max()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arrays.indices import as_index
 from ..arrays.namespace import (
     array_namespace,
     check_floating,
@@ -13,7 +14,7 @@ from ..arrays.namespace import (
 )
 from ..arrays.numbers import whole_number
 
-__all__ = ["neurons_per_class", "pattern_weight", "should_fire"]
+__all__ = ["class_indices", "neurons_per_class", "pattern_weight", "should_fire"]
 
 Array = Any
 
@@ -70,14 +71,37 @@ def should_fire(labels: Array, v_max: Array, *, n_classes: int | None = None) ->
             f"got shape {tuple(labels.shape)}"
         )
     size = 1 if n_classes is None else neurons_per_class(neurons, n_classes)
-    if known_true(xp.any((labels < 0) | (labels >= neurons // size))):
+    labels = class_indices("labels", labels, neurons // size, size, xp=xp)
+    class_of_neuron = xp.arange(neurons, dtype=labels.dtype, device=device_of(v_max)) // size
+    return labels[:, None] == class_of_neuron[None, :]
+
+
+def class_indices(name: str, labels: Array, n_classes: int, size: int = 1, *, xp: Any) -> Array:
+    """Return class indices of any integer dtype in the one to count and compare in.
+
+    Parameters
+    ----------
+    name : str
+        What errors call the labels.
+    labels : integer array, shape (B,)
+    n_classes : int
+    size : int, default 1
+        Neurons per class, for errors.
+    xp : module
+
+    Raises
+    ------
+    ValueError
+        If a label is known to be out of range.
+    """
+    labels = as_index(labels, xp=xp)
+    if known_true(xp.any((labels < 0) | (labels >= n_classes))):
         raise ValueError(
-            f"labels must be class indices from 0 to {neurons // size - 1} "
+            f"{name} must be class indices from 0 to {n_classes - 1} "
             f"({'one neuron' if size == 1 else f'{size} neurons'} per class), "
             f"got values from {int(xp.min(labels))} to {int(xp.max(labels))}"
         )
-    class_of_neuron = xp.arange(neurons, dtype=labels.dtype, device=device_of(v_max)) // size
-    return labels[:, None] == class_of_neuron[None, :]
+    return labels
 
 
 def neurons_per_class(n_neurons: int, n_classes: int) -> int:

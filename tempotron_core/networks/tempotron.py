@@ -13,10 +13,10 @@ from ..arrays.namespace import (
     check_floating,
     check_same_device,
     device_of,
-    known_true,
 )
 from ..arrays.numbers import positive_float, whole_number
 from ..events import Events
+from ..learning.labels import class_indices
 from ..neuron import Neuron
 from ..readouts.arguments import grid_times
 from ..readouts.peak import peak
@@ -291,11 +291,7 @@ class Tempotron:
                 f"v_max must have shape (B, num_classes) = ({label.shape[0]}, {num_classes}), "
                 f"got {tuple(v_max.shape)}"
             )
-        if known_true(xp.any((label < 0) | (label >= num_classes))):
-            raise ValueError(
-                f"label must be from 0 to {num_classes - 1}, "
-                f"got {int(xp.min(label))} to {int(xp.max(label))}"
-            )
+        label = class_indices("label", label, num_classes, xp=xp)
         classes = xp.arange(num_classes, dtype=label.dtype, device=device_of(label))
         wrong = (v_max >= v_threshold) != (label[:, None] == classes[None, :])
         error = xp.where(wrong, v_max - v_threshold, 0.0)

@@ -923,7 +923,7 @@ LAYER = {
     "mse_loss label out of range": (
         lambda s: Tempotron.mse_loss(s.ones(2, 2), 1.0, s.array([-1, 2]), 2),
         ValueError,
-        "^label must be from 0 to 1, got -1 to 2",
+        "^label must be class indices from 0 to 1 .* got values from -1 to 2",
     ),
     "mse_loss list of labels": (
         lambda s: Tempotron.mse_loss(s.ones(1, 2), 1.0, [0], 2),

@@ -390,6 +390,11 @@ def test_bad_parts(tmp_path: Path) -> None:
         ):
             with pytest.raises(error, match=message):
                 writer.append(events, labels)
+        huge = np.asarray([0, 2**63], dtype="u8")
+        with EventWriter(tmp_path / "b.events", N, DURATION) as other:
+            with pytest.raises(ValueError, match=r"labels must be .* got 0 to 9223372036854775808"):
+                other.append(events, huge)
+            other.append(events, [0, 1])
         with pytest.raises(TypeError, match="events must be an Events, got ndarray"):
             writer.append(trains(0, 2), [0, 1])  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="events must have n_afferents 7, got 6"):

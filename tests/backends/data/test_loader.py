@@ -158,7 +158,8 @@ def test_bad_input(event_file: EventFile) -> None:
     for labels, error, message in (
         (LABELS[:5], ValueError, r"labels must have shape \(12,\), .* got \(5,\)"),
         (LABELS * 0.5, TypeError, "labels must be integers, got float64"),
-        (LABELS - 1, ValueError, "labels must be 0 or more and below inf, got -1 to 1"),
+        (LABELS - 1, ValueError, "labels must be 0 or more and below 2147483647, got -1 to 1"),
+        (LABELS.astype("u8") + np.uint64(2**63), ValueError, "got 9223372036854775808 to"),
     ):
         with pytest.raises(error, match=message):
             InMemory(events, labels, backend)
@@ -177,6 +178,7 @@ def test_bad_input(event_file: EventFile) -> None:
         for index, message in (
             ([12], "index must be from 0 to 11, got 12 to 12"),
             ([-1], "index must be from 0 to 11, got -1 to -1"),
+            (np.asarray([2**64 - 1], dtype="u8"), "got 18446744073709551615 to"),
             ([0.5], "index must be integers along one axis, got float64"),
             ([True], "index must be integers along one axis, got bool"),
         ):

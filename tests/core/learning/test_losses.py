@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tempotron_core import Tempotron
-from tempotron_core.learning import mse_loss, tempotron_loss
+from tempotron_core.learning import mse_loss, spike_time_cross_entropy, tempotron_loss
 from tempotron_core.learning.labels import should_fire
 from tempotron_core.learning.losses import cross_entropy_loss
 
@@ -329,3 +329,40 @@ def test_the_neurons_of_a_class_should_fire(
 def test_bad_classes(labels: Any, n_classes: Any, error: type, message: str) -> None:
     with pytest.raises(error, match=message):
         should_fire(np.asarray(labels), np.zeros((2, 6)), n_classes=n_classes)
+
+
+INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+
+
+@pytest.mark.parametrize("kind", INTEGERS)
+def test_labels_may_be_integers_of_any_width(kind: str, backend: Any, to_numpy: Any) -> None:
+    """300 classes are more than 8 bits count, whatever the labels that occur are."""
+    rng = np.random.default_rng(4)
+    v_max = rng.uniform(0.0, 2.0, (4, 300))
+    labels = np.asarray([1, 100, 0, 44])
+    weight = backend.from_numpy(rng.uniform(0.5, 2.0, 300), "float32")
+    values = backend.from_numpy(v_max, "float32")
+    narrow, wide = backend.from_numpy(labels.astype(kind)), backend.from_numpy(labels)
+    fire = to_numpy(should_fire(narrow, values))
+    np.testing.assert_array_equal(fire, labels[:, None] == np.arange(300))
+    calls = [
+        lambda y: tempotron_loss(values, y, 1.0, class_weight=weight),
+        lambda y: mse_loss(values, y, 1.0, class_weight=weight),
+        lambda y: cross_entropy_loss(values, y, class_weight=weight),
+        lambda y: spike_time_cross_entropy(values, y, temperature=0.5, silent_time=3.0),
+        lambda y: (Tempotron.mse_loss(values, 1.0, y, 300),),
+    ]
+    for call in calls:
+        for found, expected in zip(call(narrow), call(wide), strict=True):
+            np.testing.assert_array_equal(to_numpy(found), to_numpy(expected))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint32", "uint64"])
+def test_no_label_wraps_into_the_range(kind: str, backend: Any) -> None:
+    v_max = backend.from_numpy(np.zeros((2, 200)), "float32")
+    largest = np.iinfo(kind).max
+    labels = backend.from_numpy(np.asarray([0, largest], dtype=kind))
+    with pytest.raises(ValueError, match=r"labels must be class indices from 0 to 199 .* 0 to "):
+        should_fire(labels, v_max)
+    with pytest.raises(ValueError, match=r"label must be class indices from 0 to 199 .* 0 to "):
+        Tempotron.mse_loss(v_max, 1.0, labels, 200)
