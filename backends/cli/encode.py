@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from ..recipes.recipe import (
-    CHOICES,
-    CODED_BY,
-    LATENCY_FROM,
-    Recipe,
-    usual_encoder,
-)
+from ..recipes.coding import CODED_BY, LATENCY_FROM, usual_encoder
+from ..recipes.recipe import Recipe
+from ..recipes.settings import CHOICES
 
 __all__ = ["add_arguments", "run"]
 

@@ -103,8 +103,8 @@ def _save_training_figure(experiment: Experiment, accuracy: float, path: Path) -
 
 def _recipe(args: argparse.Namespace, data: FeaturePatterns | EventPatterns) -> Recipe:
     from ..data.patterns import EventPatterns
+    from ..recipes import Recipe, usual_encoder
     from ..recipes.files import read_recipe
-    from ..recipes.recipe import Recipe, usual_encoder
 
     settings = {} if args.recipe is None else read_recipe(args.recipe)
     if isinstance(data, EventPatterns):

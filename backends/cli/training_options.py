@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..recipes.recipe import CHOICES, LATENCY_FROM, Recipe
+from ..recipes.coding import LATENCY_FROM
+from ..recipes.recipe import Recipe
+from ..recipes.settings import CHOICES
 
 __all__ = ["RECIPE_OPTIONS", "add_training_options", "number_or_part"]
 

@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 from tempotron_core import Events
 
-from ..recipes.recipe import CODED_BY, ENCODED_AT_ONCE, Recipe
+from ..recipes.coding import CODED_BY, ENCODED_AT_ONCE
+from ..recipes.recipe import Recipe
 from .dataset import Dataset
 from .event_files import EventFile, EventWriter
 from .event_format import PathLike

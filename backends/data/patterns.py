@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from tempotron_core import Events
 
 from .._backend import Backend
-from ..recipes.recipe import CODED_BY, Recipe
+from ..recipes.coding import CODED_BY
+from ..recipes.recipe import Recipe
 from .built_in import load_breast_cancer, load_digits
 from .dataset import Dataset
 from .event_files import EventFile

@@ -80,6 +80,6 @@ def _on_cpu() -> Forms:
 def _on_cpu_tensors() -> Forms:
     if not _on_cpu():
         return {}
-    from .cpu.tensors import on_tensors
+    from .tensors import on_tensors
 
     return {name: on_tensors(form) for name, form in _on_cpu().items()}

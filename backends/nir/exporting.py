@@ -147,37 +147,8 @@ def _below_threshold(v_reset: Any, layers: list[tuple[Floats, Neuron]]) -> float
 
 def _layers(model: Any, neuron: Neuron | None) -> Iterator[tuple[Floats, Neuron]]:
     """Weights on the host and constants of every layer, checked to be expressible."""
-    if neuron is not None and not isinstance(neuron, Neuron):
-        raise TypeError(f"neuron must be a Neuron, got {type(neuron).__name__}")
-    if isinstance(model, Network):
-        if len(model.weights) > 1 and model.pass_on != "first_crossing":
-            raise ValueError(
-                f"model must have pass_on='first_crossing' to be written as NIR, whose neurons "
-                f"spike as they cross threshold, got {model.pass_on!r}"
-            )
-        if len(model.weights) > 1 and model.reference_times:
-            raise ValueError(
-                f"model must have no reference_times to be written as NIR, which has no node that "
-                f"spikes at given times, got {model.reference_times}"
-            )
-        found: list[tuple[Any, Neuron | None]] = list(
-            zip(model.weights, model.neurons, strict=True)
-        )
-    elif isinstance(model, Tempotron):
-        found = [(model.weight, model.neuron)]
-    elif hasattr(model, "fc"):
-        found = [(_weight_of_module(model), _neuron_of_module(model))]
-    elif hasattr(model, "ndim"):
-        if neuron is None:
-            raise TypeError("neuron must be a Neuron if model is an array of weights, got None")
-        found, neuron = [(model, neuron)], None
-    else:
-        found = list(_of_modules(model))
-    if neuron is not None:
-        kind = type(model).__name__
-        raise ValueError(f"neuron must be None for a model with constants of its own ({kind})")
     inputs = None
-    for layer, (array, constants) in enumerate(found):
+    for layer, (array, constants) in enumerate(_found(model, neuron)):
         if dtype_name(array.dtype) not in ("float32", "float64"):
             raise TypeError(
                 f"weights of layer {layer} must be float32 or float64, got {array.dtype}"
@@ -188,14 +159,52 @@ def _layers(model: Any, neuron: Neuron | None) -> Iterator[tuple[Floats, Neuron]
             raise ValueError(f"weights of layer {layer} must be (O, {wanted}), got {weight.shape}")
         if not np.all(np.isfinite(weight)):
             raise ValueError(f"weights of layer {layer} must be finite, got NaN or infinite ones")
-        if constants.shunt:  # type: ignore[union-attr]
+        if constants.shunt:
             raise ValueError(
                 f"neuron of layer {layer} must have shunt=False: NIR cannot express that inputs "
                 f"after the output spike are ignored.  Decisions and first spikes are the same "
                 f"without, see dataclasses.replace(neuron, shunt=False)"
             )
         inputs = weight.shape[0]
-        yield weight, constants  # type: ignore[misc]
+        yield weight, constants
+
+
+def _found(model: Any, neuron: Neuron | None) -> Iterable[tuple[Any, Neuron]]:
+    """Weights, of any library, and constants of every layer of any kind of model."""
+    if neuron is not None and not isinstance(neuron, Neuron):
+        raise TypeError(f"neuron must be a Neuron, got {type(neuron).__name__}")
+    is_network = isinstance(model, Network | Tempotron) or hasattr(model, "fc")
+    if not is_network and hasattr(model, "ndim"):
+        if neuron is None:
+            raise TypeError("neuron must be a Neuron if model is an array of weights, got None")
+        return [(model, neuron)]
+    if isinstance(model, Network):
+        found = _of_network(model)
+    elif isinstance(model, Tempotron):
+        found = [(model.weight, model.neuron)]
+    elif hasattr(model, "fc"):
+        found = [(_weight_of_module(model), _neuron_of_module(model))]
+    else:
+        found = list(_of_modules(model))
+    if neuron is not None:
+        kind = type(model).__name__
+        raise ValueError(f"neuron must be None for a model with constants of its own ({kind})")
+    return found
+
+
+def _of_network(model: Network) -> list[tuple[Any, Neuron]]:
+    """Weights and constants of a network's layers, whose spikes NIR can express."""
+    if len(model.weights) > 1 and model.pass_on != "first_crossing":
+        raise ValueError(
+            f"model must have pass_on='first_crossing' to be written as NIR, whose neurons "
+            f"spike as they cross threshold, got {model.pass_on!r}"
+        )
+    if len(model.weights) > 1 and model.reference_times:
+        raise ValueError(
+            f"model must have no reference_times to be written as NIR, which has no node that "
+            f"spikes at given times, got {model.reference_times}"
+        )
+    return list(zip(model.weights, model.neurons, strict=True))
 
 
 def _of_modules(model: Any) -> Iterator[tuple[Any, Neuron]]:

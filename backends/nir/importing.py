@@ -88,6 +88,21 @@ def from_nir(
 
 def _chain(graph: nir.NIRGraph) -> list[tuple[str, Any]]:
     """Return the nodes from input to output in their order, or raise."""
+    _check_kinds(graph)
+    order = _ordered(graph)
+    found = [type(graph.nodes[name]) for name in order]
+    plain = [nir.Linear if kind is nir.Affine else kind for kind in found]
+    expected = [nir.Input, *(nir.Linear, nir.CubaLIF) * ((len(order) - 1) // 2), nir.Output]
+    if plain != expected or len(plain) < 4:
+        raise ValueError(
+            f"graph must be Input, then Linear and CubaLIF in turn, then Output, got "
+            f"{', '.join(f'{n!r} ({k.__name__})' for n, k in zip(order, found, strict=True))}"
+        )
+    return [(name, graph.nodes[name]) for name in order]
+
+
+def _check_kinds(graph: nir.NIRGraph) -> None:
+    """Raise unless all nodes are of the kinds that a chain has, with one input and one output."""
     allowed = (nir.Input, nir.Linear, nir.Affine, nir.CubaLIF, nir.Output)
     for name, node in graph.nodes.items():
         if type(node) not in allowed:
@@ -96,9 +111,32 @@ def _chain(graph: nir.NIRGraph) -> list[tuple[str, Any]]:
                 f"got node {name!r} of type {type(node).__name__}"
             )
     for kind in (nir.Input, nir.Output):
-        named = [name for name, node in graph.nodes.items() if isinstance(node, kind)]
+        named = _of_kind(graph, kind)
         if len(named) != 1:
             raise ValueError(f"graph must have one {kind.__name__} node, got {named}")
+
+
+def _of_kind(graph: nir.NIRGraph, kind: type[Any]) -> list[str]:
+    return [name for name, node in graph.nodes.items() if isinstance(node, kind)]
+
+
+def _ordered(graph: nir.NIRGraph) -> list[str]:
+    """Return the names of all nodes, from the input along the edges."""
+    follower, source = _neighbours(graph)
+    order = _of_kind(graph, nir.Input)
+    while order[-1] in follower and len(order) < len(graph.nodes):
+        order.append(follower[order[-1]])
+    if order[0] in source:
+        edge = f"{source[order[0]]!r} -> {order[0]!r}"
+        raise ValueError(f"graph must be a chain without recurrent edges, got {edge}")
+    left = [name for name in graph.nodes if name not in order]
+    if left:
+        raise ValueError(f"graph must connect all nodes to its input, got {left} beside the chain")
+    return order
+
+
+def _neighbours(graph: nir.NIRGraph) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what follows each node, and what comes before it: one node at most."""
     follower: dict[str, str] = {}
     source: dict[str, str] = {}
     for start, end in dict.fromkeys(tuple(edge) for edge in graph.edges):
@@ -112,26 +150,7 @@ def _chain(graph: nir.NIRGraph) -> list[tuple[str, Any]]:
                 f"{start!r} -> {end!r} and {other[0]!r} -> {other[1]!r}"
             )
         follower[start], source[end] = end, start
-    (name,) = (name for name, node in graph.nodes.items() if isinstance(node, nir.Input))
-    order = [name]
-    while name in follower and len(order) < len(graph.nodes):
-        name = follower[name]
-        order.append(name)
-    if order[0] in source:
-        edge = f"{source[order[0]]!r} -> {order[0]!r}"
-        raise ValueError(f"graph must be a chain without recurrent edges, got {edge}")
-    left = [name for name in graph.nodes if name not in order]
-    if left:
-        raise ValueError(f"graph must connect all nodes to its input, got {left} beside the chain")
-    expected = [nir.Input, *(nir.Linear, nir.CubaLIF) * ((len(order) - 1) // 2), nir.Output]
-    found = [type(graph.nodes[name]) for name in order]
-    plain = [nir.Linear if kind is nir.Affine else kind for kind in found]
-    if plain != expected or len(plain) < 4:
-        raise ValueError(
-            f"graph must be Input, then Linear and CubaLIF in turn, then Output, got "
-            f"{', '.join(f'{n!r} ({k.__name__})' for n, k in zip(order, found, strict=True))}"
-        )
-    return [(name, graph.nodes[name]) for name in order]
+    return follower, source
 
 
 def _size(name: str, types: Mapping[str, Any] | None) -> int | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .recipe import Recipe
+from .settings import check_settings
 
 __all__ = ["named_recipes", "read_recipe"]
 
@@ -38,18 +39,21 @@ def read_recipe(name: str) -> dict[str, Any]:
     ValueError
         If the file is no TOML, or names a setting that there is not.
     """
-    shipped = files(__package__) / f"{name}.toml"
     if os.path.isfile(name):
-        text = Path(name).read_text(encoding="utf-8")
+        content = Path(name).read_bytes()
     elif name in named_recipes():
-        text = shipped.read_text(encoding="utf-8")
+        content = (files(__package__) / f"{name}.toml").read_bytes()
     else:
         raise FileNotFoundError(
             f"recipe must be one of {', '.join(named_recipes())} or a TOML file, got {name!r}"
         )
     try:
-        settings = tomllib.loads(text)
+        # editors of Windows begin a file with a byte order mark
+        settings = tomllib.loads(content.decode("utf-8-sig"))
+        check_settings(settings)
         Recipe(**settings)
+    except RecursionError:
+        raise ValueError(f"recipe must hold settings in TOML, got {name!r}: nested") from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"recipe must hold settings in TOML, got {name!r}: {error}") from None
     return settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -11,30 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Neuron
-from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
 from tempotron_core.learning import Adam, Momentum, schedules
 
-__all__ = ["CHOICES", "CODED_BY", "LATENCY_FROM", "Recipe", "usual_encoder"]
+from .coding import CODED_BY, encode_features
+from .settings import check_settings
 
-CHOICES = {
-    "encoder": ("gaussian", "latency"),
-    "pass_on": ("first_crossing", "peak"),
-    "pooling": ("max", "mean", "logsumexp"),
-    "loss": ("tempotron", "mse", "cross_entropy"),
-    "class_weight": ("none", "balanced"),
-    "recovery": ("none", "eligibility", "end"),
-    "optimiser": ("momentum", "adam"),
-    "schedule": ("cosine", "linear", "exponential", "constant"),
+__all__ = ["Recipe"]
+
+SCHEDULES: dict[str, Callable[..., schedules.Schedule]] = {
+    "cosine": schedules.cosine,
+    "linear": schedules.linear,
+    "exponential": schedules.exponential,
+    "constant": schedules.constant,
 }
-"""Settings that are one of a few words."""
-
-CODED_BY = ("encoder", "n_fields", "duration", "window")
-"""Settings that decide which spikes features become; an event file names those it was made with."""
-
-LATENCY_FROM = 256
-"""Features above which one spike per feature is usual: Gaussian fields multiply spikes."""
-
-ENCODED_AT_ONCE = 1024  # patterns; bounds the memory of double-precision intermediates
 
 
 @dataclass(frozen=True)
@@ -159,33 +147,8 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {choices}, got {getattr(self, name)!r}")
-        for name, least in WHOLE_NUMBERS.items():
-            _check_whole(name, getattr(self, name), least)
-        if not isinstance(self.hidden, list | tuple):
-            raise ValueError(f"hidden must hold the neurons of each layer, got {self.hidden!r}")
+        check_settings(vars(self))
         object.__setattr__(self, "hidden", tuple(self.hidden))
-        for size in self.hidden:
-            _check_whole("hidden", size, 1)
-        for name, (low, high, with_low) in RANGES.items():
-            value = getattr(self, name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (number and value < high and (value >= low if with_low else value > low)):
-                limit = "at least" if with_low else "greater than"
-                raise ValueError(f"{name} must be {limit} {low} and below {high}, got {value!r}")
-        if self.window is not None and not 0.0 < self.window < math.inf:
-            raise ValueError(f"window must be greater than 0, got {self.window!r}")
-        for name in ("hold_out", "validation"):
-            value = getattr(self, name)
-            if not (0 < value < 1 or (isinstance(value, int) and value > 1)) and (
-                value != 0 or name == "hold_out"
-            ):
-                raise ValueError(
-                    f"{name} must be a part between 0 and 1 or a number of patterns, 2 or more, "
-                    f"got {value!r}"
-                )
         if self.patience and not self.validation:
             raise ValueError(f"patience needs validation patterns, got patience={self.patience}")
         self.neurons  # noqa: B018 (checks their constants)
@@ -201,29 +164,14 @@ class Recipe:
     def encode(self, features: NDArray[Any], value_range: tuple[Any, Any]) -> NDArray[np.float32]:
         """Return spike times, shape (B, afferents), +inf for silence.
 
-        Encoded in double precision on the host and rounded once, so that every backend sees the
-        same times whatever its precision.
-
         Parameters
         ----------
         features : array, shape (B, F)
         value_range : pair of float or array of shape (F,)
             Smallest and largest value of all features, or of each.
         """
-        low, high = value_range
-        gaussian = self.encoder == "gaussian"
-        window = self.duration if self.window is None else min(self.window, self.duration)
-        fields = GaussianReceptiveFields(self.n_fields, low, high)
-        n_afferents = features.shape[1] * (self.n_fields if gaussian else 1)
-        times = np.empty((features.shape[0], n_afferents), dtype=np.float32)
-        for start in range(0, features.shape[0], ENCODED_AT_ONCE):
-            chosen = slice(start, start + ENCODED_AT_ONCE)
-            part = features[chosen].astype(np.float64)
-            if gaussian:
-                times[chosen] = fields.encode(part, window)
-            else:
-                times[chosen] = encode_latency(part, window, x_min=low, x_max=high)
-        return times
+        settings = {name: getattr(self, name) for name in CODED_BY}
+        return encode_features(features, value_range, **settings)
 
     @property
     def afferents_per_feature(self) -> int:
@@ -254,59 +202,13 @@ class Recipe:
         ValueError
             If a setting is missing, unknown or out of range.
         """
-        try:
-            recipe = cls(**values)
-        except TypeError as error:
-            raise ValueError(f"recipe must hold the settings of a training run: {error}") from None
         missing = {field.name for field in fields(cls)} - set(values)
         if missing:
             raise ValueError(
                 f"recipe must hold every setting, {', '.join(sorted(missing))} missing"
             )
-        return recipe
-
-
-def usual_encoder(n_features: int) -> str:
-    """Return the encoder to use for so many features unless one is asked for."""
-    return "latency" if n_features > LATENCY_FROM else Recipe.encoder
-
-
-SCHEDULES: dict[str, Callable[..., schedules.Schedule]] = {
-    "cosine": schedules.cosine,
-    "linear": schedules.linear,
-    "exponential": schedules.exponential,
-    "constant": schedules.constant,
-}
-
-WHOLE_NUMBERS = {
-    "n_fields": 3,
-    "neurons_per_class": 1,
-    "epochs": 0,
-    "batch_size": 1,
-    "shift": 0,
-    "patience": 0,
-    "seed": 0,
-}
-"""Settings that count something, with the least they can be."""
-
-RANGES = {
-    "duration": (0.0, math.inf, False),
-    "firing": (0.0, 1.0, False),
-    "pool_temperature": (0.0, math.inf, False),
-    "margin": (0.0, math.inf, True),
-    "temperature": (0.0, math.inf, False),
-    "learning_rate": (0.0, math.inf, False),
-    "momentum": (0.0, 1.0, True),
-    "weight_decay": (0.0, math.inf, True),
-    "warm_up": (0.0, 1.0, True),
-    "min_slope": (0.0, math.inf, True),
-    "clip_norm": (0.0, math.inf, True),
-    "jitter": (0.0, math.inf, True),
-    "deletion": (0.0, 1.0, True),
-}
-"""Settings that are numbers: lower limit, upper limit, and whether the lower one is allowed."""
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an integer, {least} or more, got {value!r}")
+        try:
+            check_settings(values)
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"recipe must hold the settings of a training run: {error}") from None

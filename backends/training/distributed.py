@@ -29,7 +29,7 @@ from tempotron_core.arrays.numbers import positive_float, whole_number
 from ..data.built_in import load_digits
 from ..data.idx import load_idx_folder
 from ..data.splits import hold_out
-from ..recipes.recipe import Recipe, usual_encoder
+from ..recipes import Recipe, usual_encoder
 from ..torch.exact_tempotron import ExactTempotron
 
 __all__ = ["main", "train"]

@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from .compiled import compiled
-from .crossing_root import rising_root
 from .interior import bounds, closer_bounds, fill_crests, interior_maxima
 from .lanes import (
     WIDTH,
@@ -26,6 +25,8 @@ from .lanes import (
 from .steps import CHUNK, fill_steps, free_state, gaps
 
 __all__ = ["scan_crossings"]
+
+_STEPS = 60  # bisection alone would reach the last digit of a float64 in about as many
 
 
 @compiled
@@ -96,7 +97,7 @@ def scan_crossings(
                             limit[o + lane] = np.inf
                             silent -= 1
                             now = np.float64(times[p, start + i])
-                            reached = rising_root(v0, d0, top_now[lane], threshold, constants)
+                            reached = _rising_root(v0, d0, top_now[lane], threshold, constants)
                             t_spike[p, o + lane] = now + reached
                             last_event[p, o + lane] = start + i
                             free, free_time = _free_peak(v0, d0, duration - now, constants)
@@ -123,3 +124,31 @@ def _free_peak(v, d, left, constants):
     u = tau - v / drive if beta == 0.0 else (log_ratio - math.log1p(beta * v / drive)) / beta
     u = min(max(u, 0.0), left)
     return tau_s * (drive + beta * v) * math.exp(-u / tau), u
+
+
+@compiled
+def _rising_root(v, d, top, threshold, constants):
+    """Root of V(u) = threshold on [0, top], where V rises and is concave.
+
+    From V'' = -(1/tau + 1/tau_s) V' - V/(tau tau_s), each step solves the parabola that has the
+    value, slope and curvature of V (Euler's method), kept in a bracket.  It starts at the top,
+    where the parabola has a root even if the crossing grazes a maximum.
+    """
+    tau, tau_s, _, _, _, _ = constants
+    low, high, u = 0.0, top, top
+    for _ in range(_STEPS):
+        potential, slope = free_state(v, d, u, constants)
+        excess = potential - threshold
+        curvature = -(1.0 / tau + 1.0 / tau_s) * slope - potential / (tau * tau_s)
+        if excess > 0.0:
+            high = u
+        else:
+            low = u
+        reach = slope + math.sqrt(max(slope * slope - 2.0 * excess * curvature, 0.0))
+        target = u - 2.0 * excess / reach if reach > 0.0 else u
+        if not low <= target <= high:
+            target = 0.5 * (low + high)
+        if abs(target - u) <= 1e-16 * top:
+            return target
+        u = target
+    return u

@@ -576,7 +576,7 @@ def test_the_recipe_survives_a_round_trip_and_garbled_ones_do_not() -> None:
         ({"learning_rate": float("nan")}, "learning_rate must be greater than 0.* got nan"),
         ({"hold_out": 1.0}, r"hold_out must be a part between 0 and 1 .* got 1\.0"),
         ({"validation": -2}, "validation must be a part between 0 and 1 .* got -2"),
-        ({"window": 0.0}, "window must be greater than 0, got 0"),
+        ({"window": 0.0}, "window must be greater than 0.* got 0"),
         ({"hidden": (3, 0)}, "hidden must be an integer, 1 or more, got 0"),
         ({"hidden": 3}, "hidden must hold the neurons of each layer, got 3"),
         ({"optimiser": "sgd"}, "optimiser must be one of .* got 'sgd'"),
