@@ -25,6 +25,8 @@ import array_api_compat
 import numpy as np
 
 from tempotron_core import Events, Neuron, peak, peak_vjp
+from tempotron_core.arrays.integers import as_index
+from tempotron_core.arrays.namespace import array_namespace
 
 try:
     import dask.array
@@ -199,6 +201,8 @@ def _sorted_shard(block: Array, labels: Array, duration: float) -> tuple[Events,
     """Events and labels of one chunk, on its device."""
     if isinstance(labels, np.ndarray) and not isinstance(block, np.ndarray):
         xp = array_api_compat.array_namespace(block)
+        if labels.dtype.kind in "iu":  # no class is lost: JAX would wrap int64 around
+            labels = np.minimum(as_index(labels, xp=array_namespace(labels=labels)), 2**31 - 1)
         labels = xp.asarray(labels, device=array_api_compat.device(block))
     return Events.from_latencies(block, duration), labels
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events
 from tempotron_core.arrays.host import to_host
-from tempotron_core.arrays.namespace import check_exact
+from tempotron_core.arrays.integers import check_exact
 from tempotron_core.arrays.numbers import whole_number
 
 from .._backend import Backend

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron, Peak
-from tempotron_core.arrays.namespace import check_exact, known_true
+from tempotron_core.arrays.integers import check_exact
+from tempotron_core.arrays.namespace import known_true
 from tempotron_core.arrays.numbers import positive_float
 from tempotron_core.readouts.arguments import check_grid
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import array_api_compat
 
 __all__ = [
     "array_namespace",
-    "check_exact",
     "check_floating",
     "check_same_device",
     "clip",
@@ -71,18 +69,6 @@ def check_floating(name: str, array: Array, *, xp: Namespace) -> None:
     """Raise TypeError unless the array is float32 or float64."""
     if array.dtype != xp.float32 and array.dtype != xp.float64:
         raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
-
-
-def check_exact(name: str, integers: Array, dtype: Any, *, xp: Namespace) -> None:
-    """Raise ValueError if ``dtype``, a floating one of ``xp``, would round one of the integers."""
-    own = array_api_compat.array_namespace(integers)
-    exact = int(2.0 / float(xp.finfo(dtype).eps))
-    # small integers are exact, and torch would wrap the bound around to their range
-    may_exceed = own.iinfo(integers.dtype).max > exact and math.prod(integers.shape) > 0
-    if may_exceed and known_true(own.max(integers) > exact):
-        raise ValueError(
-            f"{name} must be at most {exact} to be exact as {dtype}, got {int(own.max(integers))}"
-        )
 
 
 def known_int(number: Array) -> int | None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import array_api_extra as xpx
-
+from ..arrays.integers import as_floating
 from ..arrays.namespace import (
     array_namespace,
-    check_floating,
     check_same_device,
     device_of,
     known_true,
@@ -53,9 +51,7 @@ def feature_range(x: Array) -> tuple[Array, Array]:
 def finite_features(x: Array) -> tuple[Namespace, Array]:
     """Return the namespace of ``x`` and ``x`` as finite floating-point values."""
     xp = array_namespace(x=x)
-    if xp.isdtype(x.dtype, "integral"):
-        x = xp.astype(x, xpx.default_dtype(xp, device=device_of(x)))
-    check_floating("x", x, xp=xp)
+    x = as_floating("x", x, xp=xp)
     if known_true(xp.any(~xp.isfinite(x))):
         raise ValueError("x must be finite, got NaN or infinite values")
     return xp, x

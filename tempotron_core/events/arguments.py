@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import array_api_extra as xpx
-
-from ..arrays.namespace import check_exact, check_floating, device_of, known_true
+from ..arrays.integers import as_floating, as_index
+from ..arrays.namespace import known_true
 from ..arrays.numbers import positive_float
 
 __all__ = ["checked_lists", "checked_times"]
@@ -21,12 +20,7 @@ def checked_times(
     duration = positive_float("duration", duration)
     if times.ndim != ndim:
         raise ValueError(f"{name} must have shape {axes}, got {tuple(times.shape)}")
-    if xp.isdtype(times.dtype, "integral"):
-        dtype = xpx.default_dtype(xp, device=device_of(times))
-        dtype = dtype if dtype in (xp.float32, xp.float64) else xp.float32  # torch can be told so
-        check_exact(name, times, dtype, xp=xp)
-        times = xp.astype(times, dtype)
-    check_floating(name, times, xp=xp)
+    times = as_floating(name, times, xp=xp)
     longest = float(xp.finfo(times.dtype).max) / 2.0
     if duration > longest:
         raise ValueError(f"duration must be at most {longest} in {times.dtype}, got {duration}")
@@ -39,10 +33,8 @@ def checked_lists(
     times: Array, afferents: Array, offsets: Array, n_afferents: int, xp: Any
 ) -> tuple[Array, Array]:
     """Afferents and offsets of the spike lists ``times`` (E,), in the dtype of indices."""
-    # not always int64: JAX has 32 bits unless told
-    integer = xpx.default_dtype(xp, "indexing", device=device_of(times))
-    afferents = _as_index("afferents", afferents, integer, xp)
-    offsets = _as_index("offsets", offsets, integer, xp)
+    afferents = _indices("afferents", afferents, xp)
+    offsets = _indices("offsets", offsets, xp)
     n_entries = times.shape[0]
     if afferents.shape[0] != n_entries:
         raise ValueError(
@@ -66,13 +58,9 @@ def checked_lists(
     return afferents, offsets
 
 
-def _as_index(name: str, array: Array, integer: Any, xp: Any) -> Array:
-    """Integers of any kind in the dtype of indices; what does not fit there wraps below zero.
-
-    Unsigned integers of more than 8 bits are few things' operand in torch.
-    """
+def _indices(name: str, array: Array, xp: Any) -> Array:
     if not xp.isdtype(array.dtype, "integral"):
         raise TypeError(f"{name} must be an integer array, got {array.dtype}")
     if array.ndim != 1:
         raise ValueError(f"{name} must have one axis, got shape {tuple(array.shape)}")
-    return xp.astype(array, integer)
+    return as_index(array, xp=xp)

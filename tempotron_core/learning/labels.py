@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arrays.indices import as_index
+from ..arrays.integers import as_index
 from ..arrays.namespace import (
     array_namespace,
     check_floating,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import array_api_extra as xpx
 import numpy as np
 
+from ..arrays.integers import as_floating
 from ..arrays.namespace import (
     array_namespace,
     check_floating,
@@ -245,9 +245,7 @@ class Tempotron:
             If ``t`` is no array or a constant is not positive.
         """
         xp = array_namespace(t=t)
-        if xp.isdtype(t.dtype, "integral"):
-            t = xp.astype(t, xpx.default_dtype(xp, device=device_of(t)))
-        check_floating("t", t, xp=xp)
+        t = as_floating("t", t, xp=xp)
         tau, tau_s = positive_float("tau", tau), positive_float("tau_s", tau_s)
         after = xp.where(t >= 0.0, t, 0.0)
         # both exponentials are 1 where t < 0

@@ -447,6 +447,53 @@ def test_selection_errors(build, selection, message):
         events[selection]
 
 
+INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+
+
+@pytest.mark.parametrize("kind", INTEGERS)
+def test_numbers_of_patterns_may_be_integers_of_any_width(backend, to_numpy, kind):
+    """300 patterns are more than 8 bits count."""
+    times = np.random.default_rng(8).uniform(0.0, DURATION, (300, 1)).astype(np.float32)
+    events = Events.from_latencies(backend.from_numpy(times), DURATION)
+    host = np.asarray([3, 100, 7 if kind.startswith("u") else -1], dtype=kind)
+    here = backend.from_numpy(host)
+    for selection in (host, here, list(host), [here[i] for i in range(3)]):
+        chosen = to_numpy(events[selection].times)
+        np.testing.assert_array_equal(chosen, times[host.astype(np.int64)])
+    for number in (host[1], here[1]):
+        np.testing.assert_array_equal(to_numpy(events[number].times), times[100:101])
+
+
+@pytest.mark.parametrize("kind", INTEGERS)
+def test_spike_lists_may_be_integers_of_any_width(backend, rows, kind):
+    times, afferents, offsets = (
+        backend.from_numpy(np.asarray(values, dtype=kind))
+        for values in ([5, 1, 3], [0, 1, 0], [0, 1, 3])
+    )
+    events = Events.from_csr(times, afferents, offsets, 300, DURATION)
+    assert rows(events) == [[(5.0, 0)], [(1.0, 1), (3.0, 0)]]
+    assert rows(Events.from_latencies(times[None, :], DURATION)) == [[(1.0, 1), (3.0, 2), (5.0, 0)]]
+
+
+@pytest.mark.parametrize("kind", ["uint32", "uint64"])
+def test_no_index_wraps_into_the_range(backend, build, kind):
+    """The largest number of as many bits as an index has is not -1."""
+    largest = np.asarray([np.iinfo(kind).max], dtype=kind)
+    events = build("latencies", random_patterns(0, 3))
+    for selection in (largest, backend.from_numpy(largest), np.asarray([2**32 + 1]), [2**32 + 1]):
+        with pytest.raises(IndexError, match=r"from -3 to 2, got [1-9]"):
+            events[selection]
+    with pytest.raises(IndexError, match="integers or booleans, got object"):
+        events[[2**70]]
+    one = backend.from_numpy(np.ones(1, dtype=np.float32))
+    ends = backend.from_numpy(np.asarray([0, 1]))
+    with pytest.raises(ValueError, match=r"afferents must be from 0 to 8, got [1-9]"):
+        Events.from_csr(one, backend.from_numpy(largest), ends, 9, DURATION)
+    ends = backend.from_numpy(np.asarray([0, np.iinfo(kind).max], dtype=kind))
+    with pytest.raises(ValueError, match=r"offsets must run from 0 to 1, got 0 to [1-9]"):
+        Events.from_csr(one, backend.from_numpy(np.asarray([0])), ends, 9, DURATION)
+
+
 def test_no_pattern_in_an_empty_batch(build):
     events = build("trains", [])
     for selection in (0, -1, [0]):
