@@ -23,10 +23,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tempotron_backends import Backend, select
-from tempotron_backends import sklearn as module
 from tempotron_backends.data.loader import InMemory
 from tempotron_backends.recipes.recipe import Recipe
-from tempotron_backends.sklearn import NOT_OFFERED, TempotronClassifier
+from tempotron_backends.sklearn import TempotronClassifier, fitting
+from tempotron_backends.sklearn.class_weight import Drawn
+from tempotron_backends.sklearn.settings import NOT_OFFERED
 from tempotron_core import Events, Neuron, peak
 from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
 from tempotron_core.encoding.features import feature_range
@@ -245,7 +246,7 @@ def test_class_weight_favours_a_rare_class(weight: Any) -> None:
 def test_patterns_are_drawn_in_proportion_to_their_weight(weight: list[float]) -> None:
     times = np.arange(6.0)[:, None]
     source = InMemory(Events.from_latencies(times, 10.0), np.arange(6), select("numpy"))
-    drawn = module._Drawn(source, np.asarray(weight), np.random.default_rng(0))
+    drawn = Drawn(source, np.asarray(weight), np.random.default_rng(0))
     expected, counts = 6.0 * np.asarray(weight) / sum(weight), np.zeros(6)
     for _ in range(500):
         now = np.bincount(drawn.labels, minlength=6)
@@ -259,13 +260,13 @@ def test_patterns_are_drawn_in_proportion_to_their_weight(weight: list[float]) -
 
 def test_every_epoch_draws_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
-    original = module._Drawn._draw
+    original = Drawn._draw
 
     def record(self: Any) -> None:
         original(self)
         drawn.append(self._index)
 
-    monkeypatch.setattr(module._Drawn, "_draw", record)
+    monkeypatch.setattr(Drawn, "_draw", record)
     quick(epochs=3, class_weight={"rare": 1.3}).fit(*rare())
     assert len(drawn) == 4  # before the first, and after each
     assert len(np.unique(drawn, axis=0)) == 4
@@ -427,10 +428,10 @@ class Interrupt:
             raise KeyboardInterrupt
 
     def fit(self, features: Any, labels: Any) -> None:
-        original = module.train
+        original = fitting.train
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                module,
+                fitting,
                 "train",
                 lambda *args, **more: original(*args, **more | {"callbacks": [self]}),
             )
@@ -527,6 +528,7 @@ def test_settings_may_be_numpy_numbers() -> None:
 
 def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
-    monkeypatch.delitem(sys.modules, "tempotron_backends.sklearn")
+    for name in [each for each in sys.modules if each.startswith("tempotron_backends.sklearn")]:
+        monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ImportError, match=r"1\.6 or newer: pip install 'tempotron-core\[train\]'"):
         importlib.import_module("tempotron_backends.sklearn")

@@ -1,30 +1,26 @@
-"""A classifier in scikit-learn's form: tables of features in, classes and probabilities out."""
+"""The estimator: what scikit-learn asks of a classifier, by training on coded features."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tempotron_core import Events
-from tempotron_core.encoding.features import feature_range
-
-from ._backend import Backend
-from ._selection import select
-from .data.loader import InMemory
-from .data.patterns import encoded
-from .recipes.recipe import Recipe
-from .training.augment import augmentation
-from .training.callbacks import Callback, Epoch
-from .training.loop import begin, potentials, train
-from .training.progress import reporting
-from .training.run_state import pack, unpack
-from .training.state import Training
+from .._backend import Backend
+from .._selection import select
+from ..data.loader import InMemory
+from ..recipes.recipe import Recipe
+from ..training.loop import begin, potentials
+from ..training.run_state import pack, unpack
+from ..training.state import Training
+from .class_weight import weights_of_classes
+from .features import coded, finite_range
+from .fitting import fit_epochs
+from .settings import recipe_of
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -43,9 +39,6 @@ __all__ = ["TempotronClassifier"]
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-NOT_OFFERED = ("shift", "hold_out", "seed")
-"""Settings of a recipe that tables, scikit-learn's splitters and ``random_state`` make useless."""
 
 
 class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -263,7 +256,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If a setting is out of range, the features or classes are not of this kind, there is
             only one class, or training diverges.
         """
-        recipe, backend = self._recipe(), self._backend()
+        recipe, backend = recipe_of(self), self._backend()
         features, classes = self._checked(X, y, reset=True)
         self.classes_, labels = np.unique(classes, return_inverse=True)
         self._start(features, recipe)
@@ -314,7 +307,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             hold all of ``y``.
         """
         first = not hasattr(self, "network_")
-        recipe, backend = self._recipe() if first else self.recipe_, self._backend()
+        recipe, backend = recipe_of(self) if first else self.recipe_, self._backend()
         features, given = self._checked(X, y, reset=first)
         known = None if first else self.classes_
         if classes is not None:
@@ -401,16 +394,6 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The dtype of the trained weights."""
         return str(self.network_.weights[0].dtype)
 
-    def _recipe(self) -> Recipe:
-        """Return the settings, checked."""
-        settings = {field.name for field in fields(Recipe)} - set(NOT_OFFERED)
-        values = {name: _plain(getattr(self, name)) for name in settings}
-        weight = self.class_weight
-        if weight is not None and weight != "balanced" and not isinstance(weight, Mapping):
-            raise ValueError(f"class_weight must be None, 'balanced' or a dict, got {weight!r}")
-        values["class_weight"] = "balanced" if weight == "balanced" else "none"
-        return Recipe(**values)
-
     def _backend(self) -> Backend:
         """Return the backend of the device, which must hold the dtype."""
         if self.dtype not in ("float32", "float64"):
@@ -433,26 +416,17 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(
                 f"Classifier can't train when only one class is present, got {self.classes_}"
             )
-        with np.errstate(over="ignore"):
-            self.x_min_, self.x_max_ = feature_range(features)
-            too_wide = np.flatnonzero(np.isinf(self.x_max_ - self.x_min_))
-        if len(too_wide):
-            raise ValueError(f"X must have features of a finite range, got {too_wide} without")
+        self.x_min_, self.x_max_ = finite_range(features)
         self.recipe_ = recipe
-        self._drawn_by = self._weights_of_classes()
+        self._drawn_by = weights_of_classes(self.class_weight, self.classes_)
 
     def _source(
         self, features: Floats, labels: Integers | None, backend: Backend, dtype: str
     ) -> InMemory:
         """Return the patterns as spikes."""
-        # Fields do not answer far beyond their range, so values there are moved to its end.  What
-        # is left of a range too small for its place among the numbers counts as constant.
-        width = self.x_max_ - self.x_min_
-        within = np.clip(features, self.x_min_, self.x_max_) - self.x_min_
-        within = within / np.where(width > 0.0, width, 1.0)
-        n_classes = len(self.classes_)
-        return encoded(
-            within, (0.0, 1.0), self.recipe_, backend, dtype, labels=labels, n_classes=n_classes
+        value_range, n_classes = (self.x_min_, self.x_max_), len(self.classes_)
+        return coded(
+            features, value_range, self.recipe_, backend, dtype, labels=labels, n_classes=n_classes
         )
 
     def _train(
@@ -463,27 +437,15 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         recipe: Recipe,
         watched: InMemory | None,
     ) -> TempotronClassifier:
-        callbacks: list[Callback] = []
-        patterns: Any = source
-        if self._drawn_by is not None:
-            weight = self._drawn_by[source.labels]
-            if not np.any(weight > 0.0):
-                raise ValueError(
-                    f"class_weight must leave patterns to learn from, got 0 for all {len(weight)}"
-                )
-            patterns = _Drawn(source, weight, state.rng)
-            callbacks.append(patterns)
-        report = reporting(recipe.epochs, done=state.epoch) if self.verbose else nullcontext()
-        with report as heard:
-            train(
-                backend,
-                patterns,
-                state,
-                recipe,
-                validation=watched,
-                augment=augmentation(recipe),
-                callbacks=[*callbacks, heard] if heard else callbacks,
-            )
+        fit_epochs(
+            backend,
+            source,
+            state,
+            recipe,
+            watched=watched,
+            drawn_by=self._drawn_by,
+            verbose=self.verbose,
+        )
         if state.interrupted:
             warnings.warn(
                 f"training was interrupted after {state.epoch} of {recipe.epochs} epochs",
@@ -499,20 +461,6 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._state = pack(state, backend)
         return self
 
-    def _weights_of_classes(self) -> Floats | None:
-        """Return the weight of each class that a dict gives, checked; None without a dict."""
-        if not isinstance(self.class_weight, Mapping):
-            return None
-        given = {_plain(name): weight for name, weight in self.class_weight.items()}
-        names = [_plain(name) for name in self.classes_]
-        unknown = sorted(set(given) - set(names), key=str)
-        if unknown:
-            raise ValueError(f"class_weight must name classes among {names}, got {unknown}")
-        weights = np.asarray([given.get(name, 1.0) for name in names], dtype=np.float64)
-        if not (np.all(np.isfinite(weights)) and np.all(weights >= 0.0)):
-            raise ValueError(f"class_weight must hold finite weights, zero or more, got {given}")
-        return weights
-
     def _on(self, backend: Backend) -> Any:
         """Return the trained network on a backend."""
         return self.network_.with_weights([backend.from_numpy(w) for w in self.network_.weights])
@@ -525,44 +473,3 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         source = self._source(features, None, backend, self._dtype)
         found = potentials(backend, source, self._on(backend), self.recipe_)
         return found.astype(np.float64)
-
-
-class _Drawn(Callback):
-    """A source that draws its patterns anew in every epoch, in proportion to weights.
-
-    The expected number of times a pattern is drawn is the weight's share of all draws, and the
-    number differs from that by less than one: with equal weights every pattern is drawn once.
-    """
-
-    def __init__(self, source: InMemory, weight: Floats, rng: np.random.Generator) -> None:
-        self._source, self._rng = source, rng
-        self._ends = np.cumsum(weight)
-        self.n_classes, self.n_afferents = source.n_classes, source.n_afferents
-        self.duration, self.mean_spikes = source.duration, source.mean_spikes
-        self._draw()
-
-    def _draw(self) -> None:
-        count = len(self._source)
-        at = (np.arange(count) + self._rng.random()) / count * self._ends[-1]
-        # a position may round to the very end
-        last = np.searchsorted(self._ends, self._ends[-1])
-        self._index = np.minimum(np.searchsorted(self._ends, at, side="right"), last)
-        self.labels: Integers = self._source.labels[self._index]
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def events(self, index: Integers) -> Events:
-        """Return chosen ones of the patterns drawn."""
-        return self._source.events(self._index[index])
-
-    def on_epoch(self, epoch: Epoch, state: Training) -> None:  # noqa: ARG002
-        """Draw the next epoch's."""
-        self._draw()
-
-
-def _plain(value: Any) -> Any:
-    """Return NumPy's numbers as Python's, also those in a tuple or list."""
-    if isinstance(value, np.generic):
-        return value.item()
-    return tuple(map(_plain, value)) if isinstance(value, tuple | list) else value
