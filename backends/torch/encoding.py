@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from tempotron_core.arrays.numbers import positive_float, whole_number
+from tempotron_core.encoding.receptive_fields import scale_to_square
 
 __all__ = ["GaussianTuning"]
 
@@ -78,8 +79,12 @@ class GaussianTuning:
         width = torch.where(width > 0.0, width, unit)[:, None]
         j = torch.arange(1, self.m + 1, dtype=torch.float32, device=low.device)[None, :]
         # in SpikingJelly's order of operations, so that rounded times are the same in float32
-        self.mu = low[:, None] + (2 * j - 3) / 2 * width / (self.m - 2)
-        self.sigma2 = (1 / 1.5 * width / (self.m - 2)).square().expand(self.n, self.m).clone()
+        self._scale = scale_to_square(width, torch)
+        low, width = low[:, None] * self._scale, width * self._scale
+        self._mu = low + (2 * j - 3) / 2 * width / (self.m - 2)
+        self._sigma2 = (1 / 1.5 * width / (self.m - 2)).square().expand(self.n, self.m)
+        self.mu = self._mu / self._scale
+        self.sigma2 = self._sigma2 / self._scale / self._scale
 
     def _limit(self, name: str, limit: torch.Tensor) -> torch.Tensor:
         """Return one end of the range as float32 or wider, shape (n,)."""
@@ -133,8 +138,8 @@ class GaussianTuning:
             )
         if bool(torch.isnan(x).any()):
             raise ValueError("x must be numbers, got NaN")
-        deviation = x.detach()[..., None] - self.mu[:, None, :]
-        exponent = deviation.square_().div_(-2.0 * self.sigma2[:, None, :])
+        deviation = (x.detach() * self._scale)[..., None] - self._mu[:, None, :]
+        exponent = deviation.square_().div_(-2.0 * self._sigma2[:, None, :])
         # 1 - exp(-80) is 1 in any precision, and subnormal results would take most of the time
         response = exponent.clamp_(min=-80.0).exp_()
         times = response.neg_().add_(1.0).mul_(latest).round_()

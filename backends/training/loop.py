@@ -37,7 +37,7 @@ SEEN_AT_START = 1000
 
 
 class SilenceWarning(UserWarning):
-    """More than half of the neurons answered to no pattern of an epoch, and so learn nothing."""
+    """Nothing can be learned or told: no pattern has a spike, or few neurons answer to any."""
 
 
 def begin(
@@ -126,8 +126,10 @@ def train(
     Warns
     -----
     SilenceWarning
-        If more than half of the neurons answer to no pattern of an epoch; once in a run.
+        If no pattern has a spike, or more than half of the neurons answer to no pattern of an
+        epoch; once in a run.
     """
+    state.warned |= _without_spikes(source)
     step = learning_step(state.network, recipe, _class_weight(source, recipe), backend)
     try:
         for number in range(state.epoch + 1, recipe.epochs + 1):
@@ -177,7 +179,13 @@ def potentials(
     -------
     array, shape (B, C)
         On the host.
+
+    Warns
+    -----
+    SilenceWarning
+        If no pattern has a spike.
     """
+    _without_spikes(source)
     step = _values_step(
         backend, recipe, network.neurons, network.pass_on, tuple(network.reference_times)
     )
@@ -212,6 +220,19 @@ def classify(
     found = potentials(backend, source, network, recipe, batch_size=batch_size)
     classes: Integers = np.argmax(found, axis=1).astype(np.int64)
     return classes
+
+
+def _without_spikes(source: PatternSource) -> bool:
+    """Whether there is not one spike in all patterns, after a warning that says so."""
+    if source.mean_spikes > 0.0:
+        return False
+    warnings.warn(
+        f"none of the {len(source)} patterns has a spike, so every potential is 0: look at the "
+        f"encoder, its range of values and the duration, got {source.duration:g}",
+        SilenceWarning,
+        stacklevel=3,
+    )
+    return True
 
 
 @functools.lru_cache(maxsize=16)

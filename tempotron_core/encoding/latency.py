@@ -53,6 +53,9 @@ def encode_latency(
     xp, x = finite_features(x)
     low, high = feature_limits(xp, x, x_min, x_max)
     times = duration * (1.0 - (x - low) / (high - low))
+    # the difference from 1 may round to 1, but the duration is silence's
+    latest = duration * (1.0 - float(xp.finfo(x.dtype).eps))
+    times = xp.where(times > latest, xp.full_like(times, latest), times)
     # a value above the range must be the earliest spike, and negative times mean silence
     times = xp.where(times < 0.0, xp.zeros_like(times), times)
     return xp.where(x > low, times, xp.full_like(times, float("inf")))

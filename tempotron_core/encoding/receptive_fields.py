@@ -7,6 +7,7 @@ where the response is too weak.
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +18,13 @@ from ..arrays.namespace import (
 from ..arrays.numbers import positive_float
 from .features import _check_order, _number, feature_limits, feature_range, finite_features
 
-__all__ = ["GaussianReceptiveFields"]
+__all__ = ["GaussianReceptiveFields", "scale_to_square"]
 
 Array = Any
 Namespace = Any
+
+WEAKEST = 1.0 / 30.0
+"""Response that still makes no spike; such fields tell little, and would spike too late to count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +37,7 @@ class GaussianReceptiveFields:
     .. math:: \mu_j = x_{min} + \frac{2j - 3}{2} \frac{x_{max} - x_{min}}{m - 2}, \qquad
               \sigma = \frac{x_{max} - x_{min}}{1.5 (m - 2)}
 
-    and spikes at ``duration * (1 - y)``.
+    and spikes at ``duration * (1 - y)``, unless its response is too weak.
 
     Parameters
     ----------
@@ -120,9 +124,10 @@ class GaussianReceptiveFields:
         Returns
         -------
         array, shape (B, F * m)
-            Spike times; field j of feature f is column ``f * m + j - 1``.  A field whose spike
-            would fall at or after ``duration - 1/2`` is silent: +inf (with ``round_times``: -1
-            where the rounded time is ``duration`` or more).
+            Spike times; field j of feature f is column ``f * m + j - 1``.  A field is silent,
+            +inf, where its response is 1/30 or less, whose spike would come in the last thirtieth
+            of the duration (with ``round_times``: -1 where the rounded time is ``duration`` or
+            more, which depends on the unit of time).
 
         Raises
         ------
@@ -140,6 +145,8 @@ class GaussianReceptiveFields:
             xp.broadcast_to(limit, (x.shape[1],))[:, None]
             for limit in feature_limits(xp, x, self.x_min, self.x_max)
         )
+        scale = scale_to_square(high - low, xp)
+        x, low, high = x * xp.reshape(scale, (1, -1)), low * scale, high * scale
         j = xp.arange(1, self.m + 1, dtype=x.dtype, device=device_of(x))[None, :]
         # operation for operation as GaussianTuning, so that rounded times agree in float32 too
         mu = low + (2.0 * j - 3.0) / 2.0 * (high - low) / float(self.m - 2)
@@ -150,4 +157,18 @@ class GaussianReceptiveFields:
         if round_times:
             times = xp.round(times)
             return xp.where(times >= duration, xp.full_like(times, -1.0), times)
-        return xp.where(times >= duration - 0.5, xp.full_like(times, float("inf")), times)
+        silent = times >= duration - duration * WEAKEST
+        return xp.where(silent, xp.full_like(times, float("inf")), times)
+
+
+def scale_to_square(width: Array, xp: Namespace) -> Array:
+    """Powers of two that bring ranges to where their squares keep all digits; mostly 1.
+
+    Without rounding errors of its own, so that no time changes where none is needed.
+    """
+    exponent = int(math.log2(float(xp.finfo(width.dtype).max))) * 2 // 3
+    few, many = 2.0**-exponent, 2.0**exponent
+    limit = 2.0 ** (exponent // 2)
+    ones = xp.ones_like(width)
+    scale = xp.where(width < 1.0 / limit, ones * many, ones)
+    return xp.where(width > limit, ones * few, scale)

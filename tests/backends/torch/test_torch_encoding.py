@@ -62,6 +62,16 @@ def test_the_core_gives_the_same_times(dtype: Any) -> None:
     assert torch.equal(found.reshape(50, n * m), expected)
 
 
+@pytest.mark.parametrize("scale", [1e-22, 1e20])
+def test_the_range_is_not_squared(scale: float) -> None:
+    x = values(8, 1, 3) * 1.5
+    low, high = torch.zeros(1), torch.ones(1)
+    expected = GaussianTuning(1, 6, low, high).encode(x, 50)
+    found = GaussianTuning(1, 6, low, high * scale).encode(x * scale, 50)
+    assert (found != expected).float().mean() < 0.01  # halves, by the rounding of x * scale
+    assert (found - expected).abs().max() <= 1.0
+
+
 def test_fifty_steps_unless_told() -> None:
     encoder = GaussianTuning(2, 5, *ranges(2))
     x = values(8, 2, 3)

@@ -296,6 +296,24 @@ def test_silence_is_told_once() -> None:
     assert training.history["accuracy"][0] == training.history["accuracy"][-1]
 
 
+def test_patterns_without_a_spike_are_named_as_the_cause() -> None:
+    """Once, in training and when read, and the learning rate is not blamed."""
+    experiment = Experiment.prepare(small_dataset(), RULE, select("numpy"))
+    source = experiment.source
+    silent = InMemory(
+        Events.from_latencies(np.full((len(source), source.n_afferents), np.inf), source.duration),
+        source.labels,
+        select("numpy"),
+    )
+    message = f"none of the {len(source)} patterns has a spike"
+    with pytest.warns(SilenceWarning, match=message) as caught:
+        state = begin(select("numpy"), silent, RULE, np.random.default_rng(0))
+        train(select("numpy"), silent, state, RULE)
+    assert len(caught) == 1
+    with pytest.warns(SilenceWarning, match=message):
+        classify(select("numpy"), silent, state.network, RULE)
+
+
 def test_recovery_brings_them_back() -> None:
     recipe = replace(RULE, recovery="eligibility", epochs=30)
     experiment = Experiment.prepare(small_dataset(), recipe, select("numpy"))

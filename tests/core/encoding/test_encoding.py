@@ -61,6 +61,18 @@ def test_values_outside_the_range_are_silent_below_and_earliest_above(
     np.testing.assert_array_equal(times, [INF, INF, 87.5, 0.0, 0.0])
 
 
+@pytest.mark.parametrize("duration", [1.0, 1.0 / 3.0, 100.0, 7e-20])
+def test_the_latest_latency_is_below_the_duration(
+    duration: float, asarray: Any, to_numpy: Any
+) -> None:
+    x = asarray([0.0, 1e-30, 1e-17, 1e-16, 1e-8, 5e-8, 1e-7, 0.5])
+    times = to_numpy(encode_latency(x, duration))
+    assert np.isinf(times[0])
+    assert (times[1:] < times.dtype.type(duration)).all()
+    assert (times[1:] >= times.dtype.type(duration * (1.0 - 3e-7)))[:5].all()
+    assert (np.diff(times[1:]) <= 0.0).all()
+
+
 def test_latency_ranges_may_differ_per_feature(asarray: Any, to_numpy: Any) -> None:
     x = asarray([[1.0, 10.0], [2.0, 40.0]])
     times = encode_latency(x, 8.0, x_min=asarray([0.0, 0.0]), x_max=asarray([2.0, 80.0]))
@@ -82,11 +94,32 @@ def test_gaussian_fields_follow_the_formula(
     fields = GaussianReceptiveFields(m, asarray(x_min), asarray(x_max))
     times = to_numpy(fields.encode(asarray(x), duration))
     expected = gaussian_times(x, m, x_min, x_max, duration)
-    clear = np.abs(expected - (duration - 0.5)) > 1e-3  # rounding decides the others
-    expected = np.where(expected >= duration - 0.5, INF, expected)
+    latest = duration * 29.0 / 30.0
+    clear = np.abs(expected - latest) > 1e-3  # rounding decides the others
+    expected = np.where(expected >= latest, INF, expected)
     assert times.shape == (7, 3 * m)
     assert np.isinf(expected).any()
     np.testing.assert_allclose(times[clear], expected[clear], atol=tolerance(dtype), rtol=0)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e-6, 2.0**-60, 1e9])
+def test_gaussian_fields_know_no_unit_of_time(unit: float, asarray: Any, to_numpy: Any) -> None:
+    x = asarray(RNG.uniform(0.0, 1.0, (20, 2)))
+    fields = GaussianReceptiveFields(5, 0.0, 1.0)
+    in_units, in_others = (to_numpy(fields.encode(x, d)) for d in (15.0, 15.0 * unit))
+    assert 0.5 < np.mean(np.isfinite(in_others)) < 1.0
+    np.testing.assert_array_equal(np.isinf(in_others), np.isinf(in_units))
+    np.testing.assert_allclose(in_others / unit, in_units, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-37, 1e-22, 1e-21, 1e20, 1e37])
+def test_gaussian_fields_do_not_square_the_range(scale: float, asarray: Any, to_numpy: Any) -> None:
+    """The squares of these are beyond float32; that of the range is all that could be."""
+    x = RNG.uniform(-0.5, 1.5, (20, 2))
+    expected = to_numpy(GaussianReceptiveFields(6, 0.0, 1.0).encode(asarray(x), 15.0))
+    found = to_numpy(GaussianReceptiveFields(6, 0.0, scale).encode(asarray(x * scale), 15.0))
+    np.testing.assert_array_equal(np.isinf(found), np.isinf(expected))
+    np.testing.assert_allclose(found, expected, atol=15.0 * 2e-6, rtol=0)
 
 
 @pytest.mark.parametrize("duration", [50, 20.75])
