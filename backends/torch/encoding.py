@@ -79,7 +79,7 @@ class GaussianTuning:
         width = torch.where(width > 0.0, width, unit)[:, None]
         j = torch.arange(1, self.m + 1, dtype=torch.float32, device=low.device)[None, :]
         # in SpikingJelly's order of operations, so that rounded times are the same in float32
-        self._scale = scale_to_square(width, torch)
+        self._scale: torch.Tensor = scale_to_square(width, torch)
         low, width = low[:, None] * self._scale, width * self._scale
         self._mu = low + (2 * j - 3) / 2 * width / (self.m - 2)
         self._sigma2 = (1 / 1.5 * width / (self.m - 2)).square().expand(self.n, self.m)
@@ -143,4 +143,5 @@ class GaussianTuning:
         # 1 - exp(-80) is 1 in any precision, and subnormal results would take most of the time
         response = exponent.clamp_(min=-80.0).exp_()
         times = response.neg_().add_(1.0).mul_(latest).round_()
-        return times.masked_fill_(times >= latest, -1.0)
+        found: torch.Tensor = times.masked_fill_(times >= latest, -1.0)
+        return found

@@ -24,7 +24,7 @@ Array = Any
 Namespace = Any
 
 WEAKEST = 1.0 / 30.0
-"""Response that still makes no spike; such fields tell little, and would spike too late to count."""
+"""Response that still makes no spike: it tells little, and late spikes have no time to act."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -306,8 +306,8 @@ def test_patterns_without_a_spike_are_named_as_the_cause() -> None:
         select("numpy"),
     )
     message = f"none of the {len(source)} patterns has a spike"
+    state = begin(select("numpy"), silent, RULE, np.random.default_rng(0))
     with pytest.warns(SilenceWarning, match=message) as caught:
-        state = begin(select("numpy"), silent, RULE, np.random.default_rng(0))
         train(select("numpy"), silent, state, RULE)
     assert len(caught) == 1
     with pytest.warns(SilenceWarning, match=message):
