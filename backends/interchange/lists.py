@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events
 from tempotron_core.arrays.host import to_host
-from tempotron_core.arrays.integers import check_exact
 from tempotron_core.arrays.numbers import whole_number
 
 from .._backend import Backend
-from .._selection import select
+from .host_arrays import host_array, integers, refuse_nan
+from .placement import by_pattern, joined, place
 
 __all__ = ["SpikeList", "from_lists", "from_spike_list", "to_spike_list"]
 
@@ -232,93 +231,3 @@ def to_spike_list(events: Events) -> SpikeList:
     offsets = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=offsets[1:])
     return SpikeList(times[present], afferents[present], offsets)
-
-
-def host_array(name: str, values: Any) -> NDArray[Any]:
-    """Return an array of any library, or a list, on the host; ``name`` is for errors.
-
-    What NumPy would drop without a word is an error: a unit, a mask, a gradient.
-    """
-    if hasattr(values, "dimensionality"):
-        raise TypeError(
-            f"{name} must hold plain numbers, got {values!r}: convert it to the unit of the "
-            f"duration and pass its magnitude"
-        )
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"{name} must have no mask, got a masked array: fill it first")
-    if getattr(values, "requires_grad", False):
-        raise ValueError(
-            f"{name} must not require a gradient, which would be lost: pass its detach(), or make "
-            f"Events by Events.from_latencies, from_trains or from_csr, which keep it"
-        )
-    try:
-        if isinstance(values, np.ndarray) or not array_api_compat.is_array_api_obj(values):
-            return np.asarray(values)
-        return to_host(values)
-    except (TypeError, ValueError) as error:  # a ragged list, a traced array
-        raise TypeError(f"{name} must be an array, got {type(values).__name__}: {error}") from None
-
-
-def integers(name: str, values: Any) -> NDArray[np.int64]:
-    """Return integers of any width on the host as int64."""
-    array = host_array(name, values)
-    if array.size == 0:  # an empty list says nothing of its type
-        return array.astype(np.int64)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be an integer array, got {array.dtype}")
-    if array.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"{name} must fit int64, got {array.max()}")
-    return array.astype(np.int64)
-
-
-def refuse_nan(name: str, times: NDArray[Any]) -> None:
-    """Raise if a time is NaN."""
-    if times.dtype.kind == "f" and np.isnan(times).any():
-        raise ValueError(f"{name} must not hold NaN")
-
-
-def joined(arrays: list[NDArray[Any]]) -> NDArray[Any]:
-    """Join spike times in the dtype they have in common; an empty list has none."""
-    return np.concatenate(arrays) if arrays else np.zeros(0)
-
-
-def by_pattern(
-    patterns: NDArray[Any], n_patterns: int
-) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Return the order that puts spikes pattern by pattern, and the offsets of the patterns."""
-    offsets = np.zeros(n_patterns + 1, dtype=np.int64)
-    np.cumsum(np.bincount(patterns, minlength=n_patterns), out=offsets[1:])
-    return np.argsort(patterns, kind="stable"), offsets
-
-
-def place(
-    times: NDArray[Any],
-    afferents: NDArray[Any],
-    offsets: NDArray[Any],
-    n_afferents: int,
-    duration: float,
-    backend: Backend | None,
-    dtype: Any,
-) -> Events:
-    """Make events of a host's spike lists, on a backend.
-
-    Raises
-    ------
-    TypeError
-        If ``backend`` is none.
-    ValueError
-        If the dtype is no floating-point one, the backend cannot hold it, or it an integer time.
-    """
-    backend = select("numpy") if backend is None else backend
-    if not isinstance(backend, Backend):
-        raise TypeError(f"backend must be a Backend (see select), got {type(backend).__name__}")
-    wanted = backend.floating_dtype(dtype)
-    if times.dtype.kind in "iu":
-        check_exact("times", times, wanted, xp=backend.xp)
-    return Events.from_csr(
-        backend.from_numpy(times, wanted),
-        backend.from_numpy(afferents),
-        backend.from_numpy(offsets),
-        n_afferents,
-        duration,
-    )

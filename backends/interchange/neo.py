@@ -14,7 +14,9 @@ from tempotron_core import Events
 from tempotron_core.arrays.numbers import positive_float
 
 from .._backend import Backend
-from .lists import joined, place, refuse_nan, to_spike_list
+from .host_arrays import refuse_nan
+from .lists import to_spike_list
+from .placement import joined, place
 
 __all__ = ["from_neo", "to_neo"]
 

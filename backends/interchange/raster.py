@@ -19,7 +19,9 @@ from tempotron_core import Events
 from tempotron_core.arrays.numbers import positive_float
 
 from .._backend import Backend
-from .lists import by_pattern, host_array, place, to_spike_list
+from .host_arrays import host_array
+from .lists import to_spike_list
+from .placement import by_pattern, place
 
 __all__ = ["from_rasters", "to_rasters"]
 

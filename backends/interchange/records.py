@@ -14,7 +14,8 @@ from tempotron_core import Events
 from tempotron_core.arrays.numbers import whole_number
 
 from .._backend import Backend
-from .lists import joined, place, refuse_nan
+from .host_arrays import refuse_nan
+from .placement import joined, place
 
 __all__ = ["from_records"]
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tempotron_core import Events, Neuron
 from tempotron_core.arrays.numbers import whole_number
 
+from .arguments import check_dense, check_events, check_tensor
 from .autograd import Spikes, differentiable_readout, sorted_spikes, spikes_of
 from .operators import pack
 
@@ -106,43 +107,11 @@ class Layer(nn.Module):
         if not (isinstance(ret_type, str) and ret_type in self._ret_types):
             known = ", ".join(self._ret_types)
             raise ValueError(f"ret_type must be one of {known}, got {ret_type!r}")
-        times = in_spikes.times if isinstance(in_spikes, Events) else in_spikes
-        if not isinstance(times, Tensor):
-            of = "Events of " if isinstance(in_spikes, Events) else ""
-            raise TypeError(
-                f"in_spikes must be a torch tensor or Events of such, got {of}"
-                f"{type(times).__name__}"
-            )
-        if times.device != weight.device:
-            raise ValueError(
-                f"in_spikes must be on the device of the weights, {weight.device}, "
-                f"got {times.device}"
-            )
-        if times.layout != torch.strided or times.is_nested:
-            kind = "a nested one" if times.is_nested else times.layout
-            raise TypeError(f"in_spikes must be a dense tensor, got {kind}")
+        check_tensor(in_spikes, weight.device)
         if isinstance(in_spikes, Events):
-            if in_spikes.n_afferents != self.in_features:
-                raise ValueError(
-                    f"in_spikes must have in_features = {self.in_features} afferents, "
-                    f"got {in_spikes.n_afferents}"
-                )
-            if in_spikes.duration != self._duration:
-                raise ValueError(
-                    f"in_spikes must have the layer's duration, {self._duration}, "
-                    f"got {in_spikes.duration}"
-                )
-            return
-        if not 2 <= in_spikes.ndim <= axes or in_spikes.shape[1] != self.in_features:
-            more = " or (B, in_features, S)" if axes == 3 else ""
-            raise ValueError(
-                f"in_spikes must have shape (B, in_features){more} with in_features = "
-                f"{self.in_features}, got {tuple(in_spikes.shape)}"
-            )
-        if in_spikes.is_complex() or in_spikes.dtype == torch.bool:
-            raise TypeError(f"in_spikes must hold real numbers, got {in_spikes.dtype}")
-        if in_spikes.dtype == torch.uint64:  # torch computes with no such numbers
-            raise TypeError("in_spikes must hold floats or integers of int64, got torch.uint64")
+            check_events(in_spikes, self.in_features, self._duration)
+        else:
+            check_dense(in_spikes, self.in_features, axes)
 
     def _spikes(self, in_spikes: Tensor | Events) -> Spikes:
         """Sort the spikes, in float32 where they are of half precision."""
