@@ -23,8 +23,10 @@ from .readouts.gradient import Gradient
 from .readouts.peak import Peak, peak
 from .readouts.peak_gradient import peak_vjp
 from .readouts.recovery import revive
-from .readouts.soft_peak import soft_peak_time, soft_peak_time_vjp
-from .readouts.voltage import voltage, voltage_vjp
+from .readouts.soft_peak import soft_peak_time
+from .readouts.soft_peak_gradient import soft_peak_time_vjp
+from .readouts.voltage import voltage
+from .readouts.voltage_gradient import voltage_vjp
 
 __version__ = "0.1.0"
 

@@ -26,13 +26,10 @@ from tempotron_core.readouts.crossing_gradient import first_crossing_adjoint
 from tempotron_core.readouts.peak import peak as peak_function
 from tempotron_core.readouts.peak_gradient import peak_adjoint
 from tempotron_core.readouts.soft_peak import soft_peak_time as soft_peak_time_function
-from tempotron_core.readouts.soft_peak import soft_peak_time_adjoint
-from tempotron_core.readouts.voltage import (
-    checked_times,
-    sample_time_gradient,
-    voltage_adjoint,
-)
+from tempotron_core.readouts.soft_peak_gradient import soft_peak_time_adjoint
+from tempotron_core.readouts.voltage import checked_times
 from tempotron_core.readouts.voltage import voltage as voltage_function
+from tempotron_core.readouts.voltage_gradient import sample_time_gradient, voltage_adjoint
 
 Layout = tuple[int, float, tuple[int, ...] | None]
 """The part of Events that is no array: afferents, duration and source shape."""

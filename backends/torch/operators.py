@@ -29,8 +29,10 @@ from tempotron_core.readouts.crossing import first_crossing
 from tempotron_core.readouts.crossing_gradient import first_crossing_adjoint
 from tempotron_core.readouts.peak import peak
 from tempotron_core.readouts.peak_gradient import peak_adjoint
-from tempotron_core.readouts.soft_peak import soft_peak_time, soft_peak_time_adjoint
-from tempotron_core.readouts.voltage import sample_time_gradient, voltage, voltage_adjoint
+from tempotron_core.readouts.soft_peak import soft_peak_time
+from tempotron_core.readouts.soft_peak_gradient import soft_peak_time_adjoint
+from tempotron_core.readouts.voltage import voltage
+from tempotron_core.readouts.voltage_gradient import sample_time_gradient, voltage_adjoint
 
 Tensors = tuple[Tensor, ...]
 

@@ -21,8 +21,10 @@ from ..neuron import Neuron
 from ..readouts.arguments import grid_times
 from ..readouts.peak import peak
 from ..readouts.peak_gradient import peak_vjp
-from ..readouts.soft_peak import soft_peak_time, soft_peak_time_vjp
-from ..readouts.voltage import voltage, voltage_vjp
+from ..readouts.soft_peak import soft_peak_time
+from ..readouts.soft_peak_gradient import soft_peak_time_vjp
+from ..readouts.voltage import voltage
+from ..readouts.voltage_gradient import voltage_vjp
 
 __all__ = ["Tempotron"]
 

@@ -1,13 +1,7 @@
 r"""The peak time as SpikingJelly's tempotron passes it between layers.
 
 With the potential sampled at t = 0, 1, ..., T - 1, :math:`k = \mathrm{argmax}_t V_t` and m = +1
-where the maximum reaches the threshold, -1 elsewhere, the value is :math:`m k` and the gradient
-that of :math:`m s`,
-
-.. math:: s = \sum_t t\, p_t, \quad p = \mathrm{softmax}(T V), \qquad
-          \frac{ds}{dV_t} = T p_t (t - s),
-
-a soft argmax whose factor m is not differentiated.
+where the maximum reaches the threshold, -1 elsewhere, the value is :math:`m k`.
 """
 
 from __future__ import annotations
@@ -20,12 +14,11 @@ from ..events import Events
 from ..membrane.integration import with_nobody
 from ..membrane.tiles import map_tiles
 from ..neuron import Neuron
-from .arguments import check_output, check_readout, grid_times, is_static
-from .dispatch import constant, differentiable
-from .gradient import Gradient, as_given
-from .voltage import membrane_at, tiled_adjoint
+from .arguments import check_readout, grid_times, is_static
+from .dispatch import differentiable
+from .voltage import membrane_at
 
-__all__ = ["soft_peak_time", "soft_peak_time_vjp"]
+__all__ = ["soft_peak_time"]
 
 Array = Any
 
@@ -64,10 +57,10 @@ def soft_peak_time(
     """
     xp = check_soft_peak(events, weight, neuron)
     static = is_static(method, events.times, weight)
-    steps = _steps(events, n_steps, xp)
+    steps = sample_steps(events, n_steps, xp)
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
-        v = _sampled(part, rows, neuron, steps, method, xp)
+        v = sampled(part, rows, neuron, steps, method, xp)
         k = xp.astype(xp.argmax(v, axis=2), v.dtype)
         fires = xp.max(v, axis=2) >= neuron.v_threshold
         return (xp.where(fires, k, xp.where(k > 0.0, -k, -1.0)),)
@@ -76,77 +69,7 @@ def soft_peak_time(
     return xp.permute_dims(t, (1, 0))
 
 
-@constant
-def soft_peak_time_vjp(
-    events: Events,
-    weight: Array,
-    neuron: Neuron,
-    n_steps: int,
-    cotangent: Array,
-    *,
-    times: bool = False,
-    method: str = "auto",
-) -> Gradient:
-    """Pull a cotangent of :func:`soft_peak_time` back through the soft argmax.
-
-    Parameters
-    ----------
-    events, weight, neuron, n_steps
-        As given to :func:`soft_peak_time`.
-    cotangent : array, shape (B, O)
-    times : bool, default False
-        Also return the gradient towards the spike times.
-    method : {'auto', 'static', 'pruned'}
-        See :func:`peak`.
-
-    Returns
-    -------
-    Gradient
-        ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`soft_peak_time`, and if ``cotangent`` does not fit.
-    """
-    xp = check_soft_peak(events, weight, neuron)
-    check_output("cotangent", cotangent, events, weight)
-    found = soft_peak_time_adjoint(events, weight, neuron, n_steps, cotangent, times, method, xp)
-    return as_given(events, *found)
-
-
-def soft_peak_time_adjoint(
-    events: Events,
-    weight: Array,
-    neuron: Neuron,
-    n_steps: int,
-    cotangent: Array,
-    times: bool,
-    method: str,
-    xp: Any,
-) -> tuple[Array, Array | None]:
-    """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
-    static = is_static(method, events.times, weight)
-    steps = _steps(events, n_steps, xp)
-    padded = with_nobody(weight)
-    g = xp.astype(xp.permute_dims(cotangent, (1, 0)), weight.dtype)[..., None]
-    t = xp.astype(steps, weight.dtype)
-    sharpness = float(steps.shape[0])
-
-    def of_tile(patterns: slice, outputs: slice) -> Array:
-        v = _sampled(events[patterns], padded[outputs, :], neuron, steps, method, xp)
-        largest = xp.max(v, axis=2, keepdims=True)
-        sign = 2.0 * xp.astype(largest >= neuron.v_threshold, v.dtype) - 1.0
-        # the largest potential is subtracted first, so the exponentials cannot overflow
-        p = xp.exp((v - largest) * sharpness)
-        p = p / xp.sum(p, axis=2, keepdims=True)
-        soft = xp.sum(p * t, axis=2, keepdims=True)
-        return g[outputs, patterns, :] * sign * sharpness * p * (t - soft)
-
-    return tiled_adjoint(events, weight, neuron, steps, of_tile, times, static, xp)
-
-
-def _sampled(
+def sampled(
     events: Events, rows: Array, neuron: Neuron, steps: Array, method: str, xp: Any
 ) -> Array:
     """Potential [o, b, T] of a tile, by the same arithmetic as the largest sample of `peak`."""
@@ -164,5 +87,6 @@ def check_soft_peak(events: Events, weight: Array, neuron: Neuron) -> Any:
     return xp
 
 
-def _steps(events: Events, n_steps: int, xp: Any) -> Array:
+def sample_steps(events: Events, n_steps: int, xp: Any) -> Array:
+    """Times 0, 1, ..., n_steps - 1 in the dtype and on the device of the events."""
     return grid_times((whole_number("n_steps", n_steps), 1.0), events.times, xp)

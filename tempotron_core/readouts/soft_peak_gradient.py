@@ -1,0 +1,96 @@
+r"""The gradient of the soft peak time, that of a soft argmax.
+
+Where the value is :math:`m k`, see `soft_peak_time`, the gradient is that of :math:`m s`,
+
+.. math:: s = \sum_t t\, p_t, \quad p = \mathrm{softmax}(T V), \qquad
+          \frac{ds}{dV_t} = T p_t (t - s),
+
+whose factor m is not differentiated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..events import Events
+from ..membrane.integration import with_nobody
+from ..neuron import Neuron
+from .arguments import check_output, is_static
+from .dispatch import constant
+from .gradient import Gradient, as_given
+from .soft_peak import check_soft_peak, sample_steps, sampled
+from .voltage_gradient import tiled_adjoint
+
+__all__ = ["soft_peak_time_vjp"]
+
+Array = Any
+
+
+@constant
+def soft_peak_time_vjp(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    n_steps: int,
+    cotangent: Array,
+    *,
+    times: bool = False,
+    method: str = "auto",
+) -> Gradient:
+    """Pull a cotangent of :func:`soft_peak_time` back through the soft argmax.
+
+    Parameters
+    ----------
+    events, weight, neuron, n_steps
+        As given to :func:`soft_peak_time`.
+    cotangent : array, shape (B, O)
+    times : bool, default False
+        Also return the gradient towards the spike times.
+    method : {'auto', 'static', 'pruned'}
+        See :func:`peak`.
+
+    Returns
+    -------
+    Gradient
+        ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`soft_peak_time`, and if ``cotangent`` does not fit.
+    """
+    xp = check_soft_peak(events, weight, neuron)
+    check_output("cotangent", cotangent, events, weight)
+    found = soft_peak_time_adjoint(events, weight, neuron, n_steps, cotangent, times, method, xp)
+    return as_given(events, *found)
+
+
+def soft_peak_time_adjoint(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    n_steps: int,
+    cotangent: Array,
+    times: bool,
+    method: str,
+    xp: Any,
+) -> tuple[Array, Array | None]:
+    """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
+    static = is_static(method, events.times, weight)
+    steps = sample_steps(events, n_steps, xp)
+    padded = with_nobody(weight)
+    g = xp.astype(xp.permute_dims(cotangent, (1, 0)), weight.dtype)[..., None]
+    t = xp.astype(steps, weight.dtype)
+    sharpness = float(steps.shape[0])
+
+    def of_tile(patterns: slice, outputs: slice) -> Array:
+        v = sampled(events[patterns], padded[outputs, :], neuron, steps, method, xp)
+        largest = xp.max(v, axis=2, keepdims=True)
+        sign = 2.0 * xp.astype(largest >= neuron.v_threshold, v.dtype) - 1.0
+        # the largest potential is subtracted first, so the exponentials cannot overflow
+        p = xp.exp((v - largest) * sharpness)
+        p = p / xp.sum(p, axis=2, keepdims=True)
+        soft = xp.sum(p * t, axis=2, keepdims=True)
+        return g[outputs, patterns, :] * sign * sharpness * p * (t - soft)
+
+    return tiled_adjoint(events, weight, neuron, steps, of_tile, times, static, xp)
