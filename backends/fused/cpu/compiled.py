@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import pickle
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 __all__ = ["compiled"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+if numba.config.DISABLE_JIT:
+    raise ImportError("NUMBA_DISABLE_JIT is set")
 
 
 def compiled(function: F) -> F:
@@ -40,7 +44,7 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._cache_file._source_stamp = _sources()
+        self._cache_file = _CheckedFile(self.cache_path, self._impl.filename_base, _sources())
 
     def save_overload(self, signature: Any, data: Any) -> None:
         """Save, or say once that it cannot be done."""
@@ -49,6 +53,52 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]
         except OSError:
             self.disable()
             _warn_uncached()
+
+
+class _CheckedFile(IndexDataCacheFile):  # type: ignore[misc]
+    """The files of a function, where damaged ones count as missing and are written anew.
+
+    Numba would raise an error at every call, in every process, or run machine code that has been
+    changed.
+    """
+
+    def _dump(self, content: Any) -> bytes:
+        """Pickle with its digest behind it, which Numba's own way of reading passes over."""
+        pickled: bytes = super()._dump(content)
+        return pickled + _digest(pickled)
+
+    def _load_index(self) -> dict[Any, str]:
+        try:
+            found: dict[Any, str] = super()._load_index()
+            if found:  # of these very sources, so with a digest: those of others are not read
+                with open(self._index_path, "rb") as file:
+                    pickle.load(file)  # the version of Numba
+                    _checked(file.read())
+        except FileNotFoundError:
+            return {}
+        except Exception:  # noqa: BLE001 - unpickling raises anything
+            _warn_damaged(self._cache_path)
+            return {}
+        return found
+
+    def _load_data(self, name: str) -> Any:
+        try:
+            return pickle.loads(_checked(Path(self._data_path(name)).read_bytes()))
+        except ValueError:
+            _warn_damaged(self._cache_path)
+            return None
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _checked(stored: bytes) -> bytes:
+    """Return data that are followed by their digest."""
+    size = len(stored) - hashlib.sha256().digest_size
+    if size < 0 or _digest(stored[:size]) != stored[size:]:
+        raise ValueError("damaged")
+    return stored[:size]
 
 
 @functools.cache
@@ -65,6 +115,16 @@ def _warn_uncached() -> None:
     warnings.warn(
         "the compiled kernels cannot be kept on disk and are compiled anew in every process: set "
         "NUMBA_CACHE_DIR to a folder that can be written to",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+@functools.cache  # once per process
+def _warn_damaged(folder: str) -> None:
+    warnings.warn(
+        f"files of the compiled kernels in {folder} are damaged or cannot be read: what they held "
+        "is compiled anew",
         RuntimeWarning,
         stacklevel=2,
     )

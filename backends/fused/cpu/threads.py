@@ -11,35 +11,39 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import TypeVar
 
 __all__ = ["n_threads", "run", "split"]
 
 T = TypeVar("T")
 
-_VARIABLES = ("TEMPOTRON_NUM_THREADS", "OMP_NUM_THREADS")
-
 
 def n_threads() -> int:
     """Threads to use: what the environment asks for, else one per processor we may run on.
 
-    ``TEMPOTRON_NUM_THREADS`` is read before ``OMP_NUM_THREADS``, at every call.
+    ``TEMPOTRON_NUM_THREADS`` is read before ``OMP_NUM_THREADS``, at every call.  Of the latter's
+    numbers for nested loops, ``4,2``, the first counts.
 
     Raises
     ------
     ValueError
         If ``TEMPOTRON_NUM_THREADS`` is no positive whole number.
     """
-    for name in _VARIABLES:
-        given = os.environ.get(name, "").strip()
-        if given.isdecimal() and int(given) > 0:
-            return int(given)
-        if given and name == _VARIABLES[0]:
-            raise ValueError(f"{name} must be a positive whole number, got {given!r}")
+    given = os.environ.get("TEMPOTRON_NUM_THREADS", "").strip()
+    if given and not _is_count(given):
+        raise ValueError(f"TEMPOTRON_NUM_THREADS must be a positive whole number, got {given!r}")
+    outermost = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    for asked in (given, outermost):
+        if _is_count(asked):
+            return int(asked)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and int(text) > 0
 
 
 def split(total: int, n_parts: int) -> list[tuple[int, int]]:
@@ -53,7 +57,8 @@ def run(task: Callable[[T], None], parts: Sequence[T], *, worth: bool = True) ->
 
     An exception of a task is raised here, after the others have ended.
     """
-    wanted = min(n_threads(), len(parts)) if worth else 1
+    most = n_threads() if worth else 1
+    wanted = min(most, len(parts))
     if wanted < 2:
         for part in parts:
             task(part)
@@ -65,7 +70,7 @@ def run(task: Callable[[T], None], parts: Sequence[T], *, worth: bool = True) ->
         for part in todo:
             task(part)
 
-    helpers = [_pool(wanted - 1).submit(work) for _ in range(wanted - 1)]
+    helpers = list(map(_pool(most - 1).submit, repeat(work, wanted - 1)))
     try:
         work()
     finally:
@@ -77,8 +82,9 @@ def run(task: Callable[[T], None], parts: Sequence[T], *, worth: bool = True) ->
         helper.result()
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1)
 def _pool(size: int) -> ThreadPoolExecutor:
+    """The one pool.  It starts threads as they are needed; once dropped for another, they end."""
     return ThreadPoolExecutor(size, thread_name_prefix="tempotron")
 
 

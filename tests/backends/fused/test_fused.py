@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import warnings
 from dataclasses import replace
 
@@ -336,11 +337,15 @@ def test_number_of_threads(monkeypatch):
     assert 1 <= n_threads() <= os.cpu_count()
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert n_threads() == 3
-    monkeypatch.setenv("OMP_NUM_THREADS", "4,2")  # a form for nested loops, which are not ours
-    assert 1 <= n_threads() <= os.cpu_count()
+    for nested in ("4,2", " 4 , 2"):  # of nested loops, the outermost first
+        monkeypatch.setenv("OMP_NUM_THREADS", nested)
+        assert n_threads() == 4
+    for ignored in ("", ",2", "many", "0"):
+        monkeypatch.setenv("OMP_NUM_THREADS", ignored)
+        assert 1 <= n_threads() <= os.cpu_count()
     monkeypatch.setenv("TEMPOTRON_NUM_THREADS", "5")
     assert n_threads() == 5
-    for wrong in ("0", "two", "-1", "1.5"):
+    for wrong in ("0", "two", "-1", "1.5", "5,2"):
         monkeypatch.setenv("TEMPOTRON_NUM_THREADS", wrong)
         with pytest.raises(ValueError, match=f"TEMPOTRON_NUM_THREADS .* positive.*'{wrong}'"):
             n_threads()
@@ -376,6 +381,28 @@ def test_a_busy_pool_holds_nobody_up(monkeypatch):
         assert not busy.done()
     finally:
         go_on.set()
+
+
+def test_one_pool_serves_batches_of_any_size(monkeypatch):
+    """Its threads are as many as were asked for last; those of an earlier number end."""
+    from tempotron_backends.fused.cpu.threads import run
+
+    def helpers():
+        return [thread for thread in threading.enumerate() if "tempotron" in thread.name]
+
+    def all_at_once(n_parts):
+        together = threading.Barrier(n_parts)
+        run(lambda _: together.wait(60), range(n_parts))
+
+    for n_threads in (8, 5):
+        monkeypatch.setenv("TEMPOTRON_NUM_THREADS", str(n_threads))
+        for n_parts in range(2, n_threads + 1):
+            all_at_once(n_parts)
+        for _ in range(100):
+            if len(helpers()) < n_threads:
+                break
+            time.sleep(0.1)
+        assert len(helpers()) == n_threads - 1
 
 
 PEAK = """
@@ -454,6 +481,64 @@ def test_with_a_broken_numba_a_warning_says_so_once(tmp_path):
     assert python(code, PYTHONPATH=str(tmp_path)) == ["done"]
 
 
+def test_where_numba_is_told_not_to_compile_a_warning_says_so_once():
+    code = """
+    import warnings
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        np.testing.assert_array_equal(result(), result("pruned"))
+    (warning,) = caught
+    assert "NUMBA_DISABLE_JIT" in str(warning.message), warning.message
+    print("done")
+    """
+    assert python(code, NUMBA_DISABLE_JIT="1") == ["done"]
+
+
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+@pytest.mark.parametrize(
+    "damage", ["empty", "a byte", "half", "all but a byte", "zeros", "flipped"]
+)
+def test_a_damaged_cache_is_made_anew(monkeypatch, tmp_path, kind, damage):
+    """Files cut short, or with other bytes in their middle, as a power failure leaves them."""
+    from tempotron_backends.fused.cpu import compiled
+
+    def double(x):
+        return 2.0 * x
+
+    def triple(x):
+        return 3.0 * x
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+
+    def hits():
+        """How many are found in the cache by what a new process would do."""
+        functions = compiled.compiled(double), compiled.compiled(triple)
+        assert [function(1.5) for function in functions] == [3.0, 4.5]
+        return sum(sum(function.stats.cache_hits.values()) for function in functions)
+
+    assert (hits(), hits()) == (0, 2)
+    files = list(tmp_path.rglob(f"*.{kind}"))
+    assert len(files) == 2
+    for file in files:
+        data = file.read_bytes()
+        middle = len(data) // 2
+        changed = {
+            "empty": b"",
+            "a byte": data[:1],
+            "half": data[:middle],
+            "all but a byte": data[:-1],
+            "zeros": data[:middle] + bytes(100) + data[middle + 100 :],
+            "flipped": data[:middle] + bytes([data[middle] ^ 16]) + data[middle + 1 :],
+        }
+        file.write_bytes(changed[damage])
+    compiled._warn_damaged.cache_clear()
+    with pytest.warns(RuntimeWarning, match="compiled anew") as caught:
+        assert hits() == 0
+    assert len(caught) == 1
+    assert str(files[0].parent) in str(caught[0].message)
+    assert hits() == 2
+
+
 @pytest.mark.parametrize("when", ["nowhere to write", "full disk"])
 def test_a_cache_that_cannot_be_written(monkeypatch, when):
     from tempotron_backends.fused.cpu import compiled
@@ -495,6 +580,24 @@ def test_cached_code_is_stale_once_any_kernel_changes(monkeypatch, tmp_path):
         monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
         digests.add(compiled._sources.__wrapped__())
     assert len(digests) == 2
+
+
+def test_a_cache_of_other_sources_is_made_anew_without_a_word(monkeypatch, tmp_path):
+    """That of an earlier version may be in another form."""
+    from tempotron_backends.fused.cpu import compiled
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+
+    def half(x):
+        return 0.5 * x
+
+    with monkeypatch.context() as earlier:
+        earlier.setattr(compiled, "_sources", lambda: "earlier")
+        earlier.setattr(compiled, "_digest", lambda _: b"")
+        assert compiled.compiled(half)(3.0) == 1.5
+    now = compiled.compiled(half)
+    assert now(3.0) == 1.5  # warnings are errors here
+    assert not now.stats.cache_hits
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
