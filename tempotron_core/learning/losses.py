@@ -159,10 +159,8 @@ def cross_entropy_loss(
 
     Raises
     ------
-    TypeError
-        If the arrays clash in library, or have the wrong dtypes.
-    ValueError
-        If shapes do not fit, a label is out of range, or a constant is invalid.
+    TypeError, ValueError
+        As in `tempotron_loss`.
 
     Examples
     --------

@@ -53,7 +53,7 @@ def cosine(warm_up: float = 0.0) -> Schedule:
     Raises
     ------
     ValueError
-        If ``warm_up`` is not in [0, 1).
+        As :func:`constant`.
 
     References
     ----------
@@ -85,7 +85,7 @@ def linear(warm_up: float = 0.0) -> Schedule:
     Raises
     ------
     ValueError
-        If ``warm_up`` is not in [0, 1).
+        As :func:`constant`.
     """
     return _scheduled(lambda progress: 1.0 - progress, warm_up)
 

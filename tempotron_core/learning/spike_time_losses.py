@@ -36,14 +36,12 @@ def spike_time_cross_entropy(
     ----------
     t_spike : array, shape (B, C)
         Time of the first spike of each class's neuron.
-    labels : integer array, shape (B,)
-        Class indices in 0..C-1.
+    labels, class_weight
+        As in `cross_entropy_loss`.
     temperature : float
         T, in the unit of time: how much earlier the right neuron has to be.
     silent_time : float
         The time a silent neuron counts as firing at.
-    class_weight : array, shape (C,), optional
-        Multiplies the terms of the patterns of each class, as in `tempotron_loss`.
 
     Returns
     -------
@@ -55,10 +53,8 @@ def spike_time_cross_entropy(
 
     Raises
     ------
-    TypeError
-        If the arrays clash in library, or have the wrong dtypes.
-    ValueError
-        If shapes do not fit, a label is out of range, or a constant is invalid.
+    TypeError, ValueError
+        As in `cross_entropy_loss`, and if ``silent_time`` is invalid.
 
     References
     ----------

@@ -213,10 +213,8 @@ def peak_with_delays_vjp(
 
     Raises
     ------
-    TypeError
-        If an argument has the wrong type or dtype, or arrays come from different libraries.
-    ValueError
-        If shapes or devices do not fit, or a delay is not finite.
+    TypeError, ValueError
+        As :func:`peak_with_delays`, and if ``found`` or the cotangent does not fit.
     """
     xp, delay = _check_synapses(events, weight, delay, neuron)
     if not isinstance(found, Peak):

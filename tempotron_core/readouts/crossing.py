@@ -37,10 +37,8 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str
 
     Parameters
     ----------
-    events : Events
-        B patterns on N afferents.
-    weight : array, shape (O, N)
-        Synaptic weights, float32 or float64, in the library and on the device of the events.
+    events, weight
+        As for :func:`peak`: B patterns on N afferents, weights of shape (O, N).
     neuron : Neuron
         ``shunt`` makes no difference to the first crossing.
     method : {'auto', 'static', 'pruned'}
@@ -54,10 +52,8 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str
 
     Raises
     ------
-    TypeError
-        If an argument has the wrong type or dtype, or arrays come from different libraries.
-    ValueError
-        If shapes or devices do not fit, or ``method`` is not valid.
+    TypeError, ValueError
+        As :func:`peak`.
 
     References
     ----------

@@ -48,25 +48,22 @@ def first_crossing_vjp(
         What :func:`first_crossing` returned for them.
     t_cotangent : array, shape (B, O)
         Derivative of the loss by ``t_spike``; that of a silent neuron is not used.
-    times : bool, default False
-        Also return the gradient towards the input spike times.
     min_slope : float, default 0.0
         Slopes V' at the crossing below this (potential per time) count as this, which bounds the
         gradient near grazing.  A slope that is not positive gives 0 by default.
-    method : {'auto', 'static', 'pruned'}
-        See :func:`peak`.
+    times, method
+        As for :func:`peak_vjp`.
 
     Returns
     -------
     Gradient
-        ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
+        As :func:`peak_vjp` returns it.
 
     Raises
     ------
-    TypeError
-        If an argument has the wrong type or dtype, or arrays come from different libraries.
-    ValueError
-        If shapes or devices do not fit, or ``min_slope`` is negative or not finite.
+    TypeError, ValueError
+        As :func:`first_crossing`, and if what it returned or the cotangent does not fit, or
+        ``min_slope`` is negative or not finite.
     """
     xp = check_readout(events, weight, neuron)
     check_output("t_spike", t_spike, events, weight)

@@ -60,10 +60,8 @@ def revive(
 
     Raises
     ------
-    TypeError
-        If an argument has the wrong type or dtype, or arrays come from different libraries.
-    ValueError
-        If shapes or devices do not fit, or ``at`` is unknown.
+    TypeError, ValueError
+        As :func:`peak`, and if ``found`` does not fit or ``at`` is unknown.
 
     Examples
     --------

@@ -31,10 +31,8 @@ def soft_peak_time(
 
     Parameters
     ----------
-    events : Events
-        B patterns on N afferents.
-    weight : array, shape (O, N)
-        Synaptic weights, float32 or float64, in the library and on the device of the events.
+    events, weight
+        As for :func:`peak`: B patterns on N afferents, weights of shape (O, N).
     neuron : Neuron
         ``shunt`` must be false.
     n_steps : int
@@ -50,10 +48,8 @@ def soft_peak_time(
 
     Raises
     ------
-    TypeError
-        If an argument has the wrong type or dtype, or arrays come from different libraries.
-    ValueError
-        If shapes or devices do not fit, ``n_steps`` is below 1, or the neuron shunts.
+    TypeError, ValueError
+        As :func:`peak`, and if ``n_steps`` is below 1 or the neuron shunts.
     """
     xp = check_soft_peak(events, weight, neuron)
     static = is_static(method, events.times, weight)

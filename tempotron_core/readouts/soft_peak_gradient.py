@@ -44,15 +44,13 @@ def soft_peak_time_vjp(
     events, weight, neuron, n_steps
         As given to :func:`soft_peak_time`.
     cotangent : array, shape (B, O)
-    times : bool, default False
-        Also return the gradient towards the spike times.
-    method : {'auto', 'static', 'pruned'}
-        See :func:`peak`.
+    times, method
+        As for :func:`peak_vjp`.
 
     Returns
     -------
     Gradient
-        ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
+        As :func:`peak_vjp` returns it.
 
     Raises
     ------

@@ -28,10 +28,8 @@ def voltage(
 
     Parameters
     ----------
-    events : Events
-        B patterns on N afferents.
-    weight : array, shape (O, N)
-        Synaptic weights, float32 or float64, in the library and on the device of the events.
+    events, weight
+        As for :func:`peak`: B patterns on N afferents, weights of shape (O, N).
     neuron : Neuron
         With ``shunt=True`` input after the first threshold crossing is ignored.
     times : array, shape (T,)
@@ -47,10 +45,9 @@ def voltage(
 
     Raises
     ------
-    TypeError
-        If an argument has the wrong type or dtype, or arrays come from different libraries.
-    ValueError
-        If shapes or devices do not fit, or a time is NaN (not looked for if ``method='static'``).
+    TypeError, ValueError
+        As :func:`peak`, and if ``times`` do not fit or hold NaN (not looked for if
+        ``method='static'``).
 
     References
     ----------

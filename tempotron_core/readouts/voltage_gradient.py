@@ -54,16 +54,14 @@ def voltage_vjp(
         The times of :func:`voltage`.
     cotangent : array, shape (B, O, T)
         Derivative of the loss by the potential.
-    times : bool, default False
-        Also return the gradient towards the spike times.
-    method : {'auto', 'static', 'pruned'}
-        See :func:`peak`.
+    times, method
+        As for :func:`peak_vjp`.
 
     Returns
     -------
     Gradient
-        ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
-        A sample at exactly a spike's time counts with the slope K'(0+) to its right.
+        As :func:`peak_vjp` returns it.  A sample at exactly a spike's time counts with the slope
+        K'(0+) to its right.
 
     Raises
     ------
