@@ -2,7 +2,8 @@
 
 They are `backend`, `xp`, `device`, `dtype`, `asarray` and `to_numpy`. `device` is deliberately not
 the default one for array-api-strict, so that any array made without ``device=`` is an error. A
-test that a framework cannot pass says so with ``@pytest.mark.skip_backend("jax", reason="...")``.
+test that a framework cannot pass says so with ``@pytest.mark.skip_backend("jax", reason="...")``,
+one that adds little there to what it takes with ``slow_backend``, likewise.
 A framework is imported by the first test that runs on it. With TEMPOTRON_TEST_CUDA=1 in the
 environment, torch and JAX are also tested on the first CUDA device, as CuPy is where it is
 installed.
@@ -97,10 +98,17 @@ def obtain(wanted: Backends) -> Backend | str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker that this file gives meaning to."""
-    config.addinivalue_line(
-        "markers", "skip_backend(name, *, reason): the test does not apply to a framework"
-    )
+    """Declare the markers that this file gives meaning to; let JAX keep what it compiles."""
+    for line in (
+        "skip_backend(name, *, reason): the test does not apply to a framework",
+        "slow_backend(name, *, reason): on a framework, the test is slow",
+    ):
+        config.addinivalue_line("markers", line)
+    # Half of the suite's time is XLA compiling small programs: for this and later runs, for both
+    # processes of pytest-xdist, and for the programs that tests start.
+    if cache := getattr(config, "cache", None):
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache.mkdir("jax")))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
 def shown_elsewhere(cases: Iterable[dict[str, Any]]) -> set[int]:
@@ -121,12 +129,16 @@ def shown_elsewhere(cases: Iterable[dict[str, Any]]) -> set[int]:
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` is heeded
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what only repeats on another backend what NumPy runs."""
+    """Mark as slow what is on its backend, and what only repeats there what NumPy runs."""
     sweeps = defaultdict(list)
     for item in items:
         case = getattr(item, "callspec", None)
         wanted = case and case.params.get("backend")
-        if wanted not in (None, Backends.NUMPY):
+        if wanted is None:
+            continue
+        if any(m.args[0] == wanted.framework for m in item.iter_markers("slow_backend")):
+            item.add_marker(pytest.mark.slow)
+        elif wanted is not Backends.NUMPY:
             sweeps[item.path, item.originalname, wanted].append((item, case.params))
     for sweep in sweeps.values():
         for index in shown_elsewhere(params for _, params in sweep):

@@ -228,8 +228,13 @@ def test_disagreement_stops_before_timing(
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [("Exact", TINY), ("Dense", TINY), ("Dense", TINY.with_(batch=1, outputs=1))],
-    ids=["exact", "dense", "dense-alone"],
+    [
+        pytest.param("Exact", TINY, id="exact"),
+        pytest.param("Dense", TINY, id="dense"),
+        pytest.param(
+            "Dense", TINY.with_(batch=1, outputs=1), id="dense-alone", marks=pytest.mark.slow
+        ),
+    ],
 )
 def test_the_worker(fake_spikingjelly: Any, tmp_path: Path, name: str, shape: Shape) -> None:
     """Every request, by the code that also drives the real library."""

@@ -82,6 +82,8 @@ def test_train_on_digits_reaches_the_accuracy_it_should(
     assert accuracy_in(capsys.readouterr().out) == accuracy_in(output)
 
 
+@pytest.mark.slow_backend("jax", reason="compiles for minutes; test_training.py compares runs")
+@pytest.mark.slow_backend("strict", reason="as slow as it is strict; test_training.py has it")
 def test_backends_reach_the_same_accuracy(
     tmp_path: Path, backend: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -283,7 +285,9 @@ WITH_CTRL_C = (
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT between processes on Windows")
-@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize(
+    "backend", ["numpy", *(pytest.param(name, marks=pytest.mark.slow) for name in ("torch", "jax"))]
+)
 def test_ctrl_c_saves_what_there_is(tmp_path: Path, backend: str) -> None:
     pytest.importorskip(backend)
     args = ["train", "--epochs", "100000", "--backend", backend, "--out", str(tmp_path)]

@@ -54,6 +54,7 @@ def flat(results):
             yield result
 
 
+@pytest.mark.slow_backend("jax", reason="compiles; test_first_calls_ever has its threads")
 @pytest.mark.usefixtures("often")
 def test_readouts_and_gradients(backend, to_numpy):
     """One Events, one set of weights and one Neuron, shared by all threads."""

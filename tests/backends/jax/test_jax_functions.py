@@ -260,6 +260,7 @@ def test_second_derivatives_against_differences_of_the_gradient(readout, more):
         close(found, (np.asarray(plus) - np.asarray(minus)) / (2.0 * h), 1e-7)
 
 
+@pytest.mark.slow
 def test_hessian_and_forward_over_reverse():
     loss = loss_of(t_spike)
     found = jax.jit(jax.hessian(loss))(*ARRAYS).reshape(10, 10)
@@ -384,7 +385,10 @@ def test_bad_input(name):
 # -- shards, serialised programs, integers ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["v_max", "t_max", "t_spike", "v"])
+@pytest.mark.parametrize(
+    "kind",
+    ["v_max", "t_spike", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("t_max", "v"))],
+)
 def test_gradients_within_shard_map(kind):
     """Weights that all shards share, patterns that they do not; the sum over shards is XLA's."""
     mesh = jax.make_mesh((1,), ("shard",), axis_types=(jax.sharding.AxisType.Auto,))
@@ -443,6 +447,7 @@ def test_integers_are_exact_or_refused(x64):
         assert v_max(w, np.asarray([[5]])) == v_max(w, np.asarray([[5]], np.int8)) > 1.9
 
 
+@pytest.mark.slow
 def test_no_nan_is_made_where_none_is_given():
     """As `jax.debug_nans` wants it, also where every operation runs by itself."""
     with jax.debug_nans(True), jax.disable_jit():
@@ -453,7 +458,7 @@ def test_no_nan_is_made_where_none_is_given():
 # -- lowering ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_programs_lower_for_devices_that_are_not_here(dtype):
     """They are made, serialised and read back; only the one for the processor is also run."""
 

@@ -125,6 +125,7 @@ def numpy_network(dtype: str, hidden: tuple[int, ...]) -> Any:
     )
 
 
+@pytest.mark.slow_backend("jax", reason="compiles for every layer; test_training.py has networks")
 def test_networks_fire_in_the_middle_and_not_at_the_end(
     backend: Any, asarray: Any, to_numpy: Any, dtype: Any
 ) -> None:

@@ -165,7 +165,13 @@ def test_a_long_silence_decays_to_zero(backend, precision):
 
 @pytest.mark.parametrize(
     "shape",
-    [(1, 1, 1), pytest.param((1, 5, 3), marks=ELSEWHERE), (5, 1, 1), (3, 2, 0), (3, 0, 2)],
+    [
+        (1, 1, 1),
+        pytest.param((1, 5, 3), marks=ELSEWHERE),
+        pytest.param((5, 1, 1), marks=ELSEWHERE),
+        (3, 2, 0),
+        (3, 0, 2),
+    ],
 )
 @pytest.mark.parametrize(("layout", "precision"), LAYOUTS)
 def test_small_shapes_never_collapse(backend, layout, precision, shape):
@@ -490,6 +496,7 @@ def test_cost_does_not_grow_with_the_duration(host):
     assert used[1] <= 1.5 * used[0]
 
 
+@pytest.mark.slow_backend("jax", reason="its compiled form has neither blocks nor tiles")
 def test_many_spikes_in_one_pattern(backend, precision):
     """20,000 spikes in one pattern: more than a block, more than a tile."""
     if backend.name == "strict":
