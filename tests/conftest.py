@@ -9,8 +9,8 @@ environment, torch and JAX are also tested on the first CUDA device, as CuPy is 
 installed.
 
 NumPy runs every combination of a test's parameters. What the other backends add to it is not
-another sweep over them: each runs as many combinations as show it every value of every parameter,
-and the rest are marked `slow` (see `shown_elsewhere`).
+another sweep over them: each runs as many combinations as show it every value of every parameter
+(JAX in single precision only), and the rest are marked `slow` (see `shown_elsewhere`).
 """
 
 from __future__ import annotations
@@ -136,9 +136,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         wanted = case and case.params.get("backend")
         if wanted is None:
             continue
-        if any(m.args[0] == wanted.framework for m in item.iter_markers("slow_backend")):
+        skipped, on_request = (
+            any(marker.args[0] == wanted.framework for marker in item.iter_markers(name))
+            for name in ("skip_backend", "slow_backend")
+        )
+        # JAX compiles all of it for each dtype; test_jax_functions.py is in double precision
+        if on_request or (wanted.framework == "jax" and case.params.get("dtype") == "float64"):
             item.add_marker(pytest.mark.slow)
-        elif wanted is not Backends.NUMPY:
+        elif wanted is not Backends.NUMPY and not skipped:
             sweeps[item.path, item.originalname, wanted].append((item, case.params))
     for sweep in sweeps.values():
         for index in shown_elsewhere(params for _, params in sweep):
