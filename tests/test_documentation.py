@@ -69,7 +69,7 @@ def programs(path: Path) -> dict[str, Any]:
     """Run a document's Python blocks one after another, as one program; return its names."""
     names = GIVEN.get(title(path), dict)()
     for number, code in enumerate(blocks(read(path), "python"), start=1):
-        for framework in ("dask", "jax", "neo", "nir", "optax", "sparse", "torch"):
+        for framework in ("dask", "jax", "neo", "nir", "optax", "sklearn", "sparse", "torch"):
             if re.search(rf"\bimport {framework}\b|\bfrom {framework}\b|\"{framework}\b", code):
                 pytest.importorskip(framework)
         exec(compile(without_gpu(code), f"{title(path)}, block {number}", "exec"), names)

@@ -46,7 +46,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Every feature is coded over the range it has in the training data; what lies beyond counts as
     the end of the range.  The settings are those of
-    `tempotron_backends.recipes.Recipe`, where they are described at length, with its
+    `tempotron_backends.recipes.recipe.Recipe`, where they are described at length, with its
     defaults but for ``n_fields``: where there are few features, more fields tell more.
 
     Parameters

@@ -20,7 +20,7 @@ class GaussianTuning:
               \sigma = \frac{x_{max} - x_{min}}{1.5 (m - 2)}
 
     The numbers are those of SpikingJelly's class of that name, to the last bit; for other array
-    libraries see :class:`tempotron_core.GaussianReceptiveFields`.
+    libraries see :class:`tempotron_core.encoding.GaussianReceptiveFields`.
 
     Parameters
     ----------

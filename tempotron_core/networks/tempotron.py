@@ -275,7 +275,7 @@ class Tempotron:
 
         See Also
         --------
-        tempotron_core.mse_loss : the same loss together with its derivative.
+        tempotron_core.learning.mse_loss : the same loss together with its derivative.
         """
         xp = array_namespace(v_max=v_max, label=label)
         check_same_device(v_max=v_max, label=label)

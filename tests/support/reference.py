@@ -2,7 +2,7 @@
 
 It is written from the definition ``V(t) = sum over t_f <= t of w_f K(t - t_f)`` alone and shares no
 code with ``tempotron_core``: no recursion from event to event, no closed form for the place of a
-maximum, no pruning. Two arithmetics are offered:
+maximum, no pruning. Two kinds of arithmetic are offered:
 
 `ExactTrajectory`
     mpmath at 50 decimal digits. Nearly equal time constants need no special form: they cost a few
