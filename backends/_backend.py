@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core.arrays.host import to_host
+from tempotron_core.arrays.plain import check_plain
 
 from ._dlpack import of_known_library, taken_over
 
@@ -192,6 +193,7 @@ class Backend:
         ValueError
             If the device cannot hold the dtype, or an integer does not fit JAX's int32.
         """
+        check_plain("array", array)
         host = np.asarray(array)
         if host.dtype.kind not in "biuf":
             raise TypeError(f"array must hold real numbers or booleans, got dtype {host.dtype}")
@@ -227,6 +229,7 @@ class Backend:
             If the device cannot hold the dtype, an integer does not fit JAX's int32, or a torch
             tensor requires a gradient, which DLPack cannot carry.
         """
+        check_plain("array", array)
         array = of_known_library(array)
         if not hasattr(array, "dtype"):
             raise TypeError(f"array must have a dtype, got {type(array).__name__}")

@@ -27,6 +27,7 @@ import numpy as np
 from tempotron_core import Events, Neuron, peak, peak_vjp
 from tempotron_core.arrays.integers import as_index
 from tempotron_core.arrays.namespace import array_namespace
+from tempotron_core.arrays.plain import check_plain
 
 try:
     import dask.array
@@ -80,6 +81,7 @@ def from_latencies(latencies: Any, labels: Any, duration: float) -> list[Delayed
         )
     if not hasattr(labels, "shape") or isinstance(labels, Delayed):
         raise TypeError(f"labels must be an array, got {type(labels).__name__}")
+    check_plain("labels", labels)
     if len(labels.shape) == 0 or labels.shape[0] != latencies.shape[0]:
         raise ValueError(
             f"labels must have one entry for each of the {latencies.shape[0]} patterns, "

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tempotron_core.arrays.plain import check_plain
+
 __all__ = ["Dataset", "Labelled"]
 
 
@@ -56,6 +58,8 @@ class Dataset:
 
     def __post_init__(self) -> None:
         features, labels = self.features, self.labels
+        for name in ("features", "labels"):
+            check_plain(name, getattr(self, name))
         if features.ndim != 2 or labels.shape != features.shape[:1] or 0 in features.shape:
             raise ValueError(
                 f"features and labels must have shapes (patterns >= 1, features >= 1) and "

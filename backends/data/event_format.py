@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core.arrays.numbers import positive_float, whole_number
+from tempotron_core.arrays.plain import check_plain
 
 __all__ = [
     "ARRAYS",
@@ -111,6 +112,7 @@ def read_header(folder: Path) -> dict[str, Any]:
 
 def pattern_numbers(index: ArrayLike, n_patterns: int, *, least: int = 0) -> NDArray[np.int64]:
     """Return ``index``, checked: ``least`` or more numbers of patterns from 0."""
+    check_plain("index", index)
     chosen = np.asarray(index)
     if chosen.ndim != 1 or (chosen.dtype.kind not in "iu" and chosen.size) or len(chosen) < least:
         raise IndexError(

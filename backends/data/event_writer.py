@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from tempotron_core import Events
 from tempotron_core.arrays.host import to_host
 from tempotron_core.arrays.numbers import positive_float, whole_number
+from tempotron_core.arrays.plain import check_plain
 
 from .event_format import ARRAYS, FORMAT, TIME_DTYPES, VERSION, PathLike, read_header
 from .npy_column import Column
@@ -154,6 +155,8 @@ class EventWriter:
         TypeError, ValueError
             As :meth:`append` and `Events.from_csr`.
         """
+        for name, given in (("times", times), ("afferents", afferents), ("offsets", offsets)):
+            check_plain(name, given)
         lists = (np.asarray(times), np.asarray(afferents), np.asarray(offsets))
         self.append(Events.from_csr(*lists, self.n_afferents, self.duration), labels)
 
@@ -204,6 +207,7 @@ class EventWriter:
         labels: ArrayLike,
     ) -> None:
         self._check_open()
+        check_plain("labels", labels)
         classes = np.asarray(labels)
         if classes.size == 0 and len(counts) == 0:
             return

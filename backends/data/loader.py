@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core import Events
+from tempotron_core.arrays.plain import check_plain
 
 from .._backend import Backend
 from .._jit import compiled
@@ -242,6 +243,7 @@ def _take(backend: Backend) -> Callable[[Events, Array], Events]:
 
 
 def _checked_labels(labels: ArrayLike, n_patterns: int, n_classes: int | None) -> Integers:
+    check_plain("labels", labels)
     classes = np.asarray(labels)
     if classes.dtype.kind not in "iu":
         raise TypeError(f"labels must be integers, got {classes.dtype}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import array_api_compat
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core.arrays.host import to_host
+from tempotron_core.arrays.plain import check_plain
 
 __all__ = ["host_array", "integers", "refuse_nan"]
 
@@ -18,13 +20,9 @@ def host_array(name: str, values: Any) -> NDArray[Any]:
 
     What NumPy would drop without a word is an error: a unit, a mask, a gradient.
     """
-    if hasattr(values, "dimensionality"):
-        raise TypeError(
-            f"{name} must hold plain numbers, got {values!r}: convert it to the unit of the "
-            f"duration and pass its magnitude"
-        )
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"{name} must have no mask, got a masked array: fill it first")
+    check_plain(name, values)
+    if isinstance(values, list | tuple):
+        _check_entries(name, values)
     if getattr(values, "requires_grad", False):
         raise ValueError(
             f"{name} must not require a gradient, which would be lost: pass its detach(), or make "
@@ -36,6 +34,17 @@ def host_array(name: str, values: Any) -> NDArray[Any]:
         return to_host(values)
     except (TypeError, ValueError) as error:  # a ragged list, a traced array
         raise TypeError(f"{name} must be an array, got {type(values).__name__}: {error}") from None
+
+
+def _check_entries(name: str, values: Sequence[Any]) -> None:
+    """Raise if an entry of a list, of numbers or lists, is one that NumPy takes the values of."""
+    of_types = {type(value): value for value in values}  # many entries, few types
+    for value in of_types.values():
+        check_plain(f"the entries of {name}", value)
+    if not of_types.keys().isdisjoint((list, tuple)):
+        for value in values:
+            if isinstance(value, list | tuple):
+                _check_entries(name, value)
 
 
 def integers(name: str, values: Any) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events
 from tempotron_core.arrays.numbers import whole_number
+from tempotron_core.arrays.plain import check_plain
 
 from .._backend import Backend
 from .host_arrays import refuse_nan
@@ -118,6 +119,7 @@ def from_records(
 
 def _field(name: str, record: Any, field: str, kinds: str) -> NDArray[Any]:
     """Return a field of a recording, checked to be there and of one of the kinds of dtype."""
+    check_plain(name, record)
     if not isinstance(record, np.ndarray) or record.dtype.names is None:
         kind = getattr(record, "dtype", type(record).__name__)
         raise TypeError(f"{name} must be a structured array with fields t, x, y, p, got {kind}")

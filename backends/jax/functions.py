@@ -26,6 +26,7 @@ from tempotron_core import Events, Neuron, Peak
 from tempotron_core.arrays.integers import check_exact
 from tempotron_core.arrays.namespace import known_true
 from tempotron_core.arrays.numbers import positive_float
+from tempotron_core.arrays.plain import check_plain
 from tempotron_core.readouts.arguments import check_grid
 
 from . import custom_vjp as readouts
@@ -270,6 +271,7 @@ def _checked_neuron(neuron: object) -> Neuron:
 def _array(name: str, value: object) -> jax.Array:
     if not isinstance(value, jax.Array | np.ndarray):
         raise TypeError(f"{name} must be a JAX or NumPy array, got {type(value).__name__}")
+    check_plain(name, value)
     return jnp.asarray(value)
 
 
@@ -285,6 +287,7 @@ def _real_array(name: str, value: object) -> jax.Array:
     if not (isinstance(value, jax.Array | np.ndarray) and jnp.issubdtype(value.dtype, jnp.integer)):
         return _floating_array(name, value)
     dtype = jnp.result_type(float)
+    check_plain(name, value)
     check_exact(name, value, dtype, xp=jnp)
     return jnp.asarray(value.astype(dtype))  # NumPy's on the host: JAX would wrap int64 around
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tempotron_core.arrays.plain import check_plain
+
 from .._backend import Backend
 from .._selection import select
 from ..data.loader import InMemory
@@ -406,6 +408,8 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _checked(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Floats, NDArray[Any]]:
+        check_plain("X", X)
+        check_plain("y", y)
         features, classes = validate_data(self, X, y, reset=reset, dtype=np.float64)
         check_classification_targets(classes)
         return np.asarray(features), classes
@@ -468,6 +472,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _potentials(self, X: ArrayLike) -> NDArray[Any]:
         """Return the value of each class, shape (B, C), in double precision."""
         check_is_fitted(self, "network_")
+        check_plain("X", X)
         features = np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
         backend = select(self.device)
         source = self._source(features, None, backend, self._dtype)

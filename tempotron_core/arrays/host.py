@@ -8,6 +8,8 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from .plain import check_plain
+
 __all__ = ["native", "to_host"]
 
 Array = Any
@@ -23,6 +25,7 @@ def to_host(array: Array) -> HostArray:
     TypeError
         If its library has no way to do so.
     """
+    check_plain("array", array)
     detached = array.detach() if hasattr(array, "detach") else array
     xp = array_api_compat.array_namespace(detached)
     devices = [None, "cpu", xp.__array_namespace_info__().default_device()]

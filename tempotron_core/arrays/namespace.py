@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import array_api_compat
+import numpy as np
+
+from .plain import check_plain
 
 __all__ = [
     "array_namespace",
@@ -32,6 +36,8 @@ def array_namespace(**arrays: Array) -> Namespace:
     xp: Namespace = None
     first = ""
     for name, array in arrays.items():
+        if type(array) is not np.ndarray:
+            _check_dense_and_plain(name, array)
         try:
             found = array_api_compat.array_namespace(array)
         except TypeError:
@@ -46,7 +52,27 @@ def array_namespace(**arrays: Array) -> Namespace:
                 f"{first} and {name} must come from one array library, "
                 f"got {xp.__name__} and {found.__name__}"
             )
+    if missing := _missing(xp):
+        raise TypeError(
+            f"{first} must be an array of a library that has all functions of the Array API "
+            f"standard, got {type(arrays[first]).__name__} of {xp.__name__} without "
+            f"{', '.join(missing)}: make it a NumPy array first"
+        )
     return xp
+
+
+def _check_dense_and_plain(name: str, array: Array) -> None:
+    if isinstance(array, np.ndarray):
+        check_plain(name, array)
+    elif getattr(array, "is_sparse", False) or getattr(array, "is_sparse_csr", False):
+        raise TypeError(f"{name} must be a dense array, got a sparse {type(array).__name__}")
+
+
+@functools.cache
+def _missing(xp: Namespace) -> tuple[str, ...]:
+    """Functions that patterns are sorted by, of those which sparse and lazy arrays lack."""
+    needed = ("argsort", "arange", "searchsorted", "take_along_axis")
+    return tuple(name for name in needed if not hasattr(xp, name))
 
 
 def device_of(array: Array) -> Any:

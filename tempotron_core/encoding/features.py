@@ -11,6 +11,7 @@ from ..arrays.namespace import (
     device_of,
     known_true,
 )
+from ..arrays.numbers import real_number
 
 __all__ = ["feature_limits", "feature_range", "finite_features"]
 
@@ -95,7 +96,4 @@ def _check_order(low: Array | float, high: Array | float) -> None:
 
 
 def _number(name: str, value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number or an array, got {value!r}") from None
+    return real_number(name, value, expected="a number or an array")

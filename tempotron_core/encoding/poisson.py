@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..arrays.namespace import clip, device_of
 from ..arrays.numbers import check_generator, positive_float, whole_number
+from ..arrays.plain import check_plain
 from .features import feature_limits, finite_features
 
 __all__ = ["encode_poisson", "poisson_trains"]
@@ -133,6 +134,7 @@ def poisson_trains(
     """
     duration = positive_float("duration", duration)
     check_generator(rng)
+    check_plain("rates", rates)
     rates = np.asarray(rates)
     if rates.dtype.kind not in "biuf":
         raise TypeError(f"rates must be real numbers, got {rates.dtype}")

@@ -16,6 +16,7 @@ from ..arrays.namespace import (
     device_of,
 )
 from ..arrays.numbers import positive_float
+from ..arrays.plain import check_plain
 from .features import _check_order, _number, feature_limits, feature_range, finite_features
 
 __all__ = ["GaussianReceptiveFields", "scale_to_square"]
@@ -80,6 +81,7 @@ class GaussianReceptiveFields:
         object.__setattr__(self, "m", fields)
         for name in ("x_min", "x_max"):
             limit = getattr(self, name)
+            check_plain(name, limit)
             if not hasattr(limit, "shape"):
                 object.__setattr__(self, name, _number(name, limit))
             elif limit.ndim > 1:

@@ -131,12 +131,16 @@ def load(path: PathLike, *, xp: Namespace | None = None, device: Any = None) -> 
     ------
     FileNotFoundError
         If there is no such file.
+    TypeError
+        If ``xp`` is no array namespace.
     ValueError
         If it is damaged, of another kind or of a later version, or if ``xp`` cannot hold the
         weights in their dtype.
     """
-    header, content = _read(path)
     xp = np if xp is None else xp
+    if not hasattr(xp, "asarray"):
+        raise TypeError(f"xp must be an array namespace, such as the module numpy, got {xp!r}")
+    header, content = _read(path)
     weights = []
     for name in _weight_shapes(header):
         weight = content[name]

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
 from ..arrays.numbers import positive_float
+from ..arrays.plain import check_plain
 from ..events import Events
 from ..neuron import Neuron
 from ..readouts.crossing import first_crossing
@@ -127,6 +128,7 @@ class Network:
         named = {f"weights[{layer}]": weight for layer, weight in enumerate(weights)}
         xp = array_namespace(**named)
         check_same_device(**named)
+        check_plain("reference_times", self.reference_times)
         times = tuple(
             positive_float("reference_times", t, or_zero=True)
             for t in _tuple("reference_times", self.reference_times, "times")
