@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tempotron_backends import Backend, select
+from tempotron_backends.data.loader import InMemory
 from tempotron_backends.interchange import (
     from_lists,
     from_neo,
@@ -923,7 +924,7 @@ def test_units_masks_and_gradients_are_not_dropped() -> None:
     masked = np.ma.masked_array([1.0, 2.0], mask=[False, True])
     tensor = torch.ones(2, requires_grad=True)
     for times, error, message in (
-        (seconds, TypeError, "times must hold plain numbers, got .* s: convert it"),
+        (seconds, TypeError, "times must hold plain numbers, got .* s, whose unit would be lost"),
         (masked, TypeError, "times must have no mask"),
         (tensor, ValueError, "times must not require a gradient"),
     ):
@@ -931,10 +932,49 @@ def test_units_masks_and_gradients_are_not_dropped() -> None:
             from_spike_list(times, [0, 1], 2, 5.0)
     with pytest.raises(TypeError, match=r"patterns\[0\]\[0\] must hold plain numbers"):
         from_lists([[seconds]], 5.0)
-    with pytest.raises(TypeError, match=r"duration must be a real number, got .* s"):
+    with pytest.raises(TypeError, match=r"duration must hold plain numbers, got .* s, whose"):
         from_spike_list([1.0], [0], 1, seconds[1])
-    with pytest.raises(TypeError, match=r"tau must be a real number, got .* s"):
+    with pytest.raises(TypeError, match=r"tau must hold plain numbers, got .* s, whose"):
         Neuron(tau=seconds[0])
+
+
+class WithUnit(np.ndarray):
+    """What the quantities of astropy and unyt are to NumPy."""
+
+    unit = "ms"
+
+
+@pytest.mark.parametrize(
+    ("mean", "message"),
+    [
+        (lambda a: np.ma.masked_array(a, mask=False), "must have no mask"),
+        (lambda a: np.asarray(a).view(WithUnit), "must hold plain numbers, .* unit would be lost"),
+    ],
+    ids=["mask", "unit"],
+)
+def test_no_meaning_is_dropped_on_the_way_in(mean: Any, message: str) -> None:
+    home, ones = select("numpy"), np.ones(2)
+    record = np.zeros(2, dtype=[("t", "f8"), ("x", "i4")])
+    events = from_lists([[[1.0], [2.0]]], 5.0)
+    for attempt in (
+        lambda: from_spike_list(mean(ones), [0, 1], 2, 5.0),
+        lambda: from_spike_list(ones, mean([0, 1]), 2, 5.0),
+        lambda: from_spike_list(ones, [0, 1], 2, 5.0, patterns=mean([0, 1])),
+        lambda: from_spike_list(ones, [0, 1], 2, 5.0, offsets=mean([0, 2])),
+        lambda: from_spike_list(list(mean(ones[None, :])), [0, 1], 2, 5.0),
+        lambda: from_spike_list([1.0], [0], 1, mean(np.asarray(5.0))),
+        lambda: from_lists([[mean(ones), []]], 5.0),
+        lambda: from_records([mean(record)], (2, 1, 1), 5.0),
+        lambda: from_records(mean(record), (2, 1, 1), 5.0),
+        lambda: from_rasters(mean(COUNTS)),
+        lambda: to_backend(mean(ones), home),
+        lambda: home.from_numpy(mean(ones)),
+        lambda: home.from_dlpack(mean(ones)),
+        lambda: InMemory(events, mean([0]), home),
+        lambda: InMemory(events, [0], home).events(mean([0])),
+    ):
+        with pytest.raises(TypeError, match=f"(?s){message}"):
+            attempt()
 
 
 @pytest.mark.parametrize("name", ["uint8", "uint16", "uint32", "uint64"])

@@ -516,3 +516,11 @@ def test_crossings_do_not_depend_on_how_the_compiler_rounds():
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_no_mask_or_unit_is_dropped() -> None:
+    masked = np.ma.masked_array(np.ones((1, 3)), mask=False)
+    weight, spikes = np.ones((2, 3)), np.ones((1, 3))
+    for arguments in ((weight, masked), (masked, spikes), (weight, masked.astype(np.int64))):
+        with pytest.raises(TypeError, match="must have no mask"):
+            peak(*arguments, duration=5.0)
