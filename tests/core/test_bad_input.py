@@ -1068,7 +1068,7 @@ def test_events_on_two_devices(split):
         ValueError,
         rf"^parts\[0\] and parts\[1\] {ONE_DEVICE}",
     )
-    with pytest.raises(ValueError, match=r"^patterns and events.times must be on one device"):
+    with pytest.raises(ValueError, match=r"^patterns and events must be on one device"):
         here.events[there.array([0])]
     check(
         lambda: Tempotron.mse_loss(here.ones(1, 2), 1.0, there.array([0]), 2),
