@@ -62,7 +62,8 @@ def from_neo(
         If Neo is not installed.
     """
     neo, converted = import_module("neo"), _converter(unit)
-    if not isinstance(patterns, Iterable) or isinstance(patterns, neo.SpikeTrain):
+    # trains can be iterated over, too
+    if isinstance(patterns, neo.SpikeTrain) or not isinstance(patterns, Iterable):
         raise TypeError(
             f"patterns must be a sequence with one entry per pattern ([segment], block.segments), "
             f"got {type(patterns).__name__}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from importlib import import_module
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -80,7 +80,7 @@ def from_rasters(
     dt = positive_float("dt", dt)
     if at not in tuple(WITHIN_STEP):
         raise ValueError(f"at must be 'start' or 'middle', got {at!r}")
-    if not (isinstance(axes, str) and sorted(axes) == ["B", "N", "T"]):
+    if axes not in map("".join, permutations("BTN")):
         raise ValueError(f"axes must hold each of B, T and N once, got {axes!r}")
     shape, (pattern, step, afferent), values = _entries(rasters, axes)
     n_patterns, n_steps, n_afferents = shape

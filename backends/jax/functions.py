@@ -206,7 +206,7 @@ def _call(
     name: tuple[Any, ...],
     weight: ArrayLike,
     in_spikes: ArrayLike | Events,
-    duration: float | None,
+    duration: Any,
     neuron: Neuron,
     *more: jax.Array,
 ) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tempotron_core.arrays.choices import check_choice
+
 __all__ = ["FORMAT", "SPIKES", "TIMES", "check_convention"]
 
 FORMAT = "tempotron_core"
@@ -24,7 +26,6 @@ TIMES = (
 
 def check_convention(spikes: Any, dt: float | None) -> None:
     """Raise ValueError unless the convention is known and has the time step it needs."""
-    if not (isinstance(spikes, str) and spikes in SPIKES):
-        raise ValueError(f"spikes must be one of {', '.join(SPIKES)}, got {spikes!r}")
+    check_choice("spikes", spikes, SPIKES)
     if spikes == "step" and dt is None:
         raise ValueError("dt must be given with spikes='step', got None")

@@ -137,7 +137,7 @@ def to_nir(
 
 def _below_threshold(v_reset: Any, layers: list[tuple[Floats, Neuron]]) -> float:
     lowest = min(neuron.v_threshold for _, neuron in layers)
-    if not isinstance(v_reset, Real) or isinstance(v_reset, bool):
+    if isinstance(v_reset, bool) or not isinstance(v_reset, Real):
         raise TypeError(f"v_reset must be a real number, got {v_reset!r}")
     number = float(v_reset)
     if not (math.isfinite(number) and number < lowest):

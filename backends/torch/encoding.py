@@ -88,8 +88,7 @@ class GaussianTuning:
 
     def _limit(self, name: str, limit: torch.Tensor) -> torch.Tensor:
         """Return one end of the range as float32 or wider, shape (n,)."""
-        if not isinstance(limit, torch.Tensor) or limit.is_complex() or limit.dtype == torch.bool:
-            raise TypeError(f"{name} must be a tensor of real numbers, got {limit!r}")
+        _check_real(name, limit)
         if limit.ndim != 1 or limit.shape[0] not in (1, self.n):
             raise ValueError(
                 f"{name} must have shape (n,) = ({self.n},) or (1,), got {tuple(limit.shape)}"
@@ -126,8 +125,7 @@ class GaussianTuning:
         latest = positive_float("max_spike_time", max_spike_time)
         if not latest.is_integer():  # fields without a response would round down and spike
             raise ValueError(f"max_spike_time must be a whole number, got {max_spike_time!r}")
-        if not isinstance(x, torch.Tensor) or x.is_complex() or x.dtype == torch.bool:
-            raise TypeError(f"x must be a tensor of real numbers, got {x!r}")
+        _check_real("x", x)
         if x.ndim != 3 or x.shape[1] != self.n:
             raise ValueError(
                 f"x must have shape (patterns, n = {self.n}, values), got {tuple(x.shape)}"
@@ -145,3 +143,9 @@ class GaussianTuning:
         times = response.neg_().add_(1.0).mul_(latest).round_()
         found: torch.Tensor = times.masked_fill_(times >= latest, -1.0)
         return found
+
+
+def _check_real(name: str, tensor: object) -> None:
+    """Raise TypeError unless it is a tensor of real numbers."""
+    if not isinstance(tensor, torch.Tensor) or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(f"{name} must be a tensor of real numbers, got {tensor!r}")

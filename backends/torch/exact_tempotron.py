@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tempotron_core import Events, Neuron, Peak
+from tempotron_core.arrays.choices import check_choice
 from tempotron_core.arrays.numbers import positive_float
 
 from .autograd import Spikes
@@ -121,9 +122,7 @@ class ExactTempotron(Layer):
         duration = positive_float("duration", duration)
         neuron = Neuron(tau, tau_s, v_threshold, psp_peak=psp_peak, shunt=shunt)
         super().__init__(in_features, out_features, duration, neuron, dtype, device)
-        if not (isinstance(ret_type, str) and ret_type in self._ret_types):
-            known = ", ".join(self._ret_types)
-            raise ValueError(f"ret_type must be one of {known}, got {ret_type!r}")
+        check_choice("ret_type", ret_type, self._ret_types)
         self.ret_type = ret_type
         self.min_slope = min_slope
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tempotron_core import Events, Neuron
+from tempotron_core.arrays.choices import check_choice
 from tempotron_core.arrays.numbers import whole_number
 
 from .arguments import check_dense, check_events, check_tensor
@@ -57,8 +58,8 @@ class Layer(nn.Module):
         super().__init__()
         self.in_features = whole_number("in_features", in_features)
         self.out_features = whole_number("out_features", out_features)
-        if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-            raise TypeError(f"dtype must be a floating-point torch.dtype, got {dtype!r}")
+        if dtype is not None:
+            _check_floating(dtype)
         self._neuron, self._duration = neuron, duration
         self.fc: nn.Module = SynapticWeights(
             self.in_features, self.out_features, dtype=dtype, device=device
@@ -104,9 +105,7 @@ class Layer(nn.Module):
         return weight if weight.dtype == torch.float64 else weight.to(torch.float32)
 
     def _check(self, in_spikes: Any, weight: Tensor, ret_type: str, axes: int) -> None:
-        if not (isinstance(ret_type, str) and ret_type in self._ret_types):
-            known = ", ".join(self._ret_types)
-            raise ValueError(f"ret_type must be one of {known}, got {ret_type!r}")
+        check_choice("ret_type", ret_type, self._ret_types)
         check_tensor(in_spikes, weight.device)
         if isinstance(in_spikes, Events):
             check_events(in_spikes, self.in_features, self._duration)
@@ -153,3 +152,9 @@ def _rename_foreign_weights(
     for key in _FOREIGN_KEYS:
         if wanted not in state_dict and prefix + key in state_dict:
             state_dict[wanted] = state_dict.pop(prefix + key)
+
+
+def _check_floating(dtype: object) -> None:
+    """Raise TypeError unless it is one of torch's floating-point dtypes."""
+    if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise TypeError(f"dtype must be a floating-point torch.dtype, got {dtype!r}")

@@ -186,9 +186,7 @@ class Tempotron(Layer):
         ValueError
             If the shapes do not fit together.
         """
-        if not isinstance(label, Tensor) or label.is_floating_point() or label.is_complex():
-            kind = getattr(label, "dtype", type(label).__name__)
-            raise TypeError(f"label must be a tensor of integer class indices, got {kind}")
+        _check_labels(label)
         if label.ndim != 1 or tuple(v_max.shape) != (label.shape[0], num_classes):
             raise ValueError(
                 f"v_max must have shape (B, num_classes = {num_classes}) and label (B,), "
@@ -198,3 +196,10 @@ class Tempotron(Layer):
         wrong = (v_max >= v_threshold) != (target == 1)
         error = torch.where(wrong, v_max - v_threshold, 0.0)
         return (error * error).sum() / max(1, label.shape[0])
+
+
+def _check_labels(label: object) -> None:
+    """Raise TypeError unless it is a tensor of integers."""
+    if not isinstance(label, Tensor) or label.is_floating_point() or label.is_complex():
+        kind = getattr(label, "dtype", type(label).__name__)
+        raise TypeError(f"label must be a tensor of integer class indices, got {kind}")

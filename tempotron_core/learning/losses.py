@@ -10,7 +10,6 @@ class has several neurons.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ..arrays.namespace import array_namespace, check_floating, check_same_device
@@ -207,8 +206,7 @@ def _errors(
     check_same_device(v_max=v_max, labels=labels)
     check_floating("v_max", v_max, xp=xp)
     v_threshold = positive_float("v_threshold", v_threshold)
-    if not (isinstance(margin, int | float) and math.isfinite(margin) and margin >= 0.0):
-        raise ValueError(f"margin must be a finite number, zero or more, got {margin!r}")
+    margin = positive_float("margin", margin, or_zero=True)
     fire = should_fire(labels, v_max)
     aim = xp.ones_like(v_max) * float(margin)
     excess = v_max - (v_threshold + xp.where(fire, aim, -aim))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arrays.choices import check_choice
 from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
 from ..arrays.numbers import positive_float
 from .labels import neurons_per_class
@@ -135,8 +136,7 @@ def _grouped(v: Array, n_classes: int, how: str, temperature: float) -> tuple[An
     check_floating("v", v, xp=xp)
     if v.ndim != 2:
         raise ValueError(f"v must have shape (patterns, neurons), got {tuple(v.shape)}")
-    if not (isinstance(how, str) and how in _HOW):
-        raise ValueError(f"how must be one of {', '.join(_HOW)}, got {how!r}")
+    check_choice("how", how, _HOW)
     size = neurons_per_class(v.shape[1], n_classes)
     grouped = xp.reshape(v, (v.shape[0], v.shape[1] // size, size))
     return xp, grouped, positive_float("temperature", temperature)

@@ -110,8 +110,7 @@ def exponential(final: float = 0.01, warm_up: float = 0.0) -> Schedule:
     ValueError
         If ``final`` is not in (0, 1], or ``warm_up`` not in [0, 1).
     """
-    if not (isinstance(final, int | float) and 0.0 < final <= 1.0):
-        raise ValueError(f"final must be a number in (0, 1], got {final!r}")
+    _check_part("final", final, above=True)
     return _scheduled(lambda progress: float(final**progress), warm_up)
 
 
@@ -170,7 +169,9 @@ def _scheduled(shape: Schedule, warm_up: float) -> Schedule:
     return schedule
 
 
-def _check_part(name: str, value: float, *, below: bool = False) -> None:
-    """Raise unless the value is a number in [0, 1], or [0, 1) if it has to be ``below``."""
-    if not (isinstance(value, int | float) and 0.0 <= value <= 1.0 and not (below and value == 1)):
-        raise ValueError(f"{name} must be a number in [0, 1{')' if below else ']'}, got {value!r}")
+def _check_part(name: str, value: object, *, above: bool = False, below: bool = False) -> None:
+    """Raise unless the value is a number from 0 to 1; ``above`` 0 and ``below`` 1 if so asked."""
+    excluded = (0,) * above + (1,) * below
+    if not (isinstance(value, int | float) and 0.0 <= value <= 1.0 and value not in excluded):
+        interval = f"{'(' if above else '['}0, 1{')' if below else ']'}"
+        raise ValueError(f"{name} must be a number in {interval}, got {value!r}")

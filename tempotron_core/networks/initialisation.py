@@ -174,8 +174,9 @@ def initial_network(
     if dtype not in (xp.float32, xp.float64):
         raise TypeError(f"dtype must be float32 or float64 of the events' library, got {dtype!r}")
     if not isinstance(neuron, Neuron | Sequence):
-        kind = type(neuron).__name__
-        raise TypeError(f"neuron must be a Neuron or a sequence of them, got {kind}")
+        raise TypeError(
+            f"neuron must be a Neuron or a sequence of them, got {type(neuron).__name__}"
+        )
     neurons = (neuron,) * len(sizes) if isinstance(neuron, Neuron) else tuple(neuron)
     if len(neurons) != len(sizes):
         raise ValueError(

@@ -26,6 +26,7 @@ from ..arrays.numbers import positive_float
 from ..arrays.plain import check_plain
 from ..events import Events
 from ..neuron import Neuron
+from ..readouts.arguments import check_readout
 from ..readouts.crossing import first_crossing
 from ..readouts.crossing_gradient import first_crossing_vjp
 from ..readouts.peak import Peak, peak
@@ -204,7 +205,8 @@ class Network:
             As `peak`; also if a reference spike comes after the duration, or the potential of a
             hidden neuron is NaN.
         """
-        if isinstance(events, Events) and max(self.reference_times, default=0) > events.duration:
+        check_readout(events, self.weights[0], self.neurons[0])
+        if max(self.reference_times, default=0) > events.duration:
             raise ValueError(
                 f"reference_times must be at most the duration {events.duration} of the events, "
                 f"got {max(self.reference_times)}"
@@ -246,8 +248,10 @@ class Network:
         """
         depth = len(self.weights)
         if not isinstance(activity, Activity):
-            kind = type(activity).__name__
-            raise TypeError(f"activity must be an Activity (what forward() returned), got {kind}")
+            raise TypeError(
+                "activity must be an Activity (what forward() returned), got "
+                f"{type(activity).__name__}"
+            )
         if len(activity.inputs) != depth:
             raise ValueError(
                 f"activity must be of a network of {depth} layers, got {len(activity.inputs)}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.choices import check_choice
 from ..arrays.integers import as_floating
 from ..arrays.namespace import (
     array_namespace,
@@ -299,8 +300,7 @@ class Tempotron:
 
     def _events(self, in_spikes: Array, ret_type: str) -> Events:
         """Check a call's arguments, bring the weights to the input, sort the spikes."""
-        if not (isinstance(ret_type, str) and ret_type in _RET_TYPES):
-            raise ValueError(f"ret_type must be one of {', '.join(_RET_TYPES)}, got {ret_type!r}")
+        check_choice("ret_type", ret_type, _RET_TYPES)
         xp = array_namespace(in_spikes=in_spikes)
         if in_spikes.ndim != 2 or in_spikes.shape[1] != self.in_features:
             raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any
 
 import array_api_compat
 
+from ..arrays.choices import check_choice
 from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
 from ..arrays.numbers import positive_float, whole_number
 from ..events import Events
@@ -64,8 +65,7 @@ def check_grid(grid: tuple[int, float], neuron: Neuron) -> tuple[int, float]:
 
 def is_static(method: str, *arrays: Array) -> bool:
     """Whether ``method`` asks for the form whose shapes do not depend on values."""
-    if not (isinstance(method, str) and method in _METHODS):
-        raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
+    check_choice("method", method, _METHODS)
     if method == "auto":
         return any(array_api_compat.is_lazy_array(a) for a in arrays)
     return method == "static"

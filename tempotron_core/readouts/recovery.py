@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..arrays.choices import check_choice
 from ..arrays.namespace import clip, device_of
 from ..events import Events
 from ..membrane.integration import with_nobody
@@ -81,8 +82,7 @@ def revive(
         raise TypeError(f"found must be a Peak (what peak() returned), got {type(found).__name__}")
     for name, array in (("found.v_max", found.v_max), ("found.t_max", found.t_max)):
         check_output(name, array, events, weight)
-    if not (isinstance(at, str) and at in _AT):
-        raise ValueError(f"at must be one of {', '.join(_AT)}, got {at!r}")
+    check_choice("at", at, _AT)
     if at == "end":
         read_at = xp.where(events.counts > 0, xp.ones_like(events.times[:, 0]), 0.0)
         read_at = read_at * events.duration

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...arrays.numbers import whole_number
+from ...arrays.numbers import positive_float, whole_number
 from .update_rule import UpdateRule, below_one
 
 __all__ = ["Adam"]
@@ -78,9 +78,7 @@ class Adam(UpdateRule):
         super().__init__(learning_rate, weight_decay)
         self.beta_1 = below_one("beta_1", beta_1)
         self.beta_2 = below_one("beta_2", beta_2)
-        if not (isinstance(epsilon, int | float) and 0.0 < epsilon < math.inf):
-            raise ValueError(f"epsilon must be a positive, finite number, got {epsilon!r}")
-        self.epsilon = float(epsilon)
+        self.epsilon = positive_float("epsilon", epsilon)
         self.mean: Array | None = None
         self.square: Array | None = None
         self.n_steps = 0

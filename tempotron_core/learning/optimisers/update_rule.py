@@ -155,14 +155,14 @@ class UpdateRule:
         return f"{type(self).__name__}({numbers})"
 
 
-def below_one(name: str, value: float) -> float:
+def below_one(name: str, value: object) -> float:
     """Return a constant in [0, 1) as a float; errors call it ``name``."""
     if not (isinstance(value, int | float) and 0.0 <= value < 1.0):
         raise ValueError(f"{name} must be a number in [0, 1), got {value!r}")
     return float(value)
 
 
-def _not_negative(name: str, value: float) -> float:
+def _not_negative(name: str, value: object) -> float:
     if not (isinstance(value, int | float) and math.isfinite(value) and value >= 0.0):
         raise ValueError(f"{name} must be a finite number, zero or more, got {value!r}")
     return float(value)
