@@ -12,6 +12,7 @@ from .plain import check_plain
 
 __all__ = [
     "array_namespace",
+    "check_dense",
     "check_floating",
     "check_same_device",
     "clip",
@@ -36,8 +37,9 @@ def array_namespace(**arrays: Array) -> Namespace:
     xp: Namespace = None
     first = ""
     for name, array in arrays.items():
-        if type(array) is not np.ndarray:
-            _check_dense_and_plain(name, array)
+        # not isinstance, which asks a tensor for its class a second time
+        if (kind := type(array)) is not np.ndarray and issubclass(kind, np.ndarray):
+            check_plain(name, array)
         try:
             found = array_api_compat.array_namespace(array)
         except TypeError:
@@ -61,13 +63,6 @@ def array_namespace(**arrays: Array) -> Namespace:
     return xp
 
 
-def _check_dense_and_plain(name: str, array: Array) -> None:
-    if isinstance(array, np.ndarray):
-        check_plain(name, array)
-    elif getattr(array, "is_sparse", False) or getattr(array, "is_sparse_csr", False):
-        raise TypeError(f"{name} must be a dense array, got a sparse {type(array).__name__}")
-
-
 @functools.cache
 def _missing(xp: Namespace) -> tuple[str, ...]:
     """Functions that patterns are sorted by, of those which sparse and lazy arrays lack."""
@@ -89,6 +84,12 @@ def check_same_device(**arrays: Array) -> None:
             raise ValueError(
                 f"{known[0][0]} and {name} must be on one device, got {known[0][1]} and {device}"
             )
+
+
+def check_dense(name: str, array: Array) -> None:
+    """Raise TypeError if a library's arrays may be sparse, and this one is."""
+    if getattr(array, "is_sparse", False) or getattr(array, "is_sparse_csr", False):
+        raise TypeError(f"{name} must be a dense array, got a sparse {type(array).__name__}")
 
 
 def check_floating(name: str, array: Array, *, xp: Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..arrays.integers import as_floating, as_index
-from ..arrays.namespace import known_true
+from ..arrays.namespace import check_dense, known_true
 from ..arrays.numbers import positive_float
 
 __all__ = ["checked_lists", "checked_times"]
@@ -20,6 +20,7 @@ def checked_times(
     duration = positive_float("duration", duration)
     if times.ndim != ndim:
         raise ValueError(f"{name} must have shape {axes}, got {tuple(times.shape)}")
+    check_dense(name, times)
     times = as_floating(name, times, xp=xp)
     longest = float(xp.finfo(times.dtype).max) / 2.0
     if duration > longest:

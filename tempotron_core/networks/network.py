@@ -21,7 +21,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
+from ..arrays.namespace import (
+    array_namespace,
+    check_dense,
+    check_floating,
+    check_same_device,
+    device_of,
+)
 from ..arrays.numbers import positive_float
 from ..arrays.plain import check_plain
 from ..events import Events
@@ -136,6 +142,7 @@ class Network:
         )
         inputs = None
         for name, weight in named.items():
+            check_dense(name, weight)
             check_floating(name, weight, xp=xp)
             if weight.ndim != 2 or inputs not in (None, weight.shape[1]):
                 wanted = "N" if inputs is None else inputs

@@ -11,6 +11,7 @@ from ..arrays.choices import check_choice
 from ..arrays.integers import as_floating
 from ..arrays.namespace import (
     array_namespace,
+    check_dense,
     check_floating,
     check_same_device,
     device_of,
@@ -118,6 +119,7 @@ class Tempotron:
                 f"weight must have shape (out_features, in_features) = {shape}, "
                 f"got {tuple(weight.shape)}"
             )
+        check_dense("weight", weight)
         check_floating("weight", weight, xp=xp)
         self.weight = weight
 
