@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from array_api_compat import device
 
 from tempotron_core.learning import clip_norm
 
@@ -27,7 +28,7 @@ def test_norm_is_at_most_what_is_asked_for(
     factor = min(part, 1.0)
     for ours, before, array in zip(found, given, GRADIENTS, strict=True):
         assert ours.dtype == dtype
-        assert ours.device == before.device
+        assert device(ours) == device(before)  # NumPy 2.0 has scalars without one
         np.testing.assert_allclose(to_numpy(ours), factor * array, rtol=1e-5)
         if factor == 1.0:  # not touched at all
             np.testing.assert_array_equal(to_numpy(ours), to_numpy(before))
