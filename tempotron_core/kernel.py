@@ -63,13 +63,13 @@ class Kernel:
         # from K(t_peak) = rise * fast * exp(-t_peak/slow) = psp_peak
         set_field(self, "rise", self.psp_peak * math.exp(t_peak / self.slow) / self.fast)
 
-    @property
-    def memory(self) -> float:
-        """Time after which nothing is left of a state: e^-40 is nothing beside a rounding error.
+    def memory(self, dtype: Any, *, xp: Namespace) -> float:
+        """Time after which nothing is left of a state: e^-300 in float64, e^-60 in float32.
 
+        What is left then of the largest weight has to be nothing beside the smallest that matters.
         To look further back makes subnormal numbers, with which a processor is many times slower.
         """
-        return 40.0 * self.slow
+        return (300.0 if dtype == xp.float64 else 60.0) * self.slow
 
     def value(self, x: Array, *, xp: Namespace) -> Array:
         """K(x) for an array ``x >= 0``."""

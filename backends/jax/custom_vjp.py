@@ -194,7 +194,8 @@ def _crossing(layout: Layout, neuron: Neuron) -> Callable[..., jax.Array]:
         kernel, afferents = neuron.kernel, integers[0]
         fires = jnp.isfinite(t_spike)
         elapsed = jnp.where(fires, t_spike, 0.0)[:, :, None] - times[:, None, :]
-        x = jnp.clip(elapsed, 0.0, kernel.memory).astype(weight.dtype)
+        memory = kernel.memory(weight.dtype, xp=jnp)
+        x = jnp.clip(elapsed, 0.0, memory).astype(weight.dtype)
         value = kernel.value(x, xp=jnp)
         slope = jnp.where(x > 0.0, kernel.slope(x, value, xp=jnp), 0.0)
         w, w_dot = (

@@ -11,6 +11,11 @@ and :math:`1 + \beta V_k/(\kappa s_k) > 0`, at
           V^* = \tau_s (\kappa s_k + \beta V_k)\, e^{-u^*/\tau}
 
 if u* falls before the next event.  See docs/mathematics.md.
+
+The peak asks which maximum is the largest, the crossing which is the first above threshold, and a
+neuron has to cross if and only if its peak exceeds the threshold, after rounding too.  So both take
+maxima from `interior_maximum`, which keeps them below the very bounds by which intervals are left
+out: what is left out is then no larger than what its bound was compared with.
 """
 
 from __future__ import annotations
@@ -28,9 +33,9 @@ from .scan import block_length, scan
 
 __all__ = [
     "Membrane",
+    "highest_floor",
     "integrate",
     "interior_bound",
-    "interior_floor",
     "interior_maximum",
     "with_nobody",
 ]
@@ -99,18 +104,28 @@ def interior_bound(membrane: Membrane, kernel: Kernel, *, xp: Any) -> Array:
     to its end, lies above it.  In a long interval that says little; but there the maximum is at
     most what is left of V without decay and of s at the peak of K.
     """
-    v, s, gap = membrane.v, membrane.s, membrane.gap
-    tangent = v * (1.0 - gap * (1.0 / kernel.slow)) + s * (gap * kernel.rise)
+    tangent = _tangent(membrane.v, membrane.s, membrane.gap, kernel)
     if not membrane.sparse:
         return tangent
-    return xp.minimum(tangent, clip(v, 0.0, None, xp=xp) + s * kernel.psp_peak)
+    return xp.minimum(tangent, _without_decay(membrane.v, membrane.s, kernel, xp))
 
 
-def interior_floor(membrane: Membrane, kernel: Kernel, *, xp: Any) -> Array:
-    """Largest potential [O, B] at the peak of K after a spike, in the intervals that long."""
+def _tangent(v: Array, s: Array, gap: Array, kernel: Kernel) -> Array:
+    return v * (1.0 - gap * (1.0 / kernel.slow)) + s * (gap * kernel.rise)
+
+
+def _without_decay(v: Array, s: Array, kernel: Kernel, xp: Any) -> Array:
+    return clip(v, 0.0, None, xp=xp) + s * kernel.psp_peak
+
+
+def highest_floor(membrane: Membrane, kernel: Kernel, *, xp: Any) -> Array:
+    """Event [O, B] with the largest potential at the peak of K after it, of intervals that long.
+
+    That is a floor for the interval's maximum, and nearly the maximum where spikes are sparse.
+    """
     decay = math.exp(-kernel.t_peak / kernel.slow)
     at_peak = membrane.v * decay + membrane.s * kernel.psp_peak
-    return xp.max(xp.where(membrane.gap >= kernel.t_peak, at_peak, 0.0), axis=-1)
+    return xp.argmax(xp.where(membrane.gap >= kernel.t_peak, at_peak, 0.0), axis=-1)
 
 
 def interior_maximum(
@@ -118,7 +133,8 @@ def interior_maximum(
 ) -> tuple[Array, Array, Array]:
     """Return (is there one, its time after the event, its potential) for each interval.
 
-    Where there is none, the time and the potential returned are finite and meaningless.
+    The potential is never above `interior_bound`, nor below that at the interval's start.  Where
+    there is no maximum, the time and the potential returned are finite and meaningless.
     """
     drive = s * kernel.rise
     # The conditions in products, so that no quotient overflows where they fail.
@@ -134,4 +150,6 @@ def interior_maximum(
     exists = exists & (u < gap)
     u = xp.where(exists, u, 0.0)
     peak = (drive + v * kernel.beta) * kernel.fast * xp.exp(u * (-1.0 / kernel.slow))
-    return exists, u, peak
+    peak = xp.minimum(peak, _tangent(v, s, gap, kernel))
+    peak = xp.minimum(peak, _without_decay(v, s, kernel, xp))
+    return exists, u, xp.maximum(peak, v)

@@ -154,4 +154,4 @@ def _one_later(state: Array, xp: Any) -> Array:
 
 def _within_memory(elapsed: Array, dtype: Any, kernel: Kernel, xp: Any) -> Array:
     """Cut times short that leave nothing of a state."""
-    return xp.astype(clip(elapsed, None, kernel.memory, xp=xp), dtype)
+    return xp.astype(clip(elapsed, None, kernel.memory(dtype, xp=xp), xp=xp), dtype)

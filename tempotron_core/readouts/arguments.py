@@ -7,12 +7,25 @@ from typing import Any
 import array_api_compat
 
 from ..arrays.choices import check_choice
-from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
+from ..arrays.namespace import (
+    array_namespace,
+    check_floating,
+    check_same_device,
+    device_of,
+    known_true,
+)
 from ..arrays.numbers import positive_float, whole_number
 from ..events import Events
 from ..neuron import Neuron
 
-__all__ = ["check_grid", "check_output", "check_readout", "grid_times", "is_static"]
+__all__ = [
+    "check_grid",
+    "check_output",
+    "check_readout",
+    "check_within",
+    "grid_times",
+    "is_static",
+]
 
 Array = Any
 
@@ -61,6 +74,24 @@ def check_grid(grid: tuple[int, float], neuron: Neuron) -> tuple[int, float]:
     except (TypeError, ValueError):
         raise TypeError(f"grid must be (n_steps, dt), got {grid!r}") from None
     return whole_number("grid n_steps", n_steps), positive_float("grid dt", dt)
+
+
+def check_within(
+    name: str, times: Array, latest: float, looked_at: Array, method: str, xp: Any
+) -> None:
+    """Raise unless the times of a readout that are ``looked_at`` are in [0, latest].
+
+    Looking at values waits for the device, which 'static' never does.
+    """
+    if method == "static":
+        return
+    # a time is in its own dtype no later than the end is
+    end = xp.full((), latest, dtype=times.dtype, device=device_of(times))
+    wrong = looked_at & ~((times >= 0.0) & (times <= end))
+    if known_true(xp.any(wrong)):
+        first = int(xp.argmax(xp.astype(xp.reshape(wrong, (-1,)), xp.int8)))
+        found = float(xp.reshape(times, (-1,))[first])
+        raise ValueError(f"{name} must be from 0 to {latest}, got {found}")
 
 
 def is_static(method: str, *arrays: Array) -> bool:

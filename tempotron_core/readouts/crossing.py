@@ -9,6 +9,7 @@ from ..arrays.candidates import pick, rows_by_pair, take_like
 from ..arrays.namespace import clip, device_of, known_true
 from ..arrays.registry import fused
 from ..events import Events
+from ..kernel import Kernel
 from ..membrane.integration import (
     Membrane,
     integrate,
@@ -21,7 +22,7 @@ from ..neuron import Neuron
 from .arguments import check_readout, is_static
 from .dispatch import differentiable
 
-__all__ = ["crossing_interval", "first_crossing"]
+__all__ = ["crossing_interval", "first_crossing", "interval_top"]
 
 Array = Any
 
@@ -48,7 +49,7 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str
     -------
     array, shape (B, O)
         Output spike times in the dtype of the events, inf where the neuron is silent.  Finite
-        exactly where ``peak(...).v_max > v_threshold``; NaN, not inf, where that is NaN.
+        exactly where ``peak(...).v_max > v_threshold``; NaN exactly where that is NaN.
 
     Raises
     ------
@@ -76,8 +77,9 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str
         membrane = integrate(part, rows, neuron.kernel, static=static)
         k = crossing_interval(membrane, neuron, static, xp=xp)
         t = _crossing_time(membrane, k, neuron, static, xp)
-        lost = xp.astype(membrane.v_end, t.dtype, copy=False)  # NaN where a weight is
-        return (xp.where(xp.isnan(lost) & xp.isinf(t), lost, t),)
+        # of event and interval, each rounded, a sum may end up beyond the pattern
+        t = xp.where(xp.isfinite(t), clip(t, None, part.duration, xp=xp), t)
+        return (xp.where(xp.isfinite(membrane.v_end), t, float("nan")),)
 
     (t_spike,) = map_tiles(of_tile, events, with_nobody(weight), static=static)
     return xp.permute_dims(t_spike, (1, 0))
@@ -99,10 +101,8 @@ def crossing_interval(membrane: Membrane, neuron: Neuron, static: bool, *, xp: A
         inner = exists & (inside > threshold)
         first = xp.argmax(xp.astype(inner, v.dtype), axis=-1)
         return xp.where(xp.any(inner, axis=-1), xp.minimum(first, ends), ends)
-    # The rounding error of the bound must not hide a maximum.
-    slack = 32.0 * float(xp.finfo(v.dtype).eps) * (threshold + xp.max(xp.abs(v), axis=-1))
     bound = interior_bound(membrane, kernel, xp=xp)
-    open_ = (bound > (threshold - slack)[..., None]) & (position < ends[..., None])
+    open_ = (bound > threshold) & (position < ends[..., None])
     (flat,) = xp.nonzero(xp.reshape(open_, (-1,)))
     if flat.shape[0] == 0:
         return ends
@@ -117,6 +117,15 @@ def crossing_interval(membrane: Membrane, neuron: Neuron, static: bool, *, xp: A
     index, present = rows_by_pair(flat // n_events, math.prod(ends.shape), xp=xp)
     event = xp.where(present, take_like(event, index, xp=xp), n_events)
     return xp.minimum(xp.reshape(xp.min(event, axis=1), ends.shape), ends)
+
+
+def interval_top(membrane: Membrane, k: Array, kernel: Kernel, *, xp: Any) -> Array:
+    """Largest potential [O, B] of each interval ``k``, its start left out."""
+    v, s, gap = (pick(a, k, xp=xp) for a in (membrane.v, membrane.s, membrane.gap))
+    exists, _, inside = interior_maximum(v, s, gap, kernel, xp=xp)
+    v_next = xp.concat([membrane.v[..., 1:], membrane.v_end[..., None]], axis=-1)
+    at_end = pick(v_next, k, xp=xp)
+    return xp.where(exists, xp.maximum(inside, at_end), at_end)
 
 
 def _crossing_time(membrane: Membrane, k: Array, neuron: Neuron, static: bool, xp: Any) -> Array:
@@ -150,15 +159,21 @@ def _rising_root(v: Array, s: Array, top: Array, neuron: Neuron, static: bool, x
     curvature of V (Euler's method), keeps the result in a shrinking bracket, and halves the
     bracket.  It starts at the top, where the parabola always has a root, and the right one if the
     crossing grazes a maximum.
+
+    Potentials are taken in units of the largest there is and slopes per slow time constant, so that
+    no square leaves the range of numbers, whatever the scale of the weights.
     """
     kernel = neuron.kernel
+    gain, ratio = kernel.rise * kernel.slow, kernel.slow / kernel.fast
+    unit = clip(xp.maximum(xp.abs(v), xp.abs(s) * kernel.psp_peak), neuron.v_threshold, None, xp=xp)
+    v, s, threshold = v / unit, s / unit, neuron.v_threshold / unit
 
     def potential(u: Array) -> tuple[Array, Array, Array]:
         fast, value = xp.exp(u * (-1.0 / kernel.fast)), kernel.value(u, xp=xp)
         now = xp.exp(u * (-1.0 / kernel.slow)) * v + value * s
-        slope = s * fast * kernel.rise - now * (1.0 / kernel.slow)
-        curvature = s * fast * (-kernel.rise / kernel.fast) - slope * (1.0 / kernel.slow)
-        return now - neuron.v_threshold, slope, curvature
+        slope = s * fast * gain - now
+        curvature = s * fast * (-gain * ratio) - slope
+        return now - threshold, slope, curvature
 
     low, high, u = xp.zeros_like(top), top, top
     for _ in range(_STEPS):
@@ -167,6 +182,7 @@ def _rising_root(v: Array, s: Array, top: Array, neuron: Neuron, static: bool, x
         root = xp.sqrt(clip(slope * slope - 2.0 * excess * curvature, 0.0, None, xp=xp))
         reach = slope + root
         step = xp.where(reach > 0.0, -2.0 * excess / xp.where(reach > 0.0, reach, 1.0), 0.0)
+        step = step * kernel.slow
         # A compiler may round the same sum differently in two places, which puts the target an ulp
         # outside the bracket: so it is moved to the nearer end, never to the middle.
         target = clip(u + step, low, high, xp=xp)

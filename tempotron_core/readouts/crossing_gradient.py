@@ -17,7 +17,7 @@ from ..arrays.numbers import positive_float
 from ..arrays.registry import fused
 from ..events import Events
 from ..neuron import Neuron
-from .arguments import check_output, check_readout, is_static
+from .arguments import check_output, check_readout, check_within, is_static
 from .dispatch import constant
 from .gradient import Gradient, Pairs, as_given, pair_gradient
 
@@ -47,7 +47,8 @@ def first_crossing_vjp(
     t_spike : array, shape (B, O)
         What :func:`first_crossing` returned for them.
     t_cotangent : array, shape (B, O)
-        Derivative of the loss by ``t_spike``; that of a silent neuron is not used.
+        Derivative of the loss by ``t_spike``; that of a silent neuron is not used, and where
+        ``t_spike`` is NaN so is the gradient.
     min_slope : float, default 0.0
         Slopes V' at the crossing below this (potential per time) count as this, which bounds the
         gradient near grazing.  A slope that is not positive gives 0 by default.
@@ -62,12 +63,15 @@ def first_crossing_vjp(
     Raises
     ------
     TypeError, ValueError
-        As :func:`first_crossing`, and if what it returned or the cotangent does not fit, or
-        ``min_slope`` is negative or not finite.
+        As :func:`first_crossing`, and if what it returned or the cotangent does not fit, a finite
+        time is outside the pattern (not looked for if ``method='static'``), or ``min_slope`` is
+        negative or not finite.
     """
     xp = check_readout(events, weight, neuron)
     check_output("t_spike", t_spike, events, weight)
     check_output("t_cotangent", t_cotangent, events, weight)
+    silent = xp.isnan(t_spike) | (t_spike == float("inf"))
+    check_within("t_spike", t_spike, events.duration, ~silent, method, xp)
     found = first_crossing_adjoint(
         events, weight, neuron, t_spike, t_cotangent, times, min_slope, method, xp
     )
@@ -94,15 +98,18 @@ def first_crossing_adjoint(
         )
         return found
     t_star = xp.permute_dims(t_spike, (1, 0))
-    fires = xp.isfinite(t_star)
-    t_star = xp.where(fires, t_star, 0.0)
-    t_bar = xp.where(fires, xp.astype(xp.permute_dims(t_cotangent, (1, 0)), weight.dtype), 0.0)
+    fires, lost = xp.isfinite(t_star), xp.isnan(t_star)
+    t_star = xp.where(lost, events.duration, xp.where(fires, t_star, 0.0))
+    t_bar = xp.astype(xp.permute_dims(t_cotangent, (1, 0)), weight.dtype)
+    t_bar = xp.where(lost & (t_bar != 0.0), float("nan"), xp.where(fires, t_bar, 0.0))
 
     def contribution(pairs: Pairs) -> tuple[Array, Array | None]:
         slope = xp.where(pairs.before, pairs.right_slope, 0.0) * pairs.weight
         total = clip(xp.sum(slope, axis=1, keepdims=True), min_slope, None, xp=xp)
+        t_pair = pairs.of_pair(t_bar)
         rising = total > 0.0
-        per_potential = xp.where(rising, pairs.of_pair(t_bar) / xp.where(rising, total, 1.0), 0.0)
+        per_potential = xp.where(rising, t_pair / xp.where(rising, total, 1.0), 0.0)
+        per_potential = xp.where(xp.isnan(t_pair), t_pair, per_potential)
         return -per_potential * pairs.value, per_potential * slope if times else None
 
     return pair_gradient(

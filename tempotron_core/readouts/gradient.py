@@ -154,6 +154,7 @@ def pair_gradient(
     else:
         (flat,) = xp.nonzero(xp.reshape(active, (-1,)))
     position = xp.arange(n_events, device=device)
+    memory = kernel.memory(weight.dtype, xp=xp)
     n_pairs = flat.shape[0]
     step = n_pairs if static else tile_size(weight.dtype, device, xp=xp) // n_events
     step = max(1, step)
@@ -162,7 +163,7 @@ def pair_gradient(
         pattern = part % n_patterns
         spike_times = xp.take(events.times, pattern, axis=0)
         read_at = xp.take(xp.reshape(t_star, (-1,)), part)[:, None]
-        x = xp.astype(clip(read_at - spike_times, 0.0, kernel.memory, xp=xp), weight.dtype)
+        x = xp.astype(clip(read_at - spike_times, 0.0, memory, xp=xp), weight.dtype)
         counts = xp.take(events.counts, pattern)[:, None]
         if last_event is not None:
             last = xp.take(xp.reshape(last_event, (-1,)), part)[:, None]

@@ -6,14 +6,15 @@ import math
 from typing import Any, NamedTuple
 
 from ..arrays.candidates import pick, rows_by_pair, take_like
+from ..arrays.namespace import clip
 from ..arrays.registry import fused
 from ..events import Events
 from ..kernel import Kernel
 from ..membrane.integration import (
     Membrane,
+    highest_floor,
     integrate,
     interior_bound,
-    interior_floor,
     interior_maximum,
     with_nobody,
 )
@@ -21,7 +22,7 @@ from ..membrane.sampling import sample
 from ..membrane.tiles import map_tiles
 from ..neuron import Neuron
 from .arguments import check_grid, check_readout, grid_times, is_static
-from .crossing import crossing_interval
+from .crossing import crossing_interval, interval_top
 from .dispatch import differentiable
 
 __all__ = ["Peak", "peak"]
@@ -81,8 +82,8 @@ def peak(
     Returns
     -------
     Peak
-        ``v_max`` and ``t_max``, each of shape (B, O).  ``v_max`` is NaN where the potential is
-        at the end, which takes weights that are not finite.
+        ``v_max`` and ``t_max``, each of shape (B, O).  Both are NaN where the potential does not
+        stay finite, which takes a spike of a weight that is not finite or too large.
 
     Raises
     ------
@@ -119,8 +120,9 @@ def peak(
             return _sampled(membrane, grid, kernel, xp)
         v, t = _largest(membrane, part.duration, kernel, static, xp)
         if neuron.shunt:
-            return _shunted(membrane, v, t, part.duration, neuron, static, xp)
-        return v, t
+            v, t = _shunted(membrane, v, t, part.duration, neuron, static, xp)
+        # of event and interval, each rounded, a sum may end up beyond the pattern
+        return _known(xp.isfinite(membrane.v_end), v, clip(t, None, part.duration, xp=xp), xp)
 
     n_samples = 0 if grid is None else grid[0]
     v_max, t_max = map_tiles(
@@ -142,10 +144,13 @@ def _largest(
     v, t = xp.where(above_rest, v, 0.0), xp.where(above_rest, t, 0.0)
     at_end = membrane.v_end > v
     v, t = xp.where(at_end, membrane.v_end, v), xp.where(at_end, duration, t)
-    if not static:
-        v, t = _raised_by_interior(membrane, v, t, kernel, xp)
-    # weights that are no numbers make no number, not a silent neuron
-    return xp.where(xp.isnan(membrane.v_end), membrane.v_end, v), t
+    return (v, t) if static else _raised_by_interior(membrane, v, t, kernel, xp)
+
+
+def _known(known: Array, v: Array, t: Array, xp: Any) -> tuple[Array, Array]:
+    """Return (v, t), NaN where not known: weights that are no numbers make no silent neuron."""
+    nan = float("nan")
+    return xp.where(known, v, nan), xp.where(known, t, nan)
 
 
 def _largest_from_all(membrane: Membrane, kernel: Kernel, xp: Any) -> tuple[Array, Array]:
@@ -164,17 +169,19 @@ def _raised_by_interior(
 ) -> tuple[Array, Array]:
     """Raise (v, t) where an interior maximum is larger.
 
-    Only intervals whose bound exceeds what the maximum is known to be at least are evaluated.
+    Only intervals whose bound reaches what the maximum is known to be at least are evaluated.
     """
     gap = membrane.gap
-    known = v
     if membrane.sparse:
-        floor = interior_floor(membrane, kernel, xp=xp)
-        # the interval that the floor comes from must not lose to its own rounding error
-        slack = 16.0 * float(xp.finfo(v.dtype).eps)
-        known = xp.where(floor > v, floor * (1.0 - slack), v)
+        k = highest_floor(membrane, kernel, xp=xp)
+        v_k, s_k, gap_k = (pick(a, k, xp=xp) for a in (membrane.v, membrane.s, gap))
+        exists, u, inside = interior_maximum(v_k, s_k, gap_k, kernel, xp=xp)
+        when = pick(membrane.times, k, xp=xp) + xp.astype(u, t.dtype)
+        v, t = _earliest_largest(v, t, xp.where(exists, inside, 0.0), when, xp)
     bound = interior_bound(membrane, kernel, xp=xp)
-    (flat,) = xp.nonzero(xp.reshape(bound > known[..., None], (-1,)))
+    # where the two are equal it may be the earlier maximum; nothing rises to 0
+    open_ = (bound >= v[..., None]) & (bound > 0.0)
+    (flat,) = xp.nonzero(xp.reshape(open_, (-1,)))
     if flat.shape[0] == 0:
         return v, t
     event = flat % math.prod(gap.shape)
@@ -193,10 +200,15 @@ def _raised_by_interior(
     first = xp.argmax(values, axis=1)[:, None]
     best = xp.reshape(xp.take_along_axis(values, first, axis=1), v.shape)
     chosen = xp.reshape(xp.take_along_axis(index, first, axis=1), (-1,))
-    when = xp.reshape(xp.take(when, chosen), t.shape)
-    # at a tie the earlier time
-    better = (best > v) | ((best == v) & (when < t) & (best > 0.0))
-    return xp.where(better, best, v), xp.where(better, when, t)
+    return _earliest_largest(v, t, best, xp.reshape(xp.take(when, chosen), t.shape), xp)
+
+
+def _earliest_largest(
+    v: Array, t: Array, other: Array, when: Array, xp: Any
+) -> tuple[Array, Array]:
+    """Return the larger potential and its time, of equal ones the earlier; 0 beats none."""
+    better = (other > v) | ((other == v) & (when < t) & (other > 0.0))
+    return xp.where(better, other, v), xp.where(better, when, t)
 
 
 def _shunted(
@@ -209,17 +221,19 @@ def _shunted(
     xp: Any,
 ) -> tuple[Array, Array]:
     """Replace (v, t) of firing pairs: after the crossing the potential runs freely."""
+    kernel = neuron.kernel
     k = crossing_interval(membrane, neuron, static, xp=xp)
     fires = k < membrane.times.shape[1]
     k = xp.where(fires, k, 0)
     v_k, s_k = pick(membrane.v, k, xp=xp), pick(membrane.s, k, xp=xp)
     t_k = pick(membrane.times, k, xp=xp)
     left = xp.astype(duration - t_k, v_k.dtype)
-    kernel = neuron.kernel
     exists, u, inside = interior_maximum(v_k, s_k, left, kernel, xp=xp)
     at_end = xp.exp(left * (-1.0 / kernel.slow)) * v_k + kernel.value(left, xp=xp) * s_k
     v_free = xp.where(exists, inside, at_end)
     t_free = xp.where(exists, t_k + xp.astype(u, t_k.dtype), duration)
+    # no less than what exceeded the threshold, which lies on the way
+    v_free = xp.maximum(v_free, interval_top(membrane, k, kernel, xp=xp))
     return xp.where(fires, v_free, v), xp.where(fires, t_free, t)
 
 
@@ -231,4 +245,5 @@ def _sampled(
     query = xp.tile(query[None, :], (membrane.times.shape[0], 1))
     v, _ = sample(membrane, query, kernel, xp=xp)
     k = xp.argmax(v, axis=-1)
-    return pick(v, k, xp=xp), xp.astype(k, membrane.times.dtype) * grid[1]
+    known = xp.all(xp.isfinite(v), axis=-1)
+    return _known(known, pick(v, k, xp=xp), xp.astype(k, membrane.times.dtype) * grid[1], xp)

@@ -25,7 +25,7 @@ from ..events import Events
 from ..membrane.integration import integrate, with_nobody
 from ..membrane.tiles import map_tiles
 from ..neuron import Neuron
-from .arguments import check_grid, check_output, check_readout, is_static
+from .arguments import check_grid, check_output, check_readout, check_within, is_static
 from .crossing import crossing_interval
 from .dispatch import constant
 from .gradient import Gradient, Pairs, as_given, pair_gradient
@@ -77,14 +77,17 @@ def peak_vjp(
     Gradient
         ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
         A silent pair, whose potential never rises above rest, contributes nothing.  At exact ties
-        the result is a subgradient: the one of the earliest peak.
+        the result is a subgradient: the one of the earliest peak.  NaN for the weights and the
+        spikes of a pair whose peak is NaN.
 
     Raises
     ------
     TypeError
         If an argument has the wrong type or dtype, or arrays come from different libraries.
     ValueError
-        If shapes or devices do not fit.
+        If shapes or devices do not fit, or ``peak.t_max`` holds a time that `peak` cannot have
+        returned: outside the pattern, or NaN where ``v_max`` is not (not looked for if
+        ``method='static'``).
 
     References
     ----------
@@ -109,8 +112,12 @@ def peak_vjp(
     check_output("v_cotangent", v_cotangent, events, weight)
     if t_cotangent is not None:
         check_output("t_cotangent", t_cotangent, events, weight)
+    latest = events.duration
     if grid is not None:
-        check_grid(grid, neuron)
+        n_steps, dt = check_grid(grid, neuron)
+        latest = (n_steps - 1) * dt
+    known = ~(xp.isnan(peak.t_max) & xp.isnan(peak.v_max))
+    check_within("peak.t_max", peak.t_max, latest, known, method, xp)
     found = peak_adjoint(
         events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid, method, xp
     )
@@ -144,6 +151,9 @@ def peak_adjoint(
         t_bar = xp.astype(xp.permute_dims(t_cotangent, (1, 0)), weight.dtype)
         active = active | (t_bar != 0.0)
     t_star = xp.permute_dims(peak.t_max, (1, 0))
+    lost = xp.isnan(t_star)
+    t_star = xp.where(lost, events.duration, t_star)
+    v_bar = xp.where(lost & active, float("nan"), v_bar)
     if not on_grid:
         fired_up = t_star > 0.0  # a silent pair has its maximum, 0, at t = 0
         active = active & fired_up

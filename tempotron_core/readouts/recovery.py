@@ -102,7 +102,8 @@ def revive(
 def _potential_at(events: Events, weight: Array, neuron: Neuron, times: Array, xp: Any) -> Array:
     """Potential, shape (B, O), at one time per pattern."""
     kernel = neuron.kernel
-    x = clip(times[:, None] - events.times, 0.0, kernel.memory, xp=xp)
+    memory = kernel.memory(weight.dtype, xp=xp)
+    x = clip(times[:, None] - events.times, 0.0, memory, xp=xp)
     psp = kernel.value(xp.astype(x, weight.dtype), xp=xp)
     padded = with_nobody(weight)
     static = is_static("auto", events.times, weight)

@@ -25,8 +25,8 @@ from .steps import CHUNK, decays, fill_decays, gaps
 
 __all__ = ["pull_back"]
 
-# What S is kept from falling below once its readout has passed: a processor is slow with the
-# subnormal numbers it would become, and h with it.
+# What S is kept from falling below once its readout has passed, of what it starts from: a processor
+# is slow with the subnormal numbers it would become, and h with it.
 _TINY = 1e-100
 
 
@@ -96,7 +96,7 @@ def pull_back(
                             if event[p - first, lane] == start + i:
                                 h_state[lane] += h_start[lane]
                                 s_state[lane] += s_start[lane]
-                                tiny[lane] = _TINY if s_start[lane] != 0.0 else 0.0
+                                tiny[lane] = _TINY * abs(s_start[lane])
                             elif event[p - first, lane] < start + i:
                                 following = max(following, event[p - first, lane])
                         pending[tile] = following

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .compiled import compiled
-from .interior import bounds, closer_bounds, fill_crests, interior_maxima
+from .interior import bounds, closest_bounds, fill_crests, interior_maxima
 from .lanes import (
     WIDTH,
     both,
@@ -31,14 +31,15 @@ _STEPS = 60  # bisection alone would reach the last digit of a float64 in about 
 
 @compiled
 def scan_crossings(
-    times, afferents, counts, rows, duration, constants, first, last, threshold,
+    times, afferents, counts, rows, duration, constants, first, last, threshold, to_the_end,
     t_spike, last_event, v_free, t_free,
 ):  # fmt: skip
     """Fill the arrays [B, O] of the patterns from ``first`` to ``last``.
 
-    t_spike: the first crossing, inf without one, NaN if the potential is.  last_event: the spike
-    before it, or the last spike of the pattern.  v_free, t_free: where a pair crosses, the peak of
-    the trajectory that ignores the spikes after the crossing, and its time.
+    t_spike: the first crossing, inf without one, NaN where the potential does not stay finite, for
+    which a scan has to go on ``to_the_end``.  last_event: the spike before it, or the last spike of
+    the pattern.  v_free, t_free: where a pair crosses, the peak of the trajectory that ignores the
+    spikes after the crossing, and its time.
     """
     kappa = constants[2]
     n_outputs, width = t_spike.shape[1], rows.shape[1]
@@ -61,7 +62,7 @@ def scan_crossings(
         last_event[p] = count - 1
         silent = n_outputs
         for start in range(0, count, CHUNK):
-            if silent == 0:
+            if silent == 0 and not to_the_end:
                 break
             n = min(CHUNK, count - start)
             gaps(times[p], start, n, count, duration, u, next_time)
@@ -81,7 +82,7 @@ def scan_crossings(
                     if lanes:
                         store(v_now, 0, v)
                         store(d_now, 0, d)
-                        bound = closer_bounds(v, d, v_next, d_next, u[i], floor, bound, constants)
+                        bound = closest_bounds(v, d, v_next, d_next, u[i], floor, constants)
                         bound = select(turns, bound, splat(-np.inf))
                         top, value = interior_maxima(v, d, splat(u[i]), floor, bound, constants)
                         exceeds = bound > open_limit
@@ -98,17 +99,17 @@ def scan_crossings(
                             silent -= 1
                             now = np.float64(times[p, start + i])
                             reached = _rising_root(v0, d0, top_now[lane], threshold, constants)
-                            t_spike[p, o + lane] = now + reached
+                            t_spike[p, o + lane] = min(now + reached, next_time[i])
                             last_event[p, o + lane] = start + i
                             free, free_time = _free_peak(v0, d0, duration - now, constants)
                             v_free[p, o + lane] = max(free, value)
-                            t_free[p, o + lane] = now + free_time
+                            t_free[p, o + lane] = min(now + free_time, duration)
                         open_limit = load(limit, o)
                     v, d = v_next, d_next
                 store(potential, o, v)
                 store(slope, o, d)
         for o in range(n_outputs):
-            if np.isnan(potential[o]) and np.isinf(t_spike[p, o]):
+            if not np.isfinite(potential[o]):
                 t_spike[p, o] = np.nan
 
 
@@ -133,19 +134,25 @@ def _rising_root(v, d, top, threshold, constants):
     From V'' = -(1/tau + 1/tau_s) V' - V/(tau tau_s), each step solves the parabola that has the
     value, slope and curvature of V (Euler's method), kept in a bracket.  It starts at the top,
     where the parabola has a root even if the crossing grazes a maximum.
+
+    Potentials are taken in units of the largest there is and slopes per tau, so that no square
+    leaves the range of numbers, whatever the scale of the weights.
     """
     tau, tau_s, _, _, _, _ = constants
+    unit = max(abs(v), abs(free_state(v, d, top, constants)[0]), threshold)
+    v, d, threshold = v / unit, d / unit, threshold / unit
     low, high, u = 0.0, top, top
     for _ in range(_STEPS):
         potential, slope = free_state(v, d, u, constants)
         excess = potential - threshold
-        curvature = -(1.0 / tau + 1.0 / tau_s) * slope - potential / (tau * tau_s)
+        slope = tau * slope
+        curvature = -(1.0 + tau / tau_s) * slope - (tau / tau_s) * potential
         if excess > 0.0:
             high = u
         else:
             low = u
         reach = slope + math.sqrt(max(slope * slope - 2.0 * excess * curvature, 0.0))
-        target = u - 2.0 * excess / reach if reach > 0.0 else u
+        target = u - 2.0 * excess / reach * tau if reach > 0.0 else u
         if not low <= target <= high:
             target = 0.5 * (low + high)
         if abs(target - u) <= 1e-16 * top:

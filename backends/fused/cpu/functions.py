@@ -41,6 +41,9 @@ Array = NDArray[Any]
 _WORTH_THREADS = 200_000
 """Spikes times outputs from which on threads save more time than it takes to start them."""
 
+_HUGE = 1e300
+"""Below this, potentials and slopes do not leave the range of float64."""
+
 
 class Batch:
     """Arguments as the kernels take them."""
@@ -64,6 +67,9 @@ class Batch:
         self.dtype = weight.dtype
         self.n_afferents = events.n_afferents
         self.n_spikes = int(self.counts.sum())
+        largest = max(float(weight.max(initial=0.0)), -float(weight.min(initial=0.0)))
+        largest *= events.times.shape[1] * max(kernel.rise, kernel.psp_peak)
+        self.stays_finite = largest < _HUGE  # false for NaN
         self.rows = np.zeros((events.n_afferents, self.width), weight.dtype)
         to_rows(usable(weight), self.rows)
 
@@ -164,8 +170,8 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron) -> Array:
 def _crossings(batch: Batch, neuron: Neuron) -> tuple[Array, Array, Array, Array]:
     t_spike, t_free = (np.empty(batch.shape, batch.times.dtype) for _ in range(2))
     v_free, last_event = np.empty(batch.shape, batch.dtype), np.empty(batch.shape, np.int64)
-    threshold = neuron.v_threshold
-    batch.over_patterns(scan_crossings, threshold, t_spike, last_event, v_free, t_free)
+    given = neuron.v_threshold, not batch.stays_finite
+    batch.over_patterns(scan_crossings, *given, t_spike, last_event, v_free, t_free)
     return t_spike, last_event, v_free, t_free
 
 
@@ -188,6 +194,11 @@ def peak_vjp(
     batch = Batch(events, weight, neuron)
     t_star, v_bar = usable(peak[1]), usable(v_cotangent, batch.dtype)
     t_bar = None if t_cotangent is None or grid is not None else usable(t_cotangent, batch.dtype)
+    lost = np.isnan(t_star)
+    if lost.any():
+        wanted = v_bar != 0.0 if t_bar is None else (v_bar != 0.0) | (t_bar != 0.0)
+        t_star = np.where(lost, t_star.dtype.type(events.duration), t_star)
+        v_bar = np.where(lost & wanted, v_bar.dtype.type(np.nan), v_bar)
     if grid is None:  # a silent pair has its maximum, 0, at t = 0
         v_bar = np.where(t_star > 0.0, v_bar, 0.0)
         t_bar = None if t_bar is None else np.where(t_star > 0.0, t_bar, 0.0)
@@ -212,6 +223,10 @@ def first_crossing_vjp(
     """Gradients of a crossing time by the weights and the sorted spike times."""
     batch = Batch(events, weight, neuron)
     t_spike, t_bar = usable(t_spike), usable(t_cotangent, batch.dtype)
+    lost = np.isnan(t_spike)
+    if lost.any():
+        t_spike = np.where(lost, t_spike.dtype.type(events.duration), t_spike)
+        t_bar = np.where(lost & (t_bar != 0.0), t_bar.dtype.type(np.nan), t_bar)
     active = np.isfinite(t_spike) & (t_bar != 0.0)
     given = (t_spike, t_bar, active, batch.no_rows(np.int64), float(min_slope))
     return batch.gradient(add_crossing_gradient, *given, times=times)

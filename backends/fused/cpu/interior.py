@@ -1,8 +1,13 @@
 """Maxima of the potential between two spikes, and bounds that tell which need not be worked out.
 
 Between two spikes the potential has an interior maximum iff its slope D is positive just after the
-first and negative just before the second.  A maximum is kept between its bounds after rounding too,
-so that the peak and the crossing, which compare bounds with different numbers, always decide alike.
+first and negative just before the second.
+
+The peak compares bounds with the largest potential so far, the crossing with the threshold, and yet
+they must decide alike.  So the maximum of an interval is one number, whoever asks: what the formula
+gives, rounded, and then brought below the closest bound and above the floor.  No bound that rules
+an interval out is below the closest, so what it rules out is no larger than what it is compared
+with, after rounding too.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ from .elementary import exponential, log1p
 from .lanes import divide, fma, maximum, minimum, select, splat
 from .steps import free_state
 
-__all__ = ["bounds", "closer_bounds", "fill_crests", "interior_maxima"]
+__all__ = ["bounds", "closest_bounds", "fill_crests", "interior_maxima"]
 
 
 @compiled
@@ -52,13 +57,14 @@ def bounds(v, d, gap, floor, constants):
 
 
 @compiled
-def closer_bounds(v, d, v_end, d_end, gap, floor, bound, constants):
-    """Lower the bounds of some intervals to where the tangents of both their ends meet.
+def closest_bounds(v, d, v_end, d_end, gap, floor, constants):
+    """Bounds, lowered where they can be to where the tangents of both ends of an interval meet.
 
     That takes a potential that is concave all the way.  V'' changes its sign at most once, so it
     is if it is at the end.
     """
     tau, tau_s, _, _, _, _ = constants
+    bound = bounds(v, d, gap, floor, constants)
     convexity = fma(1.0 / tau + 1.0 / tau_s, d_end, v_end * (1.0 / (tau * tau_s)))
     meeting = divide(v_end - v - gap * d_end, d - d_end)
     meeting = minimum(maximum(meeting, splat(0.0)), splat(gap))
@@ -70,7 +76,7 @@ def closer_bounds(v, d, v_end, d_end, gap, floor, bound, constants):
 def interior_maxima(v, d, gap, floor, bound, constants):
     """Time and value of the maximum after each state whose slope d > 0 turns negative within gap.
 
-    Where the slope does not, both are finite and meaningless.
+    ``bound`` is the closest.  Where the slope does not turn, both are finite and meaningless.
     """
     tau, tau_s, _, beta, log_ratio, _ = constants
     drive = fma(1.0 / tau, v, d)  # kappa s

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import compiled
-from .interior import bounds, closer_bounds, fill_crests, interior_maxima
+from .interior import bounds, closest_bounds, fill_crests, interior_maxima
 from .lanes import (
     WIDTH,
     both,
@@ -70,7 +70,8 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
                     if sparse:
                         floor = fma(crest_b[i], d, crest_a[i] * v)
                         bound, known = bounds(v, d, u[i], floor, constants), maximum(top, crest)
-                        crest = maximum(crest, floor)
+                        # where the slope does not turn, no maximum is kept above the floor
+                        crest = maximum(crest, select(turns > 0.0, floor, splat(0.0)))
                     if lanes_of(minimum(turns, bound - known) > 0.0):
                         open_event[n_open] = i
                         store(open_v, n_open * WIDTH, v)
@@ -93,8 +94,9 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
                     )  # fmt: skip
         for o in range(n_outputs):
             # weights that are no numbers make no number, not a silent neuron
-            v_max[p, o] = potential[o] if np.isnan(potential[o]) else best[o]
-            t_max[p, o] = best_time[o]
+            known = np.isfinite(potential[o])
+            v_max[p, o] = best[o] if known else np.nan
+            t_max[p, o] = min(best_time[o], duration) if known else np.nan
 
 
 @compiled
@@ -120,7 +122,8 @@ def _settle(
         v, d = load(open_v, j * WIDTH), load(open_d, j * WIDTH)
         v_end, d_end = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
         floor = fma(crest_b[i], d, crest_a[i] * v)
-        bound = closer_bounds(v, d, v_end, d_end, u[i], floor, bound, constants)
+        closest = closest_bounds(v, d, v_end, d_end, u[i], floor, constants)
+        bound = select(bound > -np.inf, closest, bound)
         store(open_bound, j * WIDTH, bound)
         larger = bound > first_bound
         first_v, first_d = select(larger, v, first_v), select(larger, d, first_d)

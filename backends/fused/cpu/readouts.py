@@ -162,8 +162,10 @@ def crossing_starts(
     """Find them for the active crossings, given the slope d_left at each."""
     for p in range(first, last):
         for o in range(t_bar.shape[1]):
-            slope = max(d_left[p - first, o], min_slope)
-            if active[p, o] and slope > 0.0:
+            slope = d_left[p - first, o]
+            if slope < min_slope:  # NaN stays what it is
+                slope = min_slope
+            if active[p, o] and (slope > 0.0 or np.isnan(t_bar[p, o])):
                 k = last_event_until(times[p], counts[p], t_spike[p, o], False)
                 if k >= 0:
                     event[p - first, o] = k

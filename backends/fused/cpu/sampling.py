@@ -124,8 +124,9 @@ def sampled_peaks(
                 store(best, o, top)
                 store(best_time, o, when)
         for o in range(n_outputs):
-            v_max[p, o] = potential[o] if np.isnan(potential[o]) else best[o]
-            t_max[p, o] = best_time[o]
+            known = np.isfinite(potential[o])
+            v_max[p, o] = best[o] if known else np.nan
+            t_max[p, o] = best_time[o] if known else np.nan
 
 
 @compiled

@@ -405,6 +405,96 @@ def test_weights_that_are_no_numbers_do_not_look_silent(backend, shunt):
             np.testing.assert_array_equal(np.isnan(backend.to_numpy(values)), expected)
 
 
+@pytest.mark.parametrize("factor", [1e160, 1e-200])
+def test_unit_of_potential(backend, factor):
+    """Weights and threshold in another unit: the same peaks and spike times."""
+    check_unit_of_potential(backend, "float64", factor)
+
+
+@pytest.mark.parametrize("factor", [1e20, 1e-30])
+def test_unit_of_potential_in_float32(backend, factor):
+    """The same within the range of float32."""
+    check_unit_of_potential(backend, "float32", factor)
+
+
+def check_unit_of_potential(backend, dtype, factor):
+    rng = np.random.default_rng(13)
+    times = rng.uniform(0.0, 80.0, (4, 12, 1)).astype(dtype)
+    weight = (rng.normal(0.3, 0.5, (3, 12)) * factor).astype(dtype)
+    constants = Constants(20.0, 5.0, factor, 1.0)
+    batch = Batch(constants, 100.0, times, weight)
+    events, rows, neuron = batch.events(backend), place(backend, weight), batch.neuron()
+    ones = place(backend, np.ones(batch.shape, dtype=dtype))
+    n_spikes = 0
+    for method in methods(backend):
+        v_max = backend.to_numpy(peak(events, rows, neuron, method=method).v_max)
+        spike = first_crossing(events, rows, neuron, method=method)
+        gradient = first_crossing_vjp(events, rows, neuron, spike, ones, method=method)
+        by_weight = backend.to_numpy(gradient.weight) * factor
+        t_spike = backend.to_numpy(spike)
+        per_time = np.zeros_like(weight, dtype=np.float64)
+        for b, o in np.ndindex(batch.shape):
+            trajectory = batch.trajectory(b, o)
+            assert abs(v_max[b, o] - trajectory.peak().v_max) <= bar(trajectory.scale, dtype)
+            found = trajectory.first_crossing()
+            assert np.isfinite(t_spike[b, o]) == found.fired
+            if found.fired:
+                n_spikes += 1
+                assert abs(t_spike[b, o] - found.time) <= time_bar(100.0, dtype) * 4
+                for i, t in enumerate(times[b, :, 0]):
+                    if t < found.time:
+                        unit = ExactTrajectory([t], [1.0], constants, 100.0).voltage(found.time)
+                        per_time[o, i] -= unit / (found.slope / factor)
+        size = np.abs(per_time).max()
+        allowed = {"float64": 1e-9, "float32": 1e-3}[dtype]
+        np.testing.assert_allclose(by_weight, per_time, rtol=0, atol=allowed * size)
+    assert n_spikes > 0
+
+
+def test_a_large_weight_is_forgotten_alike(backend):
+    """Weights of 18 and 30 orders of magnitude, one long after the other."""
+    times = np.asarray([[[0.0], [1000.0]], [[0.0], [750.0]]])
+    for large in (-1e18, 1e18, -1e30):
+        batch = Batch(Constants(), 2000.0, times, np.asarray([[large, 1.0]]))
+        for method in methods(backend):
+            top = peak(
+                batch.events(backend), place(backend, batch.weight), batch.neuron(), method=method
+            )
+            v_max = backend.to_numpy(top.v_max)
+            for b in range(2):
+                # what is left of the large weight beside the small one
+                expected = batch.trajectory(b, 0).peak().v_max
+                assert abs(v_max[b, 0] - expected) <= 1e-12 * max(1.0, abs(expected)), (large, b)
+
+
+@pytest.mark.parametrize("weights", [[math.inf, -math.inf], [math.inf, 1.0], [1.5, math.nan]])
+def test_potentials_that_do_not_stay_finite(backend, weights):
+    """NaN in the peak, its time, the crossing and their gradients; the next output is untouched."""
+    times = np.asarray([[[0.0], [10.0]]])
+    batch = Batch(Constants(), 200.0, times, np.asarray([weights, [1.5, 0.5]]))
+    events, rows = batch.events(backend), place(backend, batch.weight)
+    ones = place(backend, np.ones((1, 2)))
+    for method in methods(backend):
+        for neuron in (batch.neuron(), batch.neuron(shunt=True)):
+            with np.errstate(invalid="ignore"):
+                top = peak(events, rows, neuron, method=method)
+                spike = first_crossing(events, rows, neuron, method=method)
+                found = [top.v_max, top.t_max, spike]
+                found = [backend.to_numpy(a)[0] for a in found]
+                for gradient in (
+                    peak_vjp(events, rows, neuron, top, ones, times=True, method=method),
+                    peak_vjp(events, rows, neuron, top, ones, ones, times=True, method=method),
+                    first_crossing_vjp(
+                        events, rows, neuron, spike, ones, times=True, method=method
+                    ),
+                ):
+                    by_weight = backend.to_numpy(gradient.weight)
+                    assert np.isnan(backend.to_numpy(gradient.times)).all()
+                    found += [by_weight[:, 0], by_weight[:, 1]]
+            for values in found[:-1]:
+                np.testing.assert_array_equal(np.isnan(values), [True, False])
+
+
 def test_integer_times(backend):
     """Integer times are times."""
     times = np.asarray([[3, 9, -1], [0, 40, 41]])
