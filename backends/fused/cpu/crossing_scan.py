@@ -98,7 +98,9 @@ def scan_crossings(
                             limit[o + lane] = np.inf
                             silent -= 1
                             now = np.float64(times[p, start + i])
-                            reached = _rising_root(v0, d0, top_now[lane], threshold, constants)
+                            reached = _rising_root(
+                                v0, d0, top_now[lane], value, threshold, constants
+                            )
                             t_spike[p, o + lane] = min(now + reached, next_time[i])
                             last_event[p, o + lane] = start + i
                             free, free_time = _free_peak(v0, d0, duration - now, constants)
@@ -110,7 +112,7 @@ def scan_crossings(
                 store(slope, o, d)
         for o in range(n_outputs):
             if not np.isfinite(potential[o]):
-                t_spike[p, o] = np.nan
+                t_spike[p, o], last_event[p, o] = np.nan, count - 1
 
 
 @compiled
@@ -128,25 +130,26 @@ def _free_peak(v, d, left, constants):
 
 
 @compiled
-def _rising_root(v, d, top, threshold, constants):
-    """Root of V(u) = threshold on [0, top], where V rises and is concave.
+def _rising_root(v, d, top, v_top, threshold, constants):
+    """Root of V(u) = threshold on [0, top], where V rises to v_top and is concave.
 
     From V'' = -(1/tau + 1/tau_s) V' - V/(tau tau_s), each step solves the parabola that has the
     value, slope and curvature of V (Euler's method), kept in a bracket.  It starts at the top,
     where the parabola has a root even if the crossing grazes a maximum.
 
-    Potentials are taken in units of the largest there is and slopes per tau, so that no square
-    leaves the range of numbers, whatever the scale of the weights.
+    Potentials are taken in units of about the largest, a power of two so that nothing is rounded,
+    and slopes per tau: no square leaves the range of numbers, whatever the scale of the weights.
     """
     tau, tau_s, _, _, _, _ = constants
-    unit = max(abs(v), abs(free_state(v, d, top, constants)[0]), threshold)
+    unit = math.ldexp(1.0, math.frexp(max(abs(v), v_top))[1])
     v, d, threshold = v / unit, d / unit, threshold / unit
+    ratio = tau / tau_s
     low, high, u = 0.0, top, top
     for _ in range(_STEPS):
         potential, slope = free_state(v, d, u, constants)
         excess = potential - threshold
         slope = tau * slope
-        curvature = -(1.0 + tau / tau_s) * slope - (tau / tau_s) * potential
+        curvature = -(1.0 + ratio) * slope - ratio * potential
         if excess > 0.0:
             high = u
         else:

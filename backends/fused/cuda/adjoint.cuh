@@ -90,7 +90,7 @@ __device__ void walk_back(Reals times, Integers afferents, const int64* __restri
                 p = ps[pair];
                 q = qs == nullptr ? 0.0 : qs[pair];
                 at_spike = WITH_TIMES ? at_spikes[pair] : 0.0;
-                t_star = t_stars[pair];
+                t_star = read_time(t_stars, pair, duration);
                 last = crossing_event == nullptr ? count : crossing_event[pair];
             }
             const bool active = p != 0.0 || q != 0.0 || at_spike != 0.0;

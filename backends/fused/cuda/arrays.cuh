@@ -39,3 +39,11 @@ struct Integers {
                        : static_cast<int64>(static_cast<const int*>(data)[i]);
     }
 };
+
+// The time t* that a pair is read at. Where it is NaN, as for a potential that does not stay finite,
+// the end, so that what is pulled back reaches every event.
+__device__ double read_time(const Reals& t_stars, int64 pair, double duration)
+{
+    const double t_star = t_stars[pair];
+    return isnan(t_star) ? duration : t_star;
+}

@@ -55,10 +55,12 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
             const int64 pair = b * n_outputs + o;
             const bool mine = share.run < share.runs && o < n_outputs;
             bool active = mine;
+            bool lost = false;
             double v_bar = 0.0, t_bar = 0.0, t_star = 0.0;
             int64 last = 0;
             if (active) {
-                t_star = t_stars[pair];
+                lost = isnan(t_stars[pair]);
+                t_star = read_time(t_stars, pair, duration);
                 v_bar = v_bar_data == nullptr ? 0.0 : v_bars[pair];
                 t_bar = t_bar_data == nullptr ? 0.0 : t_bars[pair];
                 last = crossing_event == nullptr ? count : crossing_event[pair];
@@ -116,7 +118,10 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
                 group += groups[other];
             }
             double p_pair = 0.0, q_pair = 0.0, at_spike_pair = 0.0;
-            if (active && !needs_slopes) {
+            if (active && lost) {
+                p_pair = t_stars[pair];  // NaN
+                at_spike_pair = p_pair;
+            } else if (active && !needs_slopes) {
                 p_pair = v_bar;
                 at_spike_pair = -kappa * v_bar;
             } else if (active) {

@@ -27,7 +27,9 @@ __device__ bool raise(const Psp& psp, const Interval& interval, State state, Sta
                                       : psp.tau - state.v / drive;
             u = u < 0.0 ? 0.0 : u > length ? length : u;
             double inside = psp.tau_s * scaled * psp.slow(u);
-            inside = inside < bound ? inside : bound;  // so that pruning never hides a maximum
+            // `bound` rules out the same maxima for peaks and crossings, which compare it with
+            // different numbers: none that is above it after rounding
+            inside = inside < bound ? inside : bound;
             if (inside > best) {
                 best = inside;
                 reach = u;
@@ -43,8 +45,10 @@ __device__ bool raise(const Psp& psp, const Interval& interval, State state, Sta
     return raised;
 }
 
-// An event's time is kept to the last digit: the gradient asks whether a peak is at an event.
+// An event's time is kept to the last digit: the gradient asks whether a peak is at an event. The
+// sum of a start and a reach, each rounded, may pass the end.
 __device__ double time_at(const Interval& interval, double reach)
 {
-    return reach < interval.end - interval.start ? interval.start + reach : interval.end;
+    const double time = interval.start + reach;
+    return reach < interval.end - interval.start && time < interval.end ? time : interval.end;
 }

@@ -35,6 +35,7 @@ MAX_WIDTH = 32  # outputs of a tile, as in chunk.cuh
 MAX_SHARDS = 1 << 9  # about as many blocks as a large GPU runs at once
 SHARD_BYTES = 1 << 28  # of all shards together, unless a single one is larger
 PEAK, CROSSING, GRID_PEAK = range(3)  # as in cotangents.cuh
+HUGE = 1e300  # below this, potentials and slopes do not leave the range of float64
 
 # A null pointer.  CuPy takes None, but launches with no argument in its place.
 NULL = np.uintp(0)
@@ -107,11 +108,18 @@ class Problem:
         """Fill those of the arrays [B, O] that are not ``NULL``."""
         # rounded as the potentials that are compared with it
         threshold = np.float64(self.weight.dtype.type(self.neuron.v_threshold))
-        results = v_max, t_max, t_spike, crossing_event
+        results = v_max, t_max, t_spike, crossing_event, self.stays_finite()
         sizes = *self.pattern_sizes, self.weight_sizes[1]
         constants = self.duration, *self.psp, threshold, np.int32(self.neuron.shunt)
         arguments = *self.spikes, *self.weights, *results, *sizes, *constants
         self.device.launch("scan", self.blocks, self.device.threads, arguments)
+
+    def stays_finite(self) -> Array:
+        """Whether no weight is so large that a potential may leave the range of float64, as [1]."""
+        kernel, xp = self.neuron.kernel, self.device.xp
+        largest = xp.max(xp.abs(self.weights[0])).astype(np.float64)
+        most = largest * (self.events.times.shape[1] * max(kernel.rise, kernel.psp_peak))
+        return (most < HUGE).astype(np.int32).reshape(1)  # 0 for NaN
 
     def cotangents(
         self,

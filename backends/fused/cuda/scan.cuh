@@ -13,12 +13,14 @@
 // pointer is null: v_max in the weights' dtype, t_max and t_spike (inf if silent) in the times',
 // and crossing_event, the event after which the threshold is crossed (the number of events if it
 // never is). `threshold` is rounded to the weights' dtype, and a potential exceeds it if it does so
-// when rounded itself. With `shunt` the potential runs freely after the crossing: v_max and t_max
+// when rounded itself. Where the potential does not stay finite, v_max, t_max and t_spike are NaN;
+// unless `stays_finite` says that no weight is so large, scans go on to the end to know. With `shunt` the potential runs freely after the crossing: v_max and t_max
 // are of the trajectory without later input.
 extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
     scan(const void* times_data, int times_double, const void* afferents_data, int afferents_wide,
          const int64* __restrict__ counts, const void* weights_data, int weights_double,
-         void* v_max, void* t_max, void* t_spike, int64* crossing_event, int64 n_patterns,
+         void* v_max, void* t_max, void* t_spike, int64* crossing_event,
+         const int* __restrict__ stays_finite, int64 n_patterns,
          int64 n_events, int64 n_outputs, double duration, double tau, double tau_s, double beta,
          double kappa, double rate, double rate_s, double per_beta, double threshold, int shunt)
 {
@@ -30,6 +32,7 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
     const Integers afferents = {afferents_data, afferents_wide};
     const Psp psp = {tau, tau_s, beta, kappa, rate, rate_s, per_beta};
     const bool ends_at_crossing = shunt || v_max == nullptr;
+    const bool to_the_end = *stays_finite == 0;
     const Share share = share_of<STAGED>(n_outputs);
 
     for (int64 b = blockIdx.x; b < n_patterns; b += gridDim.x)
@@ -55,13 +58,14 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
                 State now = state;
                 if (share.runs > 1) {
                     State response = {0.0, 0.0};
-                    for (int j = from; j < to && !done; ++j) {
+                    for (int j = from; j < to && (!done || to_the_end); ++j) {
                         response.d += kappa * column[j * share.width];
                         response = after(chunk.intervals[j], response);
                     }
                     responses[threadIdx.x] = response;
                     __syncthreads();
-                    for (int run = 0; run * chunk.length < chunk.size && !done; ++run) {
+                    for (int run = 0;
+                         run * chunk.length < chunk.size && (!done || to_the_end); ++run) {
                         if (run == share.run)
                             now = state;
                         const State& own = responses[run * share.width + share.column];
@@ -73,12 +77,12 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
                 bests[threadIdx.x] = best;
                 t_bests[threadIdx.x] = t_best;
                 bool stop = done;
-                for (int j = from; j < to && !stop; ++j) {
+                for (int j = from; j < to && (!stop || to_the_end); ++j) {
                     const Interval& interval = chunk.intervals[j];
                     now.d += kappa * column[j * share.width];
                     const State next = after(interval, now);
                     double reach;
-                    if (raise(psp, interval, now, next, best, reach)) {
+                    if (!stop && raise(psp, interval, now, next, best, reach)) {
                         t_best = time_at(interval, reach);
                         const double rounded =
                             weights_double ? best : static_cast<double>(static_cast<float>(best));
@@ -107,7 +111,7 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
                         }
                     }
                 }
-                if (ends_at_crossing && !__syncthreads_or(!done))
+                if (ends_at_crossing && !__syncthreads_or(!done || to_the_end))
                     break;
             }
 
@@ -138,26 +142,32 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
             const double t_before = fires ? times[first_event + earliest] : 0.0;
             const int64 pair = b * n_outputs + o;
             // weights that are no numbers make no number, not a silent neuron
-            const bool lost = state.v != state.v;
+            const bool lost = !isfinite(state.v);
+            const double nan = state.v - state.v;
             if (crossing_event != nullptr)
-                crossing_event[pair] = earliest;
+                crossing_event[pair] = lost ? count : earliest;
             if (t_spike != nullptr) {
                 double t = -log(0.0);  // infinity, without <cmath>
-                if (fires)
+                if (lost) {
+                    t = nan;
+                } else if (fires) {
+                    const bool is_last = earliest + 1 == count;
+                    const double t_after = is_last ? duration : times[first_event + earliest + 1];
                     t = t_before + rising_root(psp, at_crossing, top, threshold);
-                else if (lost)
-                    t = state.v;
+                    t = t < t_after ? t : t_after;
+                }
                 store(t_spike, times_double, pair, t);
             }
             if (v_max != nullptr) {
-                if (shunt && fires) {
+                if (lost) {
+                    best = nan;
+                    t_best = nan;
+                } else if (shunt && fires) {
                     const Interval free_run = interval_between(psp, t_before, duration);
                     double reach;
                     if (raise(psp, free_run, at_crossing, after(free_run, at_crossing), best,
                               reach))
                         t_best = time_at(free_run, reach);
-                } else if (lost) {
-                    best = state.v;
                 }
                 store(v_max, weights_double, pair, best);
                 store(t_max, times_double, pair, t_best);

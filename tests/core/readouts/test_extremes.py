@@ -435,13 +435,13 @@ def check_unit_of_potential(backend, dtype, factor):
         per_time = np.zeros_like(weight, dtype=np.float64)
         for b, o in np.ndindex(batch.shape):
             trajectory = batch.trajectory(b, o)
-            assert abs(v_max[b, o] - trajectory.peak().v_max) <= bar(trajectory.scale, dtype)
+            assert abs(float(v_max[b, o]) - trajectory.peak().v_max) <= bar(trajectory.scale, dtype)
             found = trajectory.first_crossing()
             assert np.isfinite(t_spike[b, o]) == found.fired
             if found.fired:
                 n_spikes += 1
-                assert abs(t_spike[b, o] - found.time) <= time_bar(100.0, dtype) * 4
-                for i, t in enumerate(times[b, :, 0]):
+                assert abs(float(t_spike[b, o]) - found.time) <= time_bar(100.0, dtype)
+                for i, t in enumerate(times[b, :, 0].tolist()):
                     if t < found.time:
                         unit = ExactTrajectory([t], [1.0], constants, 100.0).voltage(found.time)
                         per_time[o, i] -= unit / (found.slope / factor)

@@ -17,6 +17,7 @@
 #define __shared__ static  // one block at a time
 
 using std::isfinite;
+using std::isnan;
 
 struct Dim3 {
     unsigned x, y;
