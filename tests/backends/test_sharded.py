@@ -275,7 +275,8 @@ MEMORY = """
 import resource, sys
 import dask.array as da
 import numpy as np
-from tempotron_core import Neuron, tempotron_loss
+from tempotron_core import Neuron
+from tempotron_core.learning import tempotron_loss
 from tempotron_backends import sharded
 
 def peak_mib():
