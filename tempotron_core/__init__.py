@@ -13,8 +13,11 @@ from . import learning as learning
 from .events import Events
 from .files.checkpoint import load, read_arrays, read_metadata, save
 from .networks.delays import delay_gradient, delayed, peak_with_delays, peak_with_delays_vjp
-from .networks.initialisation import initial_network, scale_to_fire
+from .networks.fit import Fitted, fit
+from .networks.initialisation import fire_like, initial_network, scale_to_fire
 from .networks.network import Activity, Network, NetworkGradient
+from .networks.random_start import firing_deviation, random_weight
+from .networks.silence import SilenceWarning
 from .networks.tempotron import Tempotron
 from .neuron import Neuron
 from .readouts.crossing import first_crossing
@@ -33,17 +36,22 @@ __version__ = "0.1.0"
 __all__ = [
     "Activity",
     "Events",
+    "Fitted",
     "Gradient",
     "Network",
     "NetworkGradient",
     "Neuron",
     "Peak",
+    "SilenceWarning",
     "Tempotron",
     "delay_gradient",
     "delayed",
     "encoding",
+    "fire_like",
+    "firing_deviation",
     "first_crossing",
     "first_crossing_vjp",
+    "fit",
     "initial_network",
     "learning",
     "load",
@@ -51,6 +59,7 @@ __all__ = [
     "peak_vjp",
     "peak_with_delays",
     "peak_with_delays_vjp",
+    "random_weight",
     "read_arrays",
     "read_metadata",
     "revive",

@@ -11,6 +11,13 @@ kernel is evaluated in the form
 which is accurate for every pair of time constants and becomes the alpha kernel
 :math:`\kappa x e^{-x/\tau}` at :math:`\beta = 0`.  K is symmetric in its two constants, so
 the slower one always plays the part of ``tau`` here.
+
+Its integrals over the first x need no form of their own at any constants: K solves
+
+.. math:: \tau\tau_s K'' + (\tau + \tau_s) K' + K = 0, \qquad K(0) = 0, \; K'(0) = \kappa
+
+and this equation, integrated as it is, times K' and times K, gives the integrals of K, K'^2 and
+K^2 from K(x) and K'(x).
 """
 
 from __future__ import annotations
@@ -85,3 +92,15 @@ class Kernel:
     def curvature(self, x: Array, slope: Array, *, xp: Namespace) -> Array:
         """K''(x) for ``x >= 0``, given ``slope = K'(x)``."""
         return xp.exp(x * (-1.0 / self.fast)) * (-self.rise / self.fast) - slope * (1.0 / self.slow)
+
+    def integrals(self, x: float) -> tuple[float, float]:
+        """Integrals of K and of K^2 from 0 to a number ``x > 0``."""
+        if x < 1e-3 * self.fast:  # a straight line, which the differences below would lose
+            return self.rise * x**2 / 2.0, self.rise**2 * x**3 / 3.0
+        product, total = self.slow * self.fast, self.slow + self.fast
+        value = self.value(x, xp=math)
+        slope = self.slope(x, value, xp=math)
+        of_value = product * (self.rise - slope) - total * value
+        of_slope_squared = (product * (self.rise**2 - slope**2) - value**2) / (2.0 * total)
+        of_value_squared = product * (of_slope_squared - slope * value) - 0.5 * total * value**2
+        return of_value, of_value_squared

@@ -81,7 +81,7 @@ def programs(path: Path) -> dict[str, Any]:
     """Run a document's Python blocks one after another, as one program; return its names."""
     names = GIVEN.get(title(path), dict)()
     for number, code in enumerate(blocks(read(path), "python"), start=1):
-        for framework in ("dask", "jax", "neo", "nir", "optax", "sparse", "torch"):
+        for framework in ("dask", "jax", "neo", "nir", "optax", "sklearn", "sparse", "torch"):
             if re.search(rf"\bimport {framework}\b|\bfrom {framework}\b|\"{framework}\b", code):
                 pytest.importorskip(framework)
         with skipped_without_libraries():
@@ -105,6 +105,7 @@ def test_programs_run(path):
 
 def test_quickstart_does_what_it_says():
     names = programs(ROOT / "README.md")
+    assert names["right"].double().mean() > 0.93  # of the stack as it is pasted
     assert names["result"].v_max.shape == names["result"].t_max.shape == (32, 3)
     assert names["gradient"].shape == names["weight"].shape == (3, 50)
     # both kinds of error occur, and the step is the one of the tempotron rule

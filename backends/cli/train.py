@@ -7,6 +7,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tempotron_core import SilenceWarning
+
 from .output import output_folder, save_figure
 from .training_options import RECIPE_OPTIONS, add_training_options
 from .where import add_where_options, chosen_backend
@@ -40,7 +42,6 @@ def run(args: argparse.Namespace) -> int:
     from ..plotting import require_matplotlib
     from ..training.callbacks import CsvLog
     from ..training.experiment import Experiment, KeepState
-    from ..training.loop import SilenceWarning
     from ..training.progress import reporting
 
     require_matplotlib()  # better now than after the training

@@ -116,4 +116,8 @@ FRAMEWORK = Framework(
     synchronise=synchronise,
 )
 
-KERNELS: dict[str, Callable[..., Any]] = {"index_sum": index_sum, **DIFFERENTIABLE}
+KERNELS: dict[str, Callable[..., Any]] = {
+    "index_sum": index_sum,
+    "compiled": jax.jit,
+    **DIFFERENTIABLE,
+}

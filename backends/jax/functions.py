@@ -14,7 +14,7 @@ everything that is read from its pattern NaN.  (`Events` made of traced times lo
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -27,6 +27,7 @@ from tempotron_core.arrays.integers import check_exact
 from tempotron_core.arrays.namespace import known_true
 from tempotron_core.arrays.numbers import positive_float
 from tempotron_core.arrays.plain import check_plain
+from tempotron_core.networks.silence import SilenceWatch
 from tempotron_core.readouts.arguments import check_grid
 
 from . import custom_vjp as readouts
@@ -34,6 +35,11 @@ from . import custom_vjp as readouts
 ArrayLike = jax.Array | NDArray[Any]
 
 _NEURON = Neuron()
+
+REMEDY = (
+    "tempotron_core.initial_network makes weights that fire for some hundred patterns, and "
+    "fire_like scales a network's"
+)
 
 
 def peak(
@@ -129,6 +135,13 @@ def first_crossing(
     TypeError, ValueError
         As `peak`.
 
+    Warns
+    -----
+    SilenceWarning
+        If no neuron fires in any pattern; once for neurons and a shape of weights, in the first
+        ten batches, and only of values that can be looked at: on the processor, and not under
+        ``jax.jit`` and ``jax.vmap``.
+
     See Also
     --------
     tempotron_core.first_crossing : The same on Events, for all array libraries.
@@ -139,6 +152,7 @@ def first_crossing(
 
     name = ("first_crossing", positive_float("min_slope", min_slope, or_zero=True))
     found: jax.Array = _call(read, name, weight, in_spikes, duration, neuron)
+    _watch(found, in_spikes, np.shape(weight), neuron)
     return found
 
 
@@ -260,6 +274,26 @@ def _compiled(program: _Program, weight: jax.Array, in_spikes: jax.Array, *more:
         return values * mark.astype(values.dtype).reshape(-1, *(1,) * (values.ndim - 1))
 
     return jax.tree.map(marked, found)
+
+
+def _watch(
+    t_spike: jax.Array, in_spikes: ArrayLike | Events, shape: tuple[int, ...], neuron: Neuron
+) -> None:
+    """Warn of a silent layer, see `SilenceWatch`."""
+    watch, name = _watch_of(shape, neuron), f"a layer of weights of shape {shape}"
+    if watch.wants(name, t_spike):
+        if isinstance(in_spikes, Events):
+            received = in_spikes.counts > 0
+        else:
+            spikes = jnp.asarray(in_spikes).reshape(len(in_spikes), -1)
+            received = jnp.any((spikes >= 0) & (spikes < jnp.inf), axis=1)
+        watch.look(name, t_spike, received, REMEDY)
+
+
+@lru_cache(maxsize=64)
+def _watch_of(_shape: tuple[int, ...], _neuron: Neuron) -> SilenceWatch:
+    """The one watch over layers of that shape: functions have no state of their own."""
+    return SilenceWatch()
 
 
 def _checked_neuron(neuron: object) -> Neuron:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tempotron_core import Neuron
 from tempotron_core.learning import Adam, Momentum, schedules
+from tempotron_core.networks.learning_step import Objective
 
 from .coding import CODED_BY, encode_features
 from .settings import check_settings
@@ -160,6 +161,12 @@ class Recipe:
         output_tau_s = self.tau_s if self.output_tau_s is None else self.output_tau_s
         hidden = Neuron(self.tau, self.tau_s, self.v_threshold)
         return (*(hidden for _ in self.hidden), Neuron(output_tau, output_tau_s, self.v_threshold))
+
+    @property
+    def objective(self) -> Objective:
+        """What the outputs are to do."""
+        named = {field.name: getattr(self, field.name) for field in fields(Objective)}
+        return Objective(**named)
 
     def encode(self, features: NDArray[Any], value_range: tuple[Any, Any]) -> NDArray[np.float32]:
         """Return spike times, shape (B, afferents), +inf for silence.

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events
+from tempotron_core.networks.training import Training
 
 from ..data.loader import InMemory
 from ..training.callbacks import Callback, Epoch
-from ..training.state import Training
 from .settings import plain
 
 __all__ = ["Drawn", "weights_of_classes"]

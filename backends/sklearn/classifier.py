@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core.arrays.plain import check_plain
+from tempotron_core.networks.training import Training
 
 from .._backend import Backend
 from .._selection import select
@@ -18,7 +19,6 @@ from ..data.loader import InMemory
 from ..recipes.recipe import Recipe
 from ..training.loop import begin, potentials
 from ..training.run_state import pack, unpack
-from ..training.state import Training
 from .class_weight import weights_of_classes
 from .features import coded, finite_range
 from .fitting import fit_epochs

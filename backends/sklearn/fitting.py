@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tempotron_core.networks.training import Training
+
 from .._backend import Backend
 from ..data.loader import InMemory
 from ..recipes.recipe import Recipe
@@ -15,7 +17,6 @@ from ..training.augment import augmentation
 from ..training.callbacks import Callback
 from ..training.loop import train
 from ..training.progress import reporting
-from ..training.state import Training
 from .class_weight import Drawn
 
 __all__ = ["fit_epochs"]

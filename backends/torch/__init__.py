@@ -15,9 +15,18 @@ from ..fused.choice import for_torch
 from .autograd import DIFFERENTIABLE
 from .encoding import GaussianTuning
 from .exact_tempotron import ExactTempotron, Readout
+from .starting import fire_like_
 from .tempotron import Tempotron
 
-__all__ = ["FRAMEWORK", "KERNELS", "ExactTempotron", "GaussianTuning", "Readout", "Tempotron"]
+__all__ = [
+    "FRAMEWORK",
+    "KERNELS",
+    "ExactTempotron",
+    "GaussianTuning",
+    "Readout",
+    "Tempotron",
+    "fire_like_",
+]
 
 ACCELERATORS: Mapping[str, str] = {"cuda": "cuda:{}", "mps": "mps", "xpu": "xpu:{}"}
 """Kinds of device beside the processor, each a module of torch, and how their devices are named."""

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from tempotron_core import Events, Neuron, Peak
+from tempotron_core import Events, Neuron, Peak, firing_deviation
 from tempotron_core.arrays.choices import check_choice
-from tempotron_core.arrays.numbers import positive_float
+from tempotron_core.arrays.numbers import positive_float, whole_number
+from tempotron_core.networks.silence import SilenceWatch
 
 from .autograd import Spikes
-from .layer import Layer
+from .layer import Layer, in_transform
 from .operators import as_text
 
 __all__ = ["ExactTempotron", "Readout"]
+
+USUAL_SLOPE = 0.15
+"""Default of ``min_slope``, in thresholds per geometric mean of the time constants."""
+
+REMEDY = (
+    "scale the weights to some hundred patterns with "
+    "tempotron_backends.torch.fire_like_(model, patterns)"
+)
 
 
 class Readout(NamedTuple):
@@ -61,9 +71,11 @@ class ExactTempotron(Layer):
         Whether input after the output spike is ignored, as in the original model.
     ret_type : {'t_spike', 'v_max', 't_max', 'peak', 'all'}, default 't_spike'
         What a call returns unless it says otherwise.
-    min_slope : float, default 0.0
+    min_slope : float, optional
         Slopes of the potential at a threshold crossing below this count as this, in the gradient
-        of 't_spike': it bounds the gradient of a potential that barely crosses.
+        of 't_spike': it bounds the gradient of a potential that barely crosses.  By default
+        ``0.15 * v_threshold / sqrt(tau * tau_s)``, about a fifth of the slope of a typical
+        crossing; 0 is the derivative itself.
     dtype : torch.dtype, optional
         Of the weights.  Half precision is kept, but computed with in float32.
     device : torch.device or str, optional
@@ -72,8 +84,9 @@ class ExactTempotron(Layer):
     Attributes
     ----------
     fc : torch.nn.Linear
-        ``fc.weight``, shape (O, N), holds the synaptic weights, drawn uniformly from
-        +-1/sqrt(N); there is no bias.  It is the only entry of ``state_dict()``.
+        ``fc.weight``, shape (O, N), holds the synaptic weights; there is no bias.  They are drawn
+        so that neurons fire on typical input, see `tempotron_core.random_weight`.  It is the only
+        entry of ``state_dict()``.
 
     Raises
     ------
@@ -115,16 +128,22 @@ class ExactTempotron(Layer):
         psp_peak: float | None = None,
         shunt: bool = False,
         ret_type: str = "t_spike",
-        min_slope: float = 0.0,
+        min_slope: float | None = None,
         dtype: torch.dtype | None = None,
         device: Any = None,
     ) -> None:
         duration = positive_float("duration", duration)
         neuron = Neuron(tau, tau_s, v_threshold, psp_peak=psp_peak, shunt=shunt)
-        super().__init__(in_features, out_features, duration, neuron, dtype, device)
+        n_inputs = whole_number("in_features", in_features)
+        deviation = firing_deviation(n_inputs, duration, neuron)
+        super().__init__(
+            n_inputs, out_features, duration, neuron, dtype, device, deviation=deviation
+        )
         check_choice("ret_type", ret_type, self._ret_types)
         self.ret_type = ret_type
-        self.min_slope = min_slope
+        usual = USUAL_SLOPE * neuron.v_threshold / math.sqrt(neuron.tau * neuron.tau_s)
+        self.min_slope = usual if min_slope is None else min_slope
+        self._silence = SilenceWatch()
 
     @property
     def duration(self) -> float:
@@ -146,7 +165,7 @@ class ExactTempotron(Layer):
         more = "" if self.neuron.psp_peak is None else f", psp_peak={self.neuron.psp_peak}"
         more += ", shunt=True" if self.neuron.shunt else ""
         more += f", ret_type={self.ret_type!r}"
-        more += f", min_slope={self.min_slope}" if self.min_slope else ""
+        more += f", min_slope={self.min_slope:.4g}"
         return (
             f"duration={self.duration}, tau={self.tau}, tau_s={self.tau_s}, "
             f"v_threshold={self.v_threshold}{more}"
@@ -179,6 +198,12 @@ class ExactTempotron(Layer):
         ValueError
             If ``ret_type`` is unknown, the shape, device or duration does not fit, a time is NaN,
             or ``fc.weight`` was given another shape.
+
+        Warns
+        -----
+        SilenceWarning
+            If spike times are asked for and no neuron fires in any pattern; once, in the first ten
+            batches of training on a processor, not in graphs and transforms.
         """
         ret_type = self.ret_type if ret_type is None else ret_type
         weight = self._weights()
@@ -193,4 +218,8 @@ class ExactTempotron(Layer):
         return found if ret_type == "peak" else found.v_max if ret_type == "v_max" else found.t_max
 
     def _t_spike(self, spikes: Spikes, weight: Tensor) -> Tensor:
-        return self._read("first_crossing", spikes, weight, self._crossing_options)[0]
+        t_spike = self._read("first_crossing", spikes, weight, self._crossing_options)[0]
+        name = f"a layer of {self.in_features} inputs"
+        if not in_transform() and self.training and self._silence.wants(name, t_spike):
+            self._silence.look(name, t_spike.detach(), spikes[2] > 0, REMEDY)
+        return t_spike

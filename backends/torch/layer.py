@@ -7,6 +7,7 @@ ones of the core.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -33,8 +34,23 @@ class SynapticWeights(nn.Linear):
     act: pruning, weight normalisation and sharding of `torch.nn.utils` and others.
     """
 
-    def __init__(self, in_features: int, out_features: int, **options: Any) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        deviation: float | None = None,
+        **options: Any,
+    ) -> None:
+        self.deviation = deviation  # first: what follows draws the weights
         super().__init__(in_features, out_features, bias=False, **options)
+
+    def reset_parameters(self) -> None:
+        """Draw the weights: as `tempotron_core.random_weight`, or uniformly from +-1/sqrt(N)."""
+        if self.deviation is None:
+            super().reset_parameters()
+        else:
+            mean = self.deviation / math.sqrt(self.in_features)
+            nn.init.normal_(self.weight, mean, self.deviation)
 
     def forward(self, x: Tensor | None = None) -> Tensor:
         """Return the weights [O, N], or as `torch.nn.Linear` their products with x [..., N]."""
@@ -54,6 +70,8 @@ class Layer(nn.Module):
         neuron: Neuron,
         dtype: torch.dtype | None,
         device: Any,
+        *,
+        deviation: float | None = None,
     ) -> None:
         super().__init__()
         self.in_features = whole_number("in_features", in_features)
@@ -62,7 +80,7 @@ class Layer(nn.Module):
             _check_floating(dtype)
         self._neuron, self._duration = neuron, duration
         self.fc: nn.Module = SynapticWeights(
-            self.in_features, self.out_features, dtype=dtype, device=device
+            self.in_features, self.out_features, deviation, dtype=dtype, device=device
         )
         self._constants = pack(neuron, duration)
         self.register_load_state_dict_pre_hook(_rename_foreign_weights)  # type: ignore[no-untyped-call]
@@ -112,21 +130,20 @@ class Layer(nn.Module):
         else:
             check_dense(in_spikes, self.in_features, axes)
 
+    def events_of(self, in_spikes: Tensor | Events) -> Events:
+        """Sort spikes that were checked; not for graphs, whose shapes cannot depend on values."""
+        if isinstance(in_spikes, Events):
+            return in_spikes
+        in_spikes = _of_full_precision(in_spikes)
+        if in_spikes.ndim == 3:
+            return Events.from_trains(in_spikes, self._duration)
+        return Events._from_latencies("in_spikes", in_spikes, self._duration)
+
     def _spikes(self, in_spikes: Tensor | Events) -> Spikes:
         """Sort the spikes, in float32 where they are of half precision."""
-        if isinstance(in_spikes, Events):
-            return spikes_of(in_spikes)
-        if in_spikes.is_floating_point() and in_spikes.dtype != torch.float64:
-            in_spikes = in_spikes.to(torch.float32)
-        if in_spikes.dtype in (torch.uint16, torch.uint32):  # of which torch knows little else
-            in_spikes = in_spikes.to(torch.int64)
-        if in_spikes.ndim == 3 and in_spikes.shape[2] == 0:
-            in_spikes = nn.functional.pad(in_spikes, (0, 1), value=-1.0)  # one place, no spike
-        if _in_transform():  # shapes cannot depend on values
-            return sorted_spikes(in_spikes, self._constants)
-        if in_spikes.ndim == 3:
-            return spikes_of(Events.from_trains(in_spikes, self._duration))
-        return spikes_of(Events._from_latencies("in_spikes", in_spikes, self._duration))
+        if not isinstance(in_spikes, Events) and in_transform():
+            return sorted_spikes(_of_full_precision(in_spikes), self._constants)
+        return spikes_of(self.events_of(in_spikes))
 
     def _read(
         self, name: str, spikes: Spikes, weight: Tensor, options: str = "", **more: Any
@@ -134,7 +151,18 @@ class Layer(nn.Module):
         return differentiable_readout(name, spikes, weight, self._constants, options, **more)
 
 
-def _in_transform() -> bool:
+def _of_full_precision(in_spikes: Tensor) -> Tensor:
+    """Spikes of a dtype that torch computes with, and with room for one spike at least."""
+    if in_spikes.is_floating_point() and in_spikes.dtype != torch.float64:
+        in_spikes = in_spikes.to(torch.float32)
+    if in_spikes.dtype in (torch.uint16, torch.uint32):  # of which torch knows little else
+        in_spikes = in_spikes.to(torch.int64)
+    if in_spikes.ndim == 3 and in_spikes.shape[2] == 0:
+        in_spikes = nn.functional.pad(in_spikes, (0, 1), value=-1.0)  # one place, no spike
+    return in_spikes
+
+
+def in_transform() -> bool:
     """Whether a graph is being made, or a transform of ``torch.func`` is under way."""
     return (
         torch.compiler.is_compiling()

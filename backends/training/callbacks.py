@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from .state import Training
+from tempotron_core.networks.training import Training
 
 __all__ = ["Callback", "CsvLog", "Epoch"]
 

@@ -25,6 +25,7 @@ from tempotron_core import (
     save,
     voltage,
 )
+from tempotron_core.networks.training import Training
 
 from .._backend import Backend
 from ..data.loader import PatternSource
@@ -35,7 +36,6 @@ from .augment import augmentation
 from .callbacks import Callback, Epoch
 from .loop import begin, classify, train
 from .run_state import pack, unpack
-from .state import Training
 
 __all__ = ["Experiment", "KeepState", "checksum", "split"]
 

@@ -16,7 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core import Events, Network, Neuron, initial_network
+from tempotron_core import Events, Network, Neuron, SilenceWarning
+from tempotron_core.networks.learning_step import learning_step
+from tempotron_core.networks.training import Outcome, Training, run_epoch
+from tempotron_core.networks.training import begin as begin_on
 
 from .._backend import Backend
 from .._jit import compiled
@@ -24,20 +27,14 @@ from ..data.loader import PatternSource
 from ..recipes.recipe import Recipe
 from .augment import Augment
 from .callbacks import Callback, Epoch
-from .learning_step import class_values, learning_step
-from .state import Training
 
-__all__ = ["SilenceWarning", "begin", "classify", "potentials", "train"]
+__all__ = ["begin", "classify", "potentials", "train"]
 
 Array = Any
 Integers = NDArray[np.int64]
 
 SEEN_AT_START = 1000
 """Patterns that the weights to start from are scaled by."""
-
-
-class SilenceWarning(UserWarning):
-    """Nothing can be learned or told: no pattern has a spike, or few neurons answer to any."""
 
 
 def begin(
@@ -52,6 +49,7 @@ def begin(
     Parameters
     ----------
     backend : Backend
+        Which must hold the dtype.
     source : PatternSource
         The training patterns, of which the first thousand are looked at.
     recipe : Recipe
@@ -63,25 +61,17 @@ def begin(
     -------
     Training
     """
-    seen = source.events(np.arange(min(SEEN_AT_START, len(source))))
-    on_host = seen._mapped(backend.to_numpy)
-    network = initial_network(
-        on_host,
+    return begin_on(
+        source.events(np.arange(min(SEEN_AT_START, len(source)))),
         recipe.hidden,
         source.n_classes * recipe.neurons_per_class,
         recipe.neurons,
         rng,
+        recipe.make_optimiser,
         dtype=np.dtype(dtype),
         fraction=recipe.firing,
         pass_on=recipe.pass_on,
         min_slope=recipe.min_slope * recipe.v_threshold,
-    )
-    received = network.forward(on_host).inputs
-    return Training(
-        network.with_weights([backend.from_numpy(weight, dtype) for weight in network.weights]),
-        [recipe.make_optimiser() for _ in network.weights],
-        max(float(np.mean(events.counts)) for events in received),
-        rng,
     )
 
 
@@ -130,20 +120,33 @@ def train(
         epoch; once in a run.
     """
     state.warned |= _without_spikes(source)
-    step = learning_step(state.network, recipe, _class_weight(source, recipe), backend)
+    step = learning_step(state.network, recipe.objective, _class_weight(source, recipe))
+
+    def on_batch(done: int, of: int) -> None:
+        for callback in callbacks:
+            callback.on_batch(done, of)
+
     try:
         for number in range(state.epoch + 1, recipe.epochs + 1):
             if _patience_is_over(state, recipe):
                 break
             began = time.perf_counter()
-            loss, accuracy, silent = _epoch(
-                step, backend, source, state, recipe, number, augment, callbacks
+            outcome = run_epoch(
+                step,
+                source,
+                state,
+                batch_size=recipe.batch_size,
+                step_size=lambda done: recipe.step_size(done / recipe.epochs, state.mean_spikes),
+                augment=augment,
+                on_batch=on_batch,
             )
+            _warn_of_silence(outcome, number, state, recipe)
             on_validation = None
             if validation is not None:
                 found = classify(backend, validation, state.network, recipe)
                 on_validation = float(np.mean(found == validation.labels))
-            _note(state, loss, accuracy, on_validation)
+            loss, accuracy, silent, _ = outcome
+            state.note(loss, accuracy, on_validation)
             report = Epoch(
                 number, loss, accuracy, on_validation, silent, time.perf_counter() - began
             )
@@ -247,80 +250,22 @@ def _values_step(
 
     def values(events: Events, weights: tuple[Array, ...]) -> Array:
         network = Network(weights, neurons, pass_on, reference_times)
-        return class_values(network.forward(events).peak.v_max, recipe)
+        return recipe.objective.class_values(network.forward(events).peak.v_max)
 
     return compiled(backend, values)
 
 
-def _epoch(
-    step: Callable[..., Any],
-    backend: Backend,
-    source: PatternSource,
-    state: Training,
-    recipe: Recipe,
-    number: int,
-    augment: Augment | None,
-    callbacks: Sequence[Callback],
-) -> tuple[float, float, int]:
-    """Go through the patterns once; return loss, accuracy and the number of silent neurons."""
-    xp, network = backend.xp, state.network
-    weights = tuple(network.weights)
-    batch = min(recipe.batch_size, len(source))
-    n_batches = -(-len(source) // batch)
-    # equal batches (the last one is filled up from the first) compile to one program
-    order = np.resize(state.rng.permutation(len(source)), (n_batches, batch))
-    losses, hits = [], []
-    awake: tuple[Array, ...] = ()
-    for i, chosen in enumerate(order):
-        events = source.events(chosen)
-        if augment is not None:
-            events = augment(events, state.rng)
-        found = step(events, backend.from_numpy(source.labels[chosen]), weights)
-        progress = (number - 1 + i / n_batches) / recipe.epochs
-        step_size = recipe.step_size(progress, state.mean_spikes)
-        updated = []
-        for weight, gradient, optimiser in zip(
-            weights, found.gradients, state.optimisers, strict=True
-        ):
-            optimiser.learning_rate = step_size
-            updated.append(optimiser.step(weight, gradient))
-        weights = tuple(updated)
-        state.network = network.with_weights(weights)
-        losses.append(found.loss)
-        hits.append(found.hits)
-        awake = tuple(map(xp.logical_or, awake, found.awake)) if awake else found.awake
-        for callback in callbacks:
-            callback.on_batch(i + 1, n_batches)
-    loss = float(np.mean(backend.to_numpy(xp.stack(losses))))
-    if not np.isfinite(loss):
-        raise ValueError(
-            f"training diverged in epoch {number}: the loss is {loss}; "
-            f"learning_rate must be smaller, got {recipe.learning_rate}"
-        )
-    accuracy = float(np.sum(backend.to_numpy(xp.stack(hits)))) / order.size
-    silent = int(sum(np.sum(~backend.to_numpy(layer)) for layer in awake))
-    n_neurons = sum(layer.shape[0] for layer in awake)
-    if 2 * silent > n_neurons and not state.warned:
+def _warn_of_silence(outcome: Outcome, number: int, state: Training, recipe: Recipe) -> None:
+    """Warn, once in a run, if more than half of the neurons answered to no pattern of an epoch."""
+    if 2 * outcome.silent > outcome.neurons and not state.warned:
         state.warned = True
         warnings.warn(
-            f"{silent} of {n_neurons} neurons answered to no pattern of epoch {number} and learn "
-            f"nothing: learning_rate may be too large, got {recipe.learning_rate}; recovery brings "
-            f"outputs back, got {recipe.recovery!r}",
+            f"{outcome.silent} of {outcome.neurons} neurons answered to no pattern of epoch "
+            f"{number} and learn nothing: learning_rate may be too large, got "
+            f"{recipe.learning_rate}; recovery brings outputs back, got {recipe.recovery!r}",
             SilenceWarning,
             stacklevel=3,
         )
-    return loss, accuracy, silent
-
-
-def _note(state: Training, loss: float, accuracy: float, validation: float | None) -> None:
-    """Add an epoch to the history, and keep the weights if they are the best."""
-    if validation is not None:
-        before = state.history.setdefault("validation_accuracy", [])
-        if validation > max(before, default=-1.0):
-            state.best, state.best_epoch = state.network, state.epoch + 1
-        before.append(validation)
-    state.history["loss"].append(loss)
-    state.history["accuracy"].append(accuracy)
 
 
 def _patience_is_over(state: Training, recipe: Recipe) -> bool:

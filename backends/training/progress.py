@@ -12,7 +12,7 @@ from .callbacks import Callback, Epoch
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from .state import Training
+    from tempotron_core.networks.training import Training
 
 __all__ = ["PlainLines", "reporting"]
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Network
+from tempotron_core.networks.training import Training
 
 from .._backend import Backend
 from ..recipes.recipe import Recipe
-from .state import Training
 
 __all__ = ["pack", "unpack"]
 

@@ -13,6 +13,9 @@ Names asked for:
     Whether autodiff records what is done with the array; by default its ``requires_grad``.
 ``detach(array)``
     The array without its part in an autodiff graph.
+``compiled(function)``
+    A function of Events and arrays, compiled for their shapes: for a framework that is slow call by
+    call.
 ``peak``, ``first_crossing``, ``voltage``, ``soft_peak_time``
     The function of that name, made differentiable for the framework's autodiff with the analytic
     gradients of this package.
@@ -38,7 +41,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-__all__ = ["fused", "implementation"]
+__all__ = ["compiled", "fused", "implementation"]
 
 GROUP = "tempotron_core.kernels"
 
@@ -61,3 +64,9 @@ def fused(name: str, method: str, array: Any) -> Callable[..., Any] | None:
     """Return the fused form of a readout or gradient for ``method='auto'``, or None."""
     forms = implementation("fused", array) if method == "auto" else None
     return None if forms is None else forms(array).get(name)
+
+
+def compiled(function: Callable[..., Any], array: Any) -> Callable[..., Any]:
+    """Return a function of Events and arrays, compiled if the array's library gains from it."""
+    compile_function = implementation("compiled", array)
+    return function if compile_function is None else compile_function(function)

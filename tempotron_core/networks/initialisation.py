@@ -23,7 +23,7 @@ from ..readouts.arguments import check_readout
 from ..readouts.peak import peak
 from .network import Network
 
-__all__ = ["initial_network", "scale_to_fire"]
+__all__ = ["fire_like", "initial_network", "scale_to_fire"]
 
 Array = Any
 
@@ -206,10 +206,65 @@ def initial_network(
             )
         )
         if not last:
-            # what the next layer receives; who receives it makes no difference
-            n_inputs = size + len(options.get("reference_times", ()))
-            anyone = xp.zeros((1, n_inputs), dtype=dtype, device=events.device)
-            events = (
-                Network([weights[-1], anyone], neurons[layer], **options).forward(events).inputs[1]
-            )
+            events = _passed_on(events, weights[-1], neurons[layer], options)
     return Network(weights, neurons, **options)
+
+
+def fire_like(
+    network: Network, events: Events, *, fraction: float = 0.3, output_potential: float = 0.5
+) -> Network:
+    """Scale a network's weights to patterns, layer after layer, to the start of `initial_network`.
+
+    Parameters
+    ----------
+    network : Network
+        Random weights of any scale.
+    events : Events
+        Some hundred patterns of the kind to be learned.
+    fraction : float, default 0.3
+        Part of the patterns for which a hidden neuron fires.
+    output_potential : float, default 0.5
+        Largest potential of an output, in units of the threshold.
+
+    Returns
+    -------
+    Network
+        Each neuron's weights are multiplied by one number, see `scale_to_fire`.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type, or arrays come from different libraries.
+    ValueError
+        If shapes do not fit, there are no patterns, or a number is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempotron_core import Events, Network, Neuron, fire_like
+    >>> rng = np.random.default_rng(0)
+    >>> events = Events.from_latencies(rng.uniform(0.0, 50.0, (200, 30)), 50.0)
+    >>> network = Network([rng.normal(size=(40, 30)), rng.normal(size=(3, 40))], Neuron())
+    >>> (hidden,) = fire_like(network, events).forward(events).hidden
+    >>> print(np.isfinite(hidden).mean().round(3))
+    0.3
+    """
+    if not isinstance(network, Network):
+        raise TypeError(f"network must be a Network, got {type(network).__name__}")
+    output_potential = positive_float("output_potential", output_potential)
+    options = {name: getattr(network, name) for name in ("pass_on", "reference_times")}
+    weights: list[Array] = []
+    *hidden, outputs = network.weights
+    for weight, neuron in zip(hidden, network.neurons[:-1], strict=True):
+        weights.append(scale_to_fire(events, weight, neuron, fraction=fraction))
+        events = _passed_on(events, weights[-1], neuron, options)
+    neuron = network.neurons[-1]
+    weights.append(scale_to_fire(events, outputs, neuron, fraction=0.0, potential=output_potential))
+    return network.with_weights(weights)
+
+
+def _passed_on(events: Events, weight: Array, neuron: Neuron, options: dict[str, Any]) -> Events:
+    """Return what the layer after these weights receives; who receives it makes no difference."""
+    n_inputs = weight.shape[0] + len(options.get("reference_times", ()))
+    anyone = events.xp.zeros((1, n_inputs), dtype=weight.dtype, device=events.device)
+    return Network([weight, anyone], neuron, **options).forward(events).inputs[1]

@@ -18,7 +18,7 @@ A silent neuron passes nothing on, neither a spike nor a gradient.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..arrays.namespace import (
@@ -37,10 +37,13 @@ from ..readouts.crossing import first_crossing
 from ..readouts.crossing_gradient import first_crossing_vjp
 from ..readouts.peak import Peak, peak
 from ..readouts.peak_gradient import peak_vjp
+from .silence import SilenceWatch
 
 __all__ = ["Activity", "Network", "NetworkGradient"]
 
 Array = Any
+
+REMEDY = "scale the weights to some hundred patterns with tempotron_core.fire_like(network, events)"
 
 _PASS_ON = ("first_crossing", "peak")
 
@@ -127,6 +130,7 @@ class Network:
     pass_on: str = "first_crossing"
     reference_times: Sequence[float] = ()
     min_slope: float = 0.0
+    _silence: SilenceWatch = field(init=False, repr=False, default_factory=SilenceWatch)
 
     def __post_init__(self) -> None:
         weights = _tuple("weights", self.weights, "arrays, one per layer")
@@ -192,7 +196,9 @@ class Network:
         TypeError, ValueError
             As the class.
         """
-        return replace(self, weights=tuple(weights))
+        network = replace(self, weights=tuple(weights))
+        object.__setattr__(network, "_silence", self._silence)  # one count for all of training
+        return network
 
     def forward(self, events: Events) -> Activity:
         """Let the network work on a batch of patterns.
@@ -211,6 +217,12 @@ class Network:
         TypeError, ValueError
             As `peak`; also if a reference spike comes after the duration, or the potential of a
             hidden neuron is NaN.
+
+        Warns
+        -----
+        SilenceWarning
+            If no neuron of a hidden layer fires in any pattern; once, in the first ten batches,
+            where the values are at hand: on the processor, and not under ``jit`` or ``vmap``.
         """
         check_readout(events, self.weights[0], self.neurons[0])
         if max(self.reference_times, default=0) > events.duration:
@@ -226,7 +238,11 @@ class Network:
             else:
                 found = first_crossing(inputs[-1], weight, neuron)
             hidden.append(found)
-            inputs.append(self._passed_on(found, neuron, events.duration, len(hidden) - 1))
+            spikes = self._spikes(found, neuron)
+            name = f"layer {len(hidden) - 1} of the network"
+            if self._silence.wants(name, spikes):
+                self._silence.look(name, spikes, inputs[-1].counts > 0, REMEDY)
+            inputs.append(self._passed_on(spikes, events.duration, len(hidden) - 1))
         last = peak(inputs[-1], self.weights[-1], self.neurons[-1])
         return Activity(tuple(inputs), tuple(hidden), last)
 
@@ -291,16 +307,19 @@ class Network:
             gradients.append(found.weight)
         return NetworkGradient(tuple(reversed(gradients)), found.times)
 
-    def _passed_on(self, found: Any, neuron: Neuron, duration: float, layer: int) -> Events:
+    def _spikes(self, found: Any, neuron: Neuron) -> Array:
+        """Return a hidden layer's output spikes, inf where there is none."""
+        if self.pass_on != "peak":
+            return found
+        xp = array_namespace(t_max=found.t_max)
+        spikes = xp.where(found.v_max > neuron.v_threshold, found.t_max, float("inf"))
+        # not silent but unknown, as a first crossing has it
+        return xp.where(xp.isnan(found.v_max), float("nan"), spikes)
+
+    def _passed_on(self, spikes: Array, duration: float, layer: int) -> Events:
         """Return a layer's output spikes, and the reference spikes, as the next one's input."""
-        if self.pass_on == "peak":
-            xp = array_namespace(t_max=found.t_max)
-            spikes = xp.where(found.v_max > neuron.v_threshold, found.t_max, float("inf"))
-            # not silent but unknown, as a first crossing has it
-            spikes = xp.where(xp.isnan(found.v_max), float("nan"), spikes)
-        else:
-            xp, spikes = array_namespace(t_spike=found), found
         if self.reference_times:
+            xp = array_namespace(spikes=spikes)
             reference = [
                 xp.full((spikes.shape[0], 1), t, dtype=spikes.dtype, device=device_of(spikes))
                 for t in self.reference_times

@@ -59,7 +59,7 @@ def iris() -> TempotronClassifier:
 
 
 # One of the checks all but forbids two of three classes, whose neurons then have to stay silent.
-@pytest.mark.filterwarnings("ignore::tempotron_backends.training.loop.SilenceWarning")
+@pytest.mark.filterwarnings("ignore::tempotron_core.SilenceWarning")
 @parametrize_with_checks(
     [
         TempotronClassifier(random_state=0),

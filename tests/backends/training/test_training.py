@@ -27,10 +27,10 @@ from tempotron_backends.recipes.files import named_recipes, read_recipe
 from tempotron_backends.recipes.recipe import Recipe
 from tempotron_backends.training.callbacks import Callback, CsvLog, Epoch
 from tempotron_backends.training.experiment import Experiment, KeepState
-from tempotron_backends.training.loop import SilenceWarning, begin, classify, train
-from tempotron_backends.training.state import Training
+from tempotron_backends.training.loop import begin, classify, train
 from tempotron_backends.training.trained_model import TrainedModel
-from tempotron_core import Events, Network, Neuron, load, peak
+from tempotron_core import Events, Network, Neuron, SilenceWarning, load, peak
+from tempotron_core.networks.training import Training
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -174,7 +174,7 @@ def test_losses_learn_from_encoders_by_optimisers(loss: str, encoder: str, optim
     ],
     ids=str,
 )
-@pytest.mark.filterwarnings("ignore::tempotron_backends.training.loop.SilenceWarning")
+@pytest.mark.filterwarnings("ignore::tempotron_core.SilenceWarning")
 def test_settings_learn(change: dict[str, Any]) -> None:
     _, training, _ = run(replace(DEEP if "hidden" in change else QUICK, epochs=40, **change))
     assert max(training.history["accuracy"]) > 0.9

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 from reference import Constants, FloatTrajectory
 
-from tempotron_core import Events, Neuron, initial_network, peak, scale_to_fire
+from tempotron_core import (
+    Events,
+    Network,
+    Neuron,
+    fire_like,
+    initial_network,
+    peak,
+    scale_to_fire,
+)
 
 DURATION = 50.0
 N_PATTERNS, N_INPUTS = 40, 8
@@ -280,3 +288,34 @@ def test_float64_needs_a_library_that_holds_it() -> None:
         rng = np.random.default_rng(0)
         with pytest.raises(ValueError, match=r"dtype must be one that .*float64.*jax_enable_x64"):
             initial_network(events, [], 2, Neuron(), rng, dtype=jax.numpy.float64)
+
+
+@pytest.mark.parametrize("pass_on", ["first_crossing", "peak"])
+def test_a_network_fires_like_its_patterns(pass_on: str, asarray: Any, to_numpy: Any) -> None:
+    rng = np.random.default_rng(3)
+    weights = [rng.normal(0.5, 1.0, shape) for shape in ((9, N_INPUTS), (7, 10), (2, 8))]
+    given = Network(
+        [asarray(weight) for weight in weights], Neuron(), pass_on, [4.0], min_slope=0.25
+    )
+    network = fire_like(given, events_of(asarray), fraction=0.5, output_potential=0.8)
+    assert (network.pass_on, network.reference_times, network.min_slope) == (pass_on, (4.0,), 0.25)
+    for weight, scaled in zip(weights, network.weights, strict=True):
+        factor = to_numpy(scaled)[:, :1] / weight[:, :1]
+        np.testing.assert_allclose(to_numpy(scaled), weight * factor, rtol=1e-5)
+    activity = network.forward(events_of(asarray))
+    for events in activity.inputs[1:]:
+        spikes = to_numpy(events.to_latencies())[:, :-1]  # the last one is the reference
+        assert (np.isfinite(spikes).sum(axis=0) == N_PATTERNS // 2).all()
+    np.testing.assert_allclose(to_numpy(activity.peak.v_max).max(axis=0), 0.8, rtol=1e-5)
+
+
+def test_bad_patterns_to_fire_like() -> None:
+    network = Network([WEIGHT], Neuron())
+    with pytest.raises(TypeError, match="network must be a Network, got list"):
+        fire_like([WEIGHT], events_of(np.asarray))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="output_potential must be positive"):
+        fire_like(network, events_of(np.asarray), output_potential=0.0)
+    with pytest.raises(TypeError, match="events must be an Events"):
+        fire_like(network, TIMES)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="events must hold at least one pattern"):
+        fire_like(network, events_of(np.asarray)[:0])

@@ -1,0 +1,165 @@
+"""One step of learning: from a batch of patterns to its loss and the gradient of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..arrays.namespace import array_namespace, device_of
+from ..arrays.registry import compiled
+from ..events import Events
+from ..learning.clipping import clip_norm
+from ..learning.losses import cross_entropy_loss, mse_loss, tempotron_loss
+from ..learning.pooling import pool, pool_vjp
+from ..readouts.recovery import revive
+from .network import Activity, Network
+
+__all__ = ["Objective", "Step", "learning_step"]
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the outputs of a network are to do: classify, by several neurons per class.
+
+    Attributes
+    ----------
+    neurons_per_class : int
+    pooling : {'logsumexp', 'max', 'mean'}
+        How the largest potentials of a class's neurons become one value.
+    pool_temperature : float
+        Of ``'logsumexp'``, in units of the threshold.
+    loss : {'cross_entropy', 'tempotron', 'mse'}
+    temperature : float
+        Of the cross-entropy, in units of the threshold.
+    margin : float
+        Of the other losses, in units of the threshold.
+    recovery : {'none', 'eligibility', 'end'}
+        Where to read outputs that never rise above rest, see `tempotron_core.revive`.
+    clip_norm : float
+        Largest norm of a step's gradient; 0 for no limit.
+    v_threshold : float
+        The unit of the above.
+    """
+
+    neurons_per_class: int = 6
+    pooling: str = "logsumexp"
+    pool_temperature: float = 0.2
+    loss: str = "cross_entropy"
+    temperature: float = 0.2
+    margin: float = 0.4
+    recovery: str = "none"
+    clip_norm: float = 0.0
+    v_threshold: float = 1.0
+
+    def class_values(self, v_max: Array) -> Array:
+        """Return one value per class, shape (B, C), from the potentials of its neurons."""
+        return pool(v_max, **self._pooling(v_max))
+
+    def cost(
+        self, v_max: Array, labels: Array, class_weight: Array | None = None
+    ) -> tuple[Array, Array, Array]:
+        """Return the loss, its cotangent of ``v_max``, and the values of the classes."""
+        values = self.class_values(v_max)
+        if self.loss == "cross_entropy":
+            loss, cotangent = cross_entropy_loss(
+                values,
+                labels,
+                temperature=self.temperature * self.v_threshold,
+                class_weight=class_weight,
+            )
+        else:
+            loss_of = tempotron_loss if self.loss == "tempotron" else mse_loss
+            loss, cotangent = loss_of(
+                values,
+                labels,
+                self.v_threshold,
+                margin=self.margin * self.v_threshold,
+                class_weight=class_weight,
+            )
+        return loss, pool_vjp(v_max, cotangent=cotangent, **self._pooling(v_max)), values
+
+    def _pooling(self, v_max: Array) -> dict[str, Any]:
+        return {
+            "n_classes": v_max.shape[1] // self.neurons_per_class,
+            "how": self.pooling,
+            "temperature": self.pool_temperature * self.v_threshold,
+        }
+
+
+class Step(NamedTuple):
+    """What one batch teaches.
+
+    Attributes
+    ----------
+    loss : array, shape ()
+        Averaged over the batch.
+    hits : array, shape ()
+        Patterns classified correctly.
+    gradients : tuple of array
+        Of every layer's weights.
+    awake : tuple of boolean array
+        For every layer, the neurons that any pattern can change: hidden ones that spike, outputs
+        that rise above rest.
+    """
+
+    loss: Array
+    hits: Array
+    gradients: tuple[Array, ...]
+    awake: tuple[Array, ...]
+
+
+def learning_step(
+    network: Network, objective: Objective, class_weight: Any = None
+) -> Callable[[Events, Array, tuple[Array, ...]], Step]:
+    """Return a function from events, labels and weights to what they teach.
+
+    Parameters
+    ----------
+    network : Network
+        Everything but the weights, of which only the library counts.
+    objective : Objective
+    class_weight : array of NumPy, shape (C,), or None
+        How much patterns of each class count.
+
+    Returns
+    -------
+    callable
+        Compiled for the shapes of its arguments where the weights' library gains from that.
+    """
+
+    def step(events: Events, labels: Array, weights: tuple[Array, ...]) -> Step:
+        current = network.with_weights(weights)
+        activity = current.forward(events)
+        awake = _awake(activity, current)
+        found = activity.peak
+        if objective.recovery != "none":
+            found = revive(
+                activity.inputs[-1], weights[-1], current.neurons[-1], found, at=objective.recovery
+            )
+            activity = activity._replace(peak=found)
+        xp = array_namespace(v_max=found.v_max)
+        by_class = class_weight
+        if by_class is not None:
+            device = device_of(found.v_max)
+            by_class = xp.asarray(by_class, dtype=found.v_max.dtype, device=device)
+        loss, cotangent, values = objective.cost(found.v_max, labels, by_class)
+        gradients = current.vjp(activity, cotangent).weights
+        if objective.clip_norm > 0.0:
+            gradients = clip_norm(gradients, objective.clip_norm)
+        hit = xp.argmax(values, axis=1) == labels
+        return Step(loss, xp.sum(xp.astype(hit, values.dtype)), gradients, awake)
+
+    return compiled(step, network.weights[0])
+
+
+def _awake(activity: Activity, network: Network) -> tuple[Array, ...]:
+    """Return for every layer which of its neurons have a gradient in any pattern."""
+    xp = array_namespace(t_max=activity.peak.t_max)
+    fires = [
+        hidden.v_max > neuron.v_threshold if network.pass_on == "peak" else xp.isfinite(hidden)
+        for hidden, neuron in zip(activity.hidden, network.neurons, strict=False)
+    ]
+    return tuple(xp.any(pairs, axis=0) for pairs in (*fires, activity.peak.t_max > 0.0))
