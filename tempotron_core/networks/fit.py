@@ -193,7 +193,7 @@ def fit(
         raise ValueError(f"labels must be of two classes or more, got {classes.tolist()}")
     watched = None if validation is None else _validation(validation, classes)
     neuron = Neuron() if neuron is None else neuron
-    neurons = (neuron,) if isinstance(neuron, Neuron) else neuron
+    neurons: Any = (neuron,) if isinstance(neuron, Neuron) else neuron
     if not (isinstance(neurons, Sequence) and all(isinstance(each, Neuron) for each in neurons)):
         raise TypeError(f"neuron must be a Neuron or a sequence of them, got {neuron!r}")
     threshold = neurons[-1].v_threshold if neurons else 1.0  # none is an error of what follows
