@@ -21,9 +21,10 @@ def sample(
     kernel: Kernel,
     *,
     last_event: Array | None = None,
+    side: str = "right",
     xp: Any,
 ) -> tuple[Array, Array]:
-    """Membrane potential and synaptic sum at the times ``query``, events at a time included.
+    """Membrane potential and synaptic sum at given times.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ def sample(
     kernel : Kernel
     last_event : integer array, shape (O, B), optional
         Events after this one are ignored.
+    side : {'right', 'left'}
+        Whether events at exactly a time are counted there, or only those before it.
 
     Returns
     -------
@@ -40,7 +43,7 @@ def sample(
         Zero before the first event.
     """
     n_outputs, n_patterns, n_events = membrane.v.shape
-    k = xpx.searchsorted(membrane.times, query, side="right", xp=xp) - 1
+    k = xpx.searchsorted(membrane.times, query, side=side, xp=xp) - 1
     begun = k >= 0
     k = xp.where(begun, k, 0)
     if last_event is not None:

@@ -22,7 +22,7 @@ from ..neuron import Neuron
 from .arguments import check_readout, is_static
 from .dispatch import differentiable
 
-__all__ = ["crossing_interval", "first_crossing", "interval_top"]
+__all__ = ["crossing_interval", "crossing_time", "first_crossing", "interval_top"]
 
 Array = Any
 
@@ -76,7 +76,7 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str
     def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
         membrane = integrate(part, rows, neuron.kernel, static=static)
         k = crossing_interval(membrane, neuron, static, xp=xp)
-        t = _crossing_time(membrane, k, neuron, static, xp)
+        t = crossing_time(membrane, k, neuron, static, xp)
         # of event and interval, each rounded, a sum may end up beyond the pattern
         t = xp.where(xp.isfinite(t), clip(t, None, part.duration, xp=xp), t)
         return (xp.where(xp.isfinite(membrane.v_end), t, float("nan")),)
@@ -128,7 +128,7 @@ def interval_top(membrane: Membrane, k: Array, kernel: Kernel, *, xp: Any) -> Ar
     return xp.where(exists, xp.maximum(inside, at_end), at_end)
 
 
-def _crossing_time(membrane: Membrane, k: Array, neuron: Neuron, static: bool, xp: Any) -> Array:
+def crossing_time(membrane: Membrane, k: Array, neuron: Neuron, static: bool, xp: Any) -> Array:
     """Solve for the crossing inside interval ``k``, shape (O, B)."""
     fires = k < membrane.times.shape[1]
     pairs = xp.reshape(k, (-1,))

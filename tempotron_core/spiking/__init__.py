@@ -1,0 +1,16 @@
+"""The multi-spike neuron: its output spikes, its critical thresholds, and the gradients of both."""
+
+from .critical_threshold import CriticalThreshold, critical_threshold
+from .critical_threshold_gradient import critical_threshold_vjp
+from .output_spikes import OutputSpikes, OutputTrains, output_spikes
+from .output_spikes_gradient import output_spikes_vjp
+
+__all__ = [
+    "CriticalThreshold",
+    "OutputSpikes",
+    "OutputTrains",
+    "critical_threshold",
+    "critical_threshold_vjp",
+    "output_spikes",
+    "output_spikes_vjp",
+]

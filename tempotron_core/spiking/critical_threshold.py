@@ -1,0 +1,309 @@
+r"""The threshold at which a neuron would just spike k times.
+
+The number of output spikes never grows with the threshold, so that
+
+.. math:: \vartheta^*_k = \sup\{\vartheta : N(\vartheta) \ge k\}
+
+is unambiguous, and bisection on counts is rigorous.  :math:`\vartheta^*_1` is the largest
+potential, and the others lie strictly below one another.  At a critical threshold one maximum of
+the potential, with its resets, grazes the threshold.  That maximum need not come after all other
+spikes: what comes before it is its history.
+
+To count at another threshold is to count with scaled weights, since the potential and its resets
+are proportional to both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import array_api_extra as xpx
+
+from ..arrays.candidates import pick
+from ..arrays.namespace import array_namespace, check_same_device, device_of, known_true
+from ..arrays.numbers import whole_number
+from ..events import Events
+from ..membrane.integration import Membrane, integrate, interior_maximum, with_nobody
+from ..membrane.tiles import tile_bounds
+from ..neuron import Neuron
+from ..readouts.arguments import check_readout, is_static
+from ..readouts.crossing import crossing_interval
+from ..readouts.peak import peak
+from .search import LastSpike, next_spike, rows_of, scaled, since
+
+__all__ = ["CriticalThreshold", "critical_threshold"]
+
+Array = Any
+
+
+class CriticalThreshold(NamedTuple):
+    """Critical thresholds, and what grazes there.
+
+    Attributes
+    ----------
+    theta : array, shape (B, O)
+        In the unit of ``v_threshold`` and the dtype of the weights; 0 where the potential never
+        rises above rest.
+    t : array, shape (B, O)
+        When the potential grazes it, in the dtype of the events.
+    n_before : integer array, shape (B, O)
+        Output spikes before that time, at that threshold.
+    """
+
+    theta: Array
+    t: Array
+    n_before: Array
+
+
+def critical_threshold(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    k: int | Array,
+    *,
+    where: Array | None = None,
+    method: str = "auto",
+) -> CriticalThreshold:
+    """Return the threshold below which a neuron spikes k times or more [1]_.
+
+    Parameters
+    ----------
+    events : Events
+        B patterns on N afferents.
+    weight : array, shape (O, N)
+        Synaptic weights, float32 or float64, in the library and on the device of the events.
+    neuron : Neuron
+        Its ``v_threshold`` plays no part but for the default of ``psp_peak``, which stays what it
+        is whatever threshold is searched.  ``shunt`` must be False.
+    k : int or integer array, shape (B, O)
+        Number of output spikes, at least 1.
+    where : bool array, shape (B, O), optional
+        Pairs to look at; the others get 0.
+    method : {'auto', 'static', 'pruned'}
+        See :func:`peak`.
+
+    Returns
+    -------
+    CriticalThreshold
+        ``output_spikes(...).counts >= k`` where ``theta > v_threshold``.  For ``k = 1`` it is
+        ``peak``, to the last bit.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type or dtype, or arrays come from different libraries.
+    ValueError
+        If shapes or devices do not fit, the neuron shunts its input, or ``k`` is less than 1.
+
+    References
+    ----------
+    .. [1] R. Gütig, "Spiking neurons can discover predictive features by aggregate-label
+       learning", Science 351, aab4113 (2016).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempotron_core import Events, Neuron
+    >>> from tempotron_core.spiking import critical_threshold
+    >>> events = Events.from_latencies(np.asarray([[10.0]]), duration=200.0)
+    >>> found = critical_threshold(events, np.asarray([[3.0]]), Neuron(20.0, 5.0), 2)
+    >>> print(found.theta.round(3), found.t.round(3), found.n_before)
+    [[1.759]] [[22.73]] [[1]]
+    """
+    xp = check_readout(events, weight, neuron)
+    if neuron.shunt:
+        raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
+    static = is_static(method, events.times, weight)
+    shape = (len(events), weight.shape[0])
+    if static and hasattr(k, "shape"):
+        raise ValueError("k must be an integer in the static form (and so under tracing), got an array")
+    k_most = k
+    k = _wanted(k, events, weight, xp)
+    largest = peak(events, weight, neuron, method=method)
+    looked_at = largest.v_max > 0.0
+    if where is not None:
+        array_namespace(weight=weight, where=where)
+        check_same_device(weight=weight, where=where)
+        if where.dtype != xp.bool or tuple(where.shape) != shape:
+            raise ValueError(
+                f"where must be a boolean array of shape {shape}, "
+                f"got {where.dtype} of shape {tuple(where.shape)}"
+            )
+        looked_at = looked_at & where
+    theta = xp.where(looked_at, largest.v_max, 0.0)
+    t = xp.where(looked_at, largest.t_max, 0.0)
+    n_before = xp.zeros_like(k)
+    searched = looked_at & (k > 1)
+    most = k_most if static else _largest(xp.where(searched, k, 1), xp)
+    padded = with_nobody(weight)
+    patterns, outputs = tile_bounds(events, padded, static=static)
+    rows_of_tiles = []
+    for b in patterns:
+        part = events[b]
+        row = []
+        for o in outputs:
+            membrane = integrate(part, padded[o, :], neuron.kernel, static=static)
+            given = (theta[b, o], t[b, o], n_before[b, o])
+            row.append(
+                _of_tile(membrane, given, k[b, o], searched[b, o], most, neuron, events, static, xp)
+            )
+        rows_of_tiles.append([xp.concat(list(arrays), axis=1) for arrays in zip(*row, strict=True)])
+    joined = [xp.concat(list(arrays), axis=0) for arrays in zip(*rows_of_tiles, strict=True)]
+    return CriticalThreshold(*joined)
+
+
+def _of_tile(
+    membrane: Membrane,
+    given: tuple[Array, Array, Array],
+    k: Array,
+    searched: Array,
+    most: int,
+    neuron: Neuron,
+    events: Events,
+    static: bool,
+    xp: Any,
+) -> tuple[Array, ...]:
+    """Replace what is given for the peak, each [b, o], where more than one spike is asked for."""
+    shape = k.shape
+    theta, t, n_before, k, searched = (
+        xp.reshape(xp.permute_dims(a, (1, 0)), (-1,)) for a in (*given, k, searched)
+    )
+    if static:
+        pairs = xp.arange(k.shape[0], device=device_of(k))
+    else:
+        (pairs,) = xp.nonzero(searched)
+    if pairs.shape[0] and most > 1:
+        rows = rows_of(membrane, pairs, xp=xp)
+        highest = xp.where(searched, theta, 1.0)
+        wanted = xp.take(k, pairs)
+        found = _bisected(
+            rows, xp.take(highest, pairs), wanted, most, neuron, events.duration, static, xp
+        )
+        when, before = _graze(rows, found, most, neuron, events.duration, static, xp)
+        # place of every pair among those that were searched
+        place = xp.cumulative_sum(xp.astype(searched, pairs.dtype)) - 1
+        place = pairs if static else xp.where(searched, place, 0)
+        theta = xp.where(searched, xp.take(found, place), theta)
+        t = xp.where(searched, xp.take(when, place), t)
+        n_before = xp.where(searched, xp.take(before, place), n_before)
+    by_pattern = (xp.reshape(a, (shape[1], shape[0])) for a in (theta, t, n_before))
+    return tuple(xp.permute_dims(a, (1, 0)) for a in by_pattern)
+
+
+def _bisected(
+    rows: Membrane,
+    highest: Array,
+    k: Array,
+    most: int,
+    neuron: Neuron,
+    duration: float,
+    static: bool,
+    xp: Any,
+) -> Array:
+    """Smallest threshold [P] at which fewer than k output spikes are counted."""
+    low, high = xp.zeros_like(highest), highest
+    steps = 60 if highest.dtype == xp.float64 else 30
+    if not static:
+        # halve until k are reached: the bracket is then small beside its ends
+        low = 0.5 * highest
+        while True:
+            reached = _reaches(rows, low, k, most, neuron, duration, static, xp)
+            if bool(xp.all(reached)):
+                break
+            low, high = xp.where(reached, low, 0.5 * low), xp.where(reached, high, low)
+    for _ in range(steps):
+        middle = 0.5 * (low + high)
+        if not static and known_true(xp.all((middle <= low) | (middle >= high))):
+            break
+        reached = _reaches(rows, middle, k, most, neuron, duration, static, xp)
+        low, high = xp.where(reached, middle, low), xp.where(reached, high, middle)
+    return high
+
+
+def _reaches(
+    rows: Membrane,
+    theta: Array,
+    k: Array,
+    most: int,
+    neuron: Neuron,
+    duration: float,
+    static: bool,
+    xp: Any,
+) -> Array:
+    """Whether P pairs reach k output spikes, none more than ``most``, at thresholds [P]."""
+    rows = scaled(rows, neuron.v_threshold / theta)
+    last: LastSpike | None = None
+    reached = xp.zeros_like(k, dtype=xp.bool)
+    goes_on = ~reached
+    for n in range(1, most + 1):
+        time, last = next_spike(rows, last, neuron, duration, static, xp=xp)
+        goes_on = goes_on & xp.isfinite(time)
+        reached = reached | (goes_on & (k == n))
+        if not static and not known_true(xp.any(goes_on & ~reached)):
+            break
+    return reached
+
+
+def _graze(
+    rows: Membrane, theta: Array, most: int, neuron: Neuron, duration: float, static: bool, xp: Any
+) -> tuple[Array, Array]:
+    """When each of P pairs comes closest to its threshold from below, and the spikes before.
+
+    A maximum of the potential is an interior one, the end, or a spike behind which it falls.
+    """
+    rows, kernel = scaled(rows, neuron.v_threshold / theta), neuron.kernel
+    n_events = rows.times.shape[1]
+    position = xp.arange(n_events, device=device_of(rows.v))[None, None, :]
+    best = xp.zeros_like(theta)
+    when = xp.zeros_like(rows.times[:, 0])
+    integer = xpx.default_dtype(xp, "indexing", device=device_of(theta))
+    before = xp.zeros(theta.shape, dtype=integer, device=device_of(theta))
+    goes_on = best == 0.0
+    last: LastSpike | None = None
+    for n in range(most):
+        membrane = rows if last is None else since(rows, last, neuron, duration, xp=xp)
+        interval = crossing_interval(membrane, neuron, static, xp=xp)
+        v, s, gap = membrane.v, membrane.s, membrane.gap
+        exists, u, inside = interior_maximum(v, s, gap, kernel, xp=xp)
+        falls = (s * kernel.rise <= v * (1.0 / kernel.slow)) & (gap > 0.0)
+        at_spike = xp.where(falls & (position <= interval[..., None]), v, 0.0)
+        inside = xp.where(exists & (position < interval[..., None]), inside, 0.0)
+        highest = xp.maximum(at_spike, inside)
+        j = xp.argmax(highest, axis=-1)
+        value, rest = pick(highest, j, xp=xp)[0, :], pick(membrane.times, j, xp=xp)[0, :]
+        is_inside = pick(inside, j, xp=xp)[0, :] >= value
+        rest = rest + xp.astype(xp.where(is_inside, pick(u, j, xp=xp)[0, :], 0.0), rest.dtype)
+        at_end = (interval[0, :] == n_events) & (membrane.v_end[0, :] > value)
+        value = xp.where(at_end, membrane.v_end[0, :], value)
+        rest = xp.where(at_end, duration, rest)
+        closer = goes_on & (value > best)
+        best, when = xp.where(closer, value, best), xp.where(closer, rest, when)
+        before = xp.where(closer, n, before)
+        time, last = next_spike(rows, last, neuron, duration, static, xp=xp)
+        goes_on = goes_on & xp.isfinite(time)
+        if not static and not known_true(xp.any(goes_on)):
+            break
+    return when, before
+
+
+def _largest(k: Array, xp: Any) -> int:
+    return int(xp.max(k)) if 0 not in k.shape else 1
+
+
+def _wanted(k: Any, events: Events, weight: Array, xp: Any) -> Array:
+    """Return the numbers of spikes [B, O] in the index dtype, checked."""
+    shape, device = (len(events), weight.shape[0]), device_of(weight)
+    integer = xpx.default_dtype(xp, "indexing", device=device)
+    if not hasattr(k, "shape"):
+        return xp.full(shape, whole_number("k", k), dtype=integer, device=device)
+    array_namespace(weight=weight, k=k)
+    check_same_device(weight=weight, k=k)
+    if not xp.isdtype(k.dtype, "integral") or tuple(k.shape) != shape:
+        raise ValueError(
+            f"k must be an integer or an integer array of shape {shape}, "
+            f"got {k.dtype} of shape {tuple(k.shape)}"
+        )
+    k = xp.astype(k, integer)
+    if known_true(xp.any(k < 1)):
+        raise ValueError(f"k must be at least 1, got {int(xp.min(k))}")
+    return k

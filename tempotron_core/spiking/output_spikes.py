@@ -1,0 +1,260 @@
+"""Every output spike of a neuron that is reset at each of them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import array_api_extra as xpx
+
+from ..arrays.namespace import device_of
+from ..arrays.numbers import whole_number
+from ..events import Events
+from ..membrane.integration import Membrane, integrate, with_nobody
+from ..membrane.tiles import tile_bounds
+from ..neuron import Neuron
+from ..readouts.arguments import check_readout, is_static
+from ..readouts.crossing import first_crossing
+from .search import next_spike, rows_of, spike_at
+
+__all__ = ["OutputSpikes", "OutputTrains", "output_spikes"]
+
+Array = Any
+
+
+class OutputSpikes(NamedTuple):
+    """Output spikes, padded to the longest train.
+
+    Attributes
+    ----------
+    times : array, shape (B, O, S)
+        In the unit and dtype of the input spikes, ascending, +inf behind the last one; S is at
+        least 1.  ``Events.from_trains`` makes them the input of a next layer.
+    counts : integer array, shape (B, O)
+        Output spikes of each pair, of which ``times`` holds the first S.
+    """
+
+    times: Array
+    counts: Array
+
+
+class OutputTrains(NamedTuple):
+    """Output spikes one after the other, as `Events.from_csr` takes them.
+
+    Attributes
+    ----------
+    times : array, shape (E,)
+        In the unit and dtype of the input spikes; pattern by pattern, within a pattern output by
+        output, and ascending within an output.
+    outputs : integer array, shape (E,)
+        The output that fired.
+    offsets : integer array, shape (B + 1,)
+        Start of each pattern.
+    """
+
+    times: Array
+    outputs: Array
+    offsets: Array
+
+
+def output_spikes(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    *,
+    max_spikes: int | None = None,
+    layout: str = "padded",
+    method: str = "auto",
+) -> OutputSpikes | OutputTrains:
+    r"""Every output spike, exactly, of a neuron that is reset at each [1]_.
+
+    The neuron spikes as its potential exceeds the threshold, and each output spike takes
+    ``v_threshold`` from the potential, which decays with the membrane:
+
+    .. math:: V(t) = \sum_{t_f \le t} w_f K(t - t_f)
+              - \vartheta \sum_{t_j < t} e^{-(t - t_j)/\tau}
+
+    The potential *reaches* threshold and is 0 after the spike, so that to take the threshold away
+    and to set the potential to 0 is the same thing here.
+
+    Parameters
+    ----------
+    events : Events
+        B patterns on N afferents.
+    weight : array, shape (O, N)
+        Synaptic weights, float32 or float64, in the library and on the device of the events.
+    neuron : Neuron
+        Resets decay with its ``tau``, be that larger or smaller than ``tau_s``.  ``shunt`` must be
+        False.
+    max_spikes : int, optional
+        Keep the first so many spike times of every train.  The static form needs it, and looks for
+        no more.
+    layout : {'padded', 'csr'}
+        Whether to return `OutputSpikes`, or `OutputTrains`, in which one long train does not size
+        all others.
+    method : {'auto', 'static', 'pruned'}
+        See :func:`peak`.
+
+    Returns
+    -------
+    OutputSpikes or OutputTrains
+        The first spike is at ``first_crossing``, to the last bit, and there is one if and only if
+        ``peak(...).v_max > v_threshold``.  Counts are of all spikes; in the static form, of the
+        first ``max_spikes``.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type or dtype, or arrays come from different libraries.
+    ValueError
+        If shapes or devices do not fit, the neuron shunts its input, an option is not valid, or
+        output spikes follow each other more closely than their times can tell apart.
+
+    References
+    ----------
+    .. [1] R. Gütig, "Spiking neurons can discover predictive features by aggregate-label
+       learning", Science 351, aab4113 (2016).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempotron_core import Events, Neuron
+    >>> from tempotron_core.spiking import output_spikes
+    >>> events = Events.from_latencies(np.asarray([[10.0]]), duration=200.0)
+    >>> times, counts = output_spikes(events, np.asarray([[3.0]]), Neuron(20.0, 5.0))
+    >>> print(times.round(3), counts)
+    [[[11.261 12.942 15.519 21.126]]] [[4]]
+    """
+    xp = check_readout(events, weight, neuron)
+    if neuron.shunt:
+        raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
+    if layout not in ("padded", "csr"):
+        raise ValueError(f"layout must be 'padded' or 'csr', got {layout!r}")
+    if max_spikes is not None:
+        max_spikes = whole_number("max_spikes", max_spikes)
+    static = is_static(method, events.times, weight)
+    first = first_crossing(events, weight, neuron, method=method)
+    if not static:
+        return _ragged(events, weight, neuron, first, max_spikes, layout, xp)
+    if max_spikes is None or layout == "csr":
+        raise ValueError(
+            "max_spikes must be given, and layout be 'padded', in the static form (and so under "
+            f"tracing): got max_spikes={max_spikes}, layout={layout!r}"
+        )
+    return _padded(events, weight, neuron, first, max_spikes, xp)
+
+
+def _ragged(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    first: Array,
+    max_spikes: int | None,
+    layout: str,
+    xp: Any,
+) -> OutputSpikes | OutputTrains:
+    """Search until every train has ended; pairs drop out as theirs does."""
+    n_outputs = weight.shape[0]
+    device = device_of(weight)
+    integer = xpx.default_dtype(xp, "indexing", device=device)
+    pairs, times = [], []  # of every spike, pass after pass; pairs count as b * O + o
+    padded = with_nobody(weight)
+    patterns, outputs = tile_bounds(events, padded)
+    for b in patterns:
+        part = events[b]
+        for o in outputs:
+            membrane = integrate(part, padded[o, :], neuron.kernel, static=False)
+            in_tile = xp.permute_dims(first[b, o], (1, 0))
+            for which, found in trains(membrane, in_tile, neuron, events.duration, xp=xp):
+                pattern = which % len(part) + b.start
+                pairs.append(pattern * n_outputs + which // len(part) + o.start)
+                times.append(found)
+    pair = xp.concat([xp.astype(p, integer) for p in pairs])
+    time = xp.concat(times)
+    order = xp.argsort(pair, stable=True)  # the spikes of a pair come in their order
+    pair, time = xp.take(pair, order), xp.take(time, order)
+    n_pairs = len(events) * n_outputs
+    starts = xp.searchsorted(pair, xp.arange(n_pairs + 1, dtype=integer, device=device))
+    starts = xp.astype(starts, integer)
+    if layout == "csr":
+        if max_spikes is not None:
+            kept = xp.arange(pair.shape[0], dtype=integer, device=device) - xp.take(starts, pair)
+            (kept,) = xp.nonzero(kept < max_spikes)
+            pair, time = xp.take(pair, kept), xp.take(time, kept)
+        bounds = xp.arange(len(events) + 1, dtype=integer, device=device) * n_outputs
+        offsets = xp.astype(xp.searchsorted(pair, bounds), integer)
+        return OutputTrains(time, pair % n_outputs if n_outputs else pair, offsets)
+    counts = starts[1:] - starts[:-1]
+    longest = int(xp.max(counts)) if n_pairs else 0
+    width = max(1, longest if max_spikes is None else min(longest, max_spikes))
+    column = xp.arange(width, dtype=integer, device=device)[None, :]
+    entry = xp.where(column < counts[:, None], starts[:-1, None] + column, pair.shape[0])
+    silent = xp.full((1,), float("inf"), dtype=time.dtype, device=device)
+    time = xp.take(xp.concat([time, silent]), xp.reshape(entry, (-1,)))
+    shape = (len(events), n_outputs)
+    return OutputSpikes(xp.reshape(time, (*shape, width)), xp.reshape(counts, shape))
+
+
+def trains(
+    membrane: Membrane, first: Array, neuron: Neuron, duration: float, *, xp: Any
+) -> list[tuple[Array, Array]]:
+    """Spikes of every pair of a tile, pass after pass.
+
+    Parameters
+    ----------
+    membrane : Membrane
+        Of O outputs and B patterns.
+    first : array, shape (O, B)
+        First output spikes, inf where there are none.
+    neuron : Neuron
+    duration : float
+
+    Returns
+    -------
+    list of (integer array, array)
+        Positions, in a flattened [O, B], of the pairs that spike once more, and when they do.
+    """
+    time = xp.reshape(first, (-1,))
+    (which,) = xp.nonzero(xp.isfinite(time))
+    time = xp.take(time, which)
+    found = [(which, time)]
+    if which.shape[0] == 0:
+        return found
+    rows = rows_of(membrane, which, xp=xp)
+    last = spike_at(rows, time, neuron, xp=xp)
+    while True:
+        time, spike = next_spike(rows, last, neuron, duration, False, xp=xp)
+        (hit,) = xp.nonzero(xp.isfinite(time))
+        if hit.shape[0] == 0:
+            return found
+        if bool(xp.any(xp.take(time, hit) <= xp.take(last.time, hit))):
+            raise ValueError(
+                "weight must be small enough for output spikes to be told apart in "
+                f"{time.dtype}, got spikes that follow each other at once"
+            )
+        which, time = xp.take(which, hit), xp.take(time, hit)
+        rows, last = rows_of(rows, hit, xp=xp), spike.take(hit, xp=xp)
+        found.append((which, time))
+
+
+def _padded(
+    events: Events, weight: Array, neuron: Neuron, first: Array, max_spikes: int, xp: Any
+) -> OutputSpikes:
+    """Make a fixed number of passes over all pairs."""
+    n_patterns, n_outputs = len(events), weight.shape[0]
+    membrane = integrate(events, with_nobody(weight), neuron.kernel, static=True)
+    pairs = xp.arange(n_outputs * n_patterns, device=device_of(weight))
+    rows = rows_of(membrane, pairs, xp=xp)
+    time = xp.reshape(xp.permute_dims(first, (1, 0)), (-1,))
+    found = [time]
+    last = spike_at(rows, xp.where(xp.isfinite(time), time, 0.0), neuron, xp=xp)
+    for _ in range(max_spikes - 1):
+        following, spike = next_spike(rows, last, neuron, events.duration, True, xp=xp)
+        # a train that has ended stays so
+        time = xp.where(xp.isfinite(time), following, float("inf"))
+        found.append(time)
+        last = spike
+    times = xp.reshape(xp.stack(found, axis=-1), (n_outputs, n_patterns, max_spikes))
+    times = xp.permute_dims(times, (1, 0, 2))
+    integer = xpx.default_dtype(xp, "indexing", device=device_of(weight))
+    counts = xp.sum(xp.astype(xp.isfinite(times), integer), axis=-1, dtype=integer)
+    return OutputSpikes(times, counts)

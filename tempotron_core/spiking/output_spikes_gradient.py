@@ -1,0 +1,143 @@
+r"""The gradient of every output spike time, through all the resets before it.
+
+With cotangents :math:`g_k` of the spike times, backwards over the spikes, and with L decaying with
+tau in between,
+
+.. math:: \lambda_k = g_k + L, \qquad c_k = -\lambda_k/\sigma_k, \qquad
+          L \leftarrow L + \rho_k \lambda_k
+
+are cotangents of the potential without resets (see `history` and `cotangents`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..arrays.namespace import array_namespace, check_floating, check_same_device
+from ..arrays.numbers import positive_float
+from ..events import Events
+from ..membrane.integration import integrate, with_nobody
+from ..membrane.tiles import tile_bounds
+from ..neuron import Neuron
+from ..readouts.arguments import check_readout, is_static
+from ..readouts.dispatch import constant
+from ..readouts.gradient import Gradient, as_given
+from .cotangents import pull_back
+from .history import history_of
+from .search import rows_of
+
+__all__ = ["output_spikes_vjp"]
+
+Array = Any
+
+
+@constant
+def output_spikes_vjp(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    spike_times: Array,
+    cotangent: Array,
+    *,
+    times: bool = False,
+    min_slope: float = 0.0,
+    method: str = "auto",
+) -> Gradient:
+    """Pull a cotangent of the output spike times back to the weights and the input times.
+
+    Parameters
+    ----------
+    events, weight, neuron
+        As given to :func:`output_spikes`.
+    spike_times : array, shape (B, O, S)
+        ``times`` of what :func:`output_spikes` returned for them.
+    cotangent : array, shape (B, O, S)
+        Derivative of the loss by the times; that of padding is not used.
+    times : bool, default False
+        Also return the gradient towards the input spike times.
+    min_slope : float, default 0.0
+        Slopes V' at an output spike below this (potential per time) count as this, which bounds
+        the gradient near grazing.  A slope that is not positive gives 0 by default.
+    method : {'auto', 'static', 'pruned'}
+        See :func:`peak`.
+
+    Returns
+    -------
+    Gradient
+        ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type or dtype, or arrays come from different libraries.
+    ValueError
+        If shapes or devices do not fit, the neuron shunts its input, or ``min_slope`` is negative
+        or not finite.
+    """
+    xp = check_readout(events, weight, neuron)
+    if neuron.shunt:
+        raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
+    static = is_static(method, events.times, weight)
+    min_slope = positive_float("min_slope", min_slope, or_zero=True)
+    expected = (len(events), weight.shape[0])
+    for name, array in (("spike_times", spike_times), ("cotangent", cotangent)):
+        array_namespace(**{"weight": weight, name: array})
+        check_same_device(**{"weight": weight, name: array})
+        check_floating(name, array, xp=xp)
+        if array.ndim != 3 or tuple(array.shape[:2]) != expected or array.shape[2] == 0:
+            raise ValueError(
+                f"{name} must have shape (B, O, S) with (B, O) = {expected}, "
+                f"got {tuple(array.shape)}"
+            )
+    if spike_times.shape != cotangent.shape:
+        raise ValueError(
+            f"cotangent must have the shape of spike_times, {tuple(spike_times.shape)}, "
+            f"got {tuple(cotangent.shape)}"
+        )
+    spike_times = xp.astype(spike_times, events.times.dtype)
+    cotangent = xp.astype(cotangent, weight.dtype)
+    padded = with_nobody(weight)
+    patterns, outputs = tile_bounds(events, padded, n_samples=cotangent.shape[2], static=static)
+    rows = []
+    for b in patterns:
+        part = events[b]
+        of_outputs = []
+        for o in outputs:
+            membrane = integrate(part, padded[o, :], neuron.kernel, static=static)
+            of_outputs.append(
+                _by_potential(
+                    membrane, spike_times[b, o, :], cotangent[b, o, :], neuron, min_slope, xp
+                )
+            )
+        rows.append(xp.concat(of_outputs, axis=1))
+    by_potential = xp.concat(rows, axis=0)
+    at = xp.where(xp.isfinite(spike_times), spike_times, events.duration)
+    found = pull_back(events, weight, neuron, at, by_potential, times, static, xp=xp)
+    return as_given(events, *found)
+
+
+def _by_potential(
+    membrane: Any, times: Array, cotangent: Array, neuron: Neuron, min_slope: float, xp: Any
+) -> Array:
+    """Cotangents [b, o, S] by the potential without resets at the output spikes of a tile."""
+    n_patterns, n_outputs, n_spikes = times.shape
+
+    def by_rows(array: Array) -> Array:
+        return xp.reshape(xp.permute_dims(array, (1, 0, 2)), (-1, n_spikes))
+
+    times, cotangent = by_rows(times), by_rows(cotangent)
+    rows = rows_of(membrane, xp.arange(times.shape[0], device=times.device), xp=xp)
+    threshold = xp.full_like(cotangent[:, 0], neuron.v_threshold)
+    history = history_of(rows, times, threshold, neuron, xp=xp)
+    slope = xp.where(history.slope < min_slope, min_slope, history.slope)
+    rises = history.present & (slope > 0.0)
+    per_slope = xp.where(rises, 1.0 / xp.where(rises, slope, 1.0), 0.0)
+    per_reset = per_slope * (neuron.v_threshold / neuron.tau)
+    later = xp.zeros_like(threshold)  # L
+    found = []
+    for k in range(n_spikes - 1, -1, -1):
+        total = xp.where(history.present[:, k], cotangent[:, k], 0.0) + later
+        found.append(-total * per_slope[:, k])
+        later = (later + per_reset[:, k] * total) * history.decays[:, k]
+    by_potential = xp.reshape(xp.stack(found[::-1], axis=1), (n_outputs, n_patterns, n_spikes))
+    return xp.permute_dims(by_potential, (1, 0, 2))
