@@ -196,5 +196,5 @@ def _first_spikes(
         time, last = next_spike(rows, last, neuron, duration, static, xp=xp)
         found.append(xp.where(n < n_before, time, float("inf")))
     if not found:
-        return xp.zeros_like(rows.times[:, :0])
+        return xp.full_like(rows.times[:, :1], float("inf"))
     return xp.stack(found, axis=1)
