@@ -27,6 +27,7 @@ ORDER = {
         "kernel neuron events",
         "encoding | membrane",
         "readouts",
+        "spiking",
         "learning",
         "networks",
         "files",

@@ -5,11 +5,13 @@ Sompolinsky, Nature Neuroscience 9, 420-428, 2006).  See :func:`peak` for the de
 :func:`peak_vjp` for its exact gradient, and docs/mathematics.md for the derivations.
 
 Neurons, patterns, readouts, networks and files are handed on here; losses and optimisers are
-reached as `tempotron_core.learning`, encoders as `tempotron_core.encoding`.
+reached as `tempotron_core.learning`, encoders as `tempotron_core.encoding`, the multi-spike neuron
+as `tempotron_core.spiking`.
 """
 
 from . import encoding as encoding
 from . import learning as learning
+from . import spiking as spiking
 from .events import Events
 from .files.checkpoint import load, read_arrays, read_metadata, save
 from .networks.delays import delay_gradient, delayed, peak_with_delays, peak_with_delays_vjp
@@ -67,6 +69,7 @@ __all__ = [
     "scale_to_fire",
     "soft_peak_time",
     "soft_peak_time_vjp",
+    "spiking",
     "voltage",
     "voltage_vjp",
 ]

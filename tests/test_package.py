@@ -144,7 +144,7 @@ def test_all_is_complete():
         for name, value in vars(tempotron_core).items()
         if not name.startswith("_") and not inspect.ismodule(value)
     }
-    assert set(tempotron_core.__all__) == here | {"encoding", "learning"}
+    assert set(tempotron_core.__all__) == here | {"encoding", "learning", "spiking"}
     assert tempotron_core.__all__ == sorted(tempotron_core.__all__)
 
 
@@ -173,7 +173,12 @@ def test_a_room_only_hands_names_on(name):
 
 def callables() -> Iterator[Any]:
     """Public functions and classes, and the public methods of the classes."""
-    handed_on = (tempotron_core, tempotron_core.encoding, tempotron_core.learning)
+    handed_on = (
+        tempotron_core,
+        tempotron_core.encoding,
+        tempotron_core.learning,
+        tempotron_core.spiking,
+    )
     for name, value in (item for package in handed_on for item in public(package).items()):
         if inspect.ismodule(value) or (inspect.isclass(value) and issubclass(value, Warning)):
             continue

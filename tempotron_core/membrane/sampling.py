@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import array_api_extra as xpx
 
@@ -21,7 +21,7 @@ def sample(
     kernel: Kernel,
     *,
     last_event: Array | None = None,
-    side: str = "right",
+    side: Literal["left", "right"] = "right",
     xp: Any,
 ) -> tuple[Array, Array]:
     """Membrane potential and synaptic sum at given times.

@@ -116,7 +116,9 @@ def critical_threshold(
     static = is_static(method, events.times, weight)
     shape = (len(events), weight.shape[0])
     if static and hasattr(k, "shape"):
-        raise ValueError("k must be an integer in the static form (and so under tracing), got an array")
+        raise ValueError(
+            "k must be an integer in the static form (and so under tracing), got an array"
+        )
     k_most = k
     k = _wanted(k, events, weight, xp)
     largest = peak(events, weight, neuron, method=method)

@@ -115,8 +115,8 @@ def critical_threshold_vjp(
         row = []
         for o in outputs:
             membrane = integrate(part, padded[o, :], neuron.kernel, static=static)
-            found = CriticalThreshold(*(a[b, o] for a in critical))
-            row.append(_of_tile(membrane, found, most, neuron, events.duration, static, xp))
+            of_tile = CriticalThreshold(*(a[b, o] for a in critical))
+            row.append(_of_tile(membrane, of_tile, most, neuron, events.duration, static, xp))
         rows.append([xp.concat(list(arrays), axis=1) for arrays in zip(*row, strict=True)])
     at, share, slope = (xp.concat(list(arrays), axis=0) for arrays in zip(*rows, strict=True))
     cusp = Cusp(critical.t, slope, share[..., -1] * cotangent)
@@ -137,9 +137,7 @@ def _of_tile(
 ) -> tuple[Array, Array, Array]:
     """Times [b, o, X] and cotangents by the potential at them, and V' [b, o] before the graze."""
     shape = critical.theta.shape
-    theta, t_star, n_before = (
-        xp.reshape(xp.permute_dims(a, (1, 0)), (-1,)) for a in critical
-    )
+    theta, t_star, n_before = (xp.reshape(xp.permute_dims(a, (1, 0)), (-1,)) for a in critical)
     dtype = theta.dtype
     rows = rows_of(membrane, xp.arange(theta.shape[0], device=device_of(theta)), xp=xp)
     reached = theta > 0.0
@@ -162,7 +160,9 @@ def _of_tile(
     of_spikes = xp.exp(log_left + xp.log(rho) - log_d)
     share = xp.concat([of_spikes, xp.exp(-log_d)], axis=1)
     # padding comes before the graze, and counts for nothing
-    at = xp.concat([xp.where(history.present, history.times, t_star[:, None]), t_star[:, None]], axis=1)
+    at = xp.concat(
+        [xp.where(history.present, history.times, t_star[:, None]), t_star[:, None]], axis=1
+    )
 
     _, s = sample(rows, t_star[:, None], neuron.kernel, side="left", xp=xp)
     left = xp.sum(xp.where(history.present, xp.exp(-since * (1.0 / neuron.tau)), 0.0), axis=1)

@@ -27,7 +27,7 @@ from ..membrane.integration import Membrane
 from ..neuron import Neuron
 from ..readouts.crossing import crossing_interval, crossing_time
 
-__all__ = ["LastSpike", "after_spike", "next_spike", "rows_of", "since", "spike_at"]
+__all__ = ["LastSpike", "after_spike", "next_spike", "rows_of", "scaled", "since", "spike_at"]
 
 Array = Any
 
@@ -55,9 +55,7 @@ class LastSpike:
 
     def take(self, index: Array, *, xp: Any) -> LastSpike:
         """Those of some pairs."""
-        return LastSpike(
-            *(xp.take(a, index) for a in (self.event, self.time, self.resets, self.s))
-        )
+        return LastSpike(*(xp.take(a, index) for a in (self.event, self.time, self.resets, self.s)))
 
 
 def rows_of(membrane: Membrane, pairs: Array, *, xp: Any) -> Membrane:
@@ -95,19 +93,10 @@ def since(rows: Membrane, last: LastSpike, neuron: Neuron, duration: float, *, x
     return Membrane(times, gap, v[None, ...], s[None, ...], v_end[None, :], rows.sparse)
 
 
-def spike_at(
-    rows: Membrane, time: Array, neuron: Neuron, *, xp: Any, event: Array | None = None
-) -> LastSpike:
+def spike_at(rows: Membrane, time: Array, neuron: Neuron, *, xp: Any) -> LastSpike:
     """Describe the first output spikes of P pairs, at times [P] that are known."""
-    if event is None:
-        before = xp.astype(rows.times < time[:, None], xp.int32)
-        event = clip_index(xp.sum(before, axis=1) - 1, xp)
-    return after_spike(rows, event, time, None, neuron, xp=xp)
-
-
-def clip_index(index: Array, xp: Any) -> Array:
-    """Indices that are not negative."""
-    return xp.where(index < 0, xp.zeros_like(index), index)
+    before = xp.sum(xp.astype(rows.times < time[:, None], xp.int32), axis=1)
+    return after_spike(rows, xp.where(before > 0, before - 1, 0), time, None, neuron, xp=xp)
 
 
 def after_spike(
@@ -124,9 +113,7 @@ def after_spike(
     s, start = (pick(a, event[None, :], xp=xp)[0, :] for a in (membrane.s, membrane.times))
     elapsed = xp.astype(clip(time - start, 0.0, kernel.memory, xp=xp), dtype)
     s = s * xp.exp(elapsed * (-1.0 / kernel.fast)) + neuron.v_threshold * _turn(neuron)
-    resets = xp.full(
-        s.shape, neuron.v_threshold, dtype=dtype, device=device_of(s)
-    )
+    resets = xp.full(s.shape, neuron.v_threshold, dtype=dtype, device=device_of(s))
     if last is not None:
         resets = resets + last.resets * _decay(time - last.time, neuron, dtype, xp)
     return LastSpike(event, time, resets, s)

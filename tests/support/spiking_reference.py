@@ -7,6 +7,7 @@ sign at most once between two inputs, and that place and every crossing are foun
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import mpmath
@@ -61,7 +62,7 @@ class SpikingReference:
         knots = sorted({mp.mpf(t) for t in self.times if t < self.duration})
         knots.append(mp.mpf(self.duration))
         found: list[Any] = []
-        for begin, end in zip(knots, knots[1:], strict=False):
+        for begin, end in pairwise(knots):
             while len(found) < most:
                 after = found[-1] if found and found[-1] > begin else begin
                 crossing = self._crossing(after, end, theta, found)

@@ -89,7 +89,7 @@ def test_random_patterns_against_brute_force(form, order):
 
 
 def test_a_large_potential_gives_separate_spikes():
-    """One PSP of weight 40 (docs/mathematics.md)."""
+    """One PSP of weight 40 (docs/multispike.md)."""
     events = Events.from_latencies(np.asarray([[1.0]]), 400.0)
     times, counts = output_spikes(events, np.asarray([[40.0]]), Neuron(20.0, 5.0))
     assert counts.tolist() == [[62]]
