@@ -108,7 +108,7 @@ def critical_threshold(
     >>> events = Events.from_latencies(np.asarray([[10.0]]), duration=200.0)
     >>> found = critical_threshold(events, np.asarray([[3.0]]), Neuron(20.0, 5.0), 2)
     >>> print(found.theta.round(3), found.t.round(3), found.n_before)
-    [[1.759]] [[22.73]] [[1]]
+    [[1.791]] [[21.822]] [[1]]
     """
     xp = check_readout(events, weight, neuron)
     if neuron.shunt:

@@ -122,7 +122,7 @@ def output_spikes(
     >>> events = Events.from_latencies(np.asarray([[10.0]]), duration=200.0)
     >>> times, counts = output_spikes(events, np.asarray([[3.0]]), Neuron(20.0, 5.0))
     >>> print(times.round(3), counts)
-    [[[11.261 12.942 15.519 21.126]]] [[4]]
+    [[[11.221 12.863 15.405 22.915]]] [[4]]
     """
     xp = check_readout(events, weight, neuron)
     if neuron.shunt:

@@ -63,7 +63,7 @@ def test_cases_solved_in_many_digits(backend, case):
 
 @cache
 def brute_force(order: tuple[float, float]) -> list[list[list[float]]]:
-    """Output spikes of the random patterns, by pattern and output, in 30 digits."""
+    """Output spikes of the random patterns, by pattern and output."""
     trains, weight = random_trains(3, 3, 6), random_weights(4, 2, 6)
     found = []
     for pattern in trains:
@@ -205,9 +205,9 @@ def test_nothing_to_do(shape, layout):
 def test_gradient_against_difference_quotients(form, order):
     rng = np.random.default_rng(14)
     trains = rng.uniform(0.0, 100.0, (2, 6, 2))
-    weight, neuron = rng.normal(0.4, 0.5, (2, 6)), Neuron(*order, psp_peak=0.6)
+    weight, neuron = rng.normal(0.4, 0.5, (2, 6)), Neuron(*order, psp_peak=0.7)
     found = output_spikes(Events.from_trains(trains, 110.0), weight, neuron)
-    assert found.counts.max() > 2
+    assert found.counts.max() > 1
     cotangent = np.where(np.isfinite(found.times), rng.normal(size=found.times.shape), 7.0)
 
     def loss(trains, weight):
@@ -225,16 +225,15 @@ def test_gradient_against_difference_quotients(form, order):
         method=form,
     )
     for analytic, place in ((gradient.weight, 1), (gradient.times, 0)):
-        quotients = np.zeros_like(analytic)
-        for index in np.ndindex(*analytic.shape):
+        for flat in rng.permutation(analytic.size)[:5]:
+            index = np.unravel_index(flat, analytic.shape)
             ends = []
-            for step in (1e-5, -1e-5):
+            for step in (1e-6, -1e-6):
                 given = [trains.copy(), weight.copy()]
                 given[place][index] += step
                 ends.append(loss(*given))
-            quotients[index] = (ends[0] - ends[1]) / 2e-5
-        scale = np.abs(quotients).max()
-        assert np.abs(analytic - quotients).max() <= 1e-6 * scale
+            quotient = (ends[0] - ends[1]) / 2e-6
+            assert abs(analytic[index] - quotient) <= 1e-7 * np.abs(analytic).max()
 
 
 def test_the_first_spike_alone_has_the_gradient_of_the_first_crossing():
