@@ -53,7 +53,7 @@ def history_of(
     present = xp.isfinite(times)
     times = xp.where(present, times, 0.0)
     elapsed = times[:, 1:] - times[:, :-1]
-    elapsed = xp.astype(clip(elapsed, 0.0, 40.0 * neuron.tau, xp=xp), dtype)
+    elapsed = xp.astype(clip(elapsed, 0.0, kernel.memory(dtype, xp=xp), xp=xp), dtype)
     decays = xp.exp(elapsed * (-1.0 / neuron.tau))
     decays = xp.concat([xp.zeros_like(threshold)[:, None], decays], axis=1)
     _, s = sample(rows, times, kernel, side="left", xp=xp)

@@ -111,7 +111,7 @@ def after_spike(
     """Describe the spikes at ``time`` [P], in the intervals ``event`` [P] of ``membrane``."""
     kernel, dtype = neuron.kernel, membrane.v.dtype
     s, start = (pick(a, event[None, :], xp=xp)[0, :] for a in (membrane.s, membrane.times))
-    elapsed = xp.astype(clip(time - start, 0.0, kernel.memory, xp=xp), dtype)
+    elapsed = xp.astype(clip(time - start, 0.0, kernel.memory(dtype, xp=xp), xp=xp), dtype)
     s = s * xp.exp(elapsed * (-1.0 / kernel.fast)) + neuron.v_threshold * _turn(neuron)
     resets = xp.full(s.shape, neuron.v_threshold, dtype=dtype, device=device_of(s))
     if last is not None:
@@ -136,6 +136,8 @@ def next_spike(
     interval = crossing_interval(membrane, neuron, static, xp=xp)
     time = crossing_time(membrane, interval, neuron, static, xp=xp)[0, :]
     fires = xp.isfinite(time)
+    # of event and interval, each rounded, a sum may end up beyond the pattern
+    time = xp.where(fires, clip(time, None, duration, xp=xp), time)
     event = xp.where(fires, interval[0, :], 0)
     at = xp.where(fires, time, 0.0)
     return time, after_spike(membrane, event, at, last, neuron, xp=xp)
@@ -155,5 +157,6 @@ def _turn(neuron: Neuron) -> float:
 
 def _decay(elapsed: Array, neuron: Neuron, dtype: Any, xp: Any) -> Array:
     """What is left of a reset after that time; all of it before."""
-    elapsed = xp.astype(clip(elapsed, 0.0, 40.0 * neuron.tau, xp=xp), dtype)
+    memory = neuron.kernel.memory(dtype, xp=xp)
+    elapsed = xp.astype(clip(elapsed, 0.0, memory, xp=xp), dtype)
     return xp.exp(elapsed * (-1.0 / neuron.tau))
