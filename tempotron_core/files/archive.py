@@ -6,12 +6,10 @@ whole whatever happens.  Pickles are never opened.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
+import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,12 +17,16 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..arrays.host import native
+from .npy import read_array, regular_size
+from .replacing import replacing
 
 __all__ = ["as_json", "from_json", "read_archive", "reject", "write_archive"]
 
 Array = Any
 HostArray = np.ndarray[Any, Any]
 PathLike = str | os.PathLike[str]
+
+ZIP_MAGIC = b"PK\x03\x04"
 
 
 def write_archive(path: PathLike, arrays: Mapping[str, HostArray]) -> None:
@@ -43,17 +45,8 @@ def write_archive(path: PathLike, arrays: Mapping[str, HostArray]) -> None:
             f"path must lie in an existing folder, got {os.fspath(path)!r} "
             f"(no folder {str(destination.parent)!r})"
         )
-    temporary = destination.with_name(f".{destination.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, destination)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+    with replacing(destination) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def read_archive(
@@ -71,23 +64,46 @@ def read_archive(
     if not os.path.exists(path):
         raise FileNotFoundError(f"path must name a checkpoint, got {os.fspath(path)!r}: no file")
     try:
-        # opened here, because NumPy leaves a file open whose content it cannot make out
+        size = regular_size(path)
         with open(path, "rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                reject(path, "it is one array, not an archive")
-            missing = [name for name in required if name not in archive.files]
-            if missing:
-                reject(path, f"it has no {' or '.join(missing)}")
-            wanted = [name for name in archive.files if name in required or more(name)]
-            return {name: native(archive[name]) for name in wanted}
+            if file.read(len(ZIP_MAGIC)) != ZIP_MAGIC:
+                reject(path, "it is no .npz archive")
+            with zipfile.ZipFile(file) as archive:
+                members = _members(path, archive, size)
+                missing = [name for name in required if name not in members]
+                if missing:
+                    reject(path, f"it has no {' or '.join(missing)}")
+                found = {}
+                for name, member in members.items():
+                    if name in required or more(name):
+                        with archive.open(member) as stream:
+                            found[name] = native(read_array(stream, member.file_size))  # type: ignore[arg-type]
+                return found
     except _Rejected:
         raise
-    # what NumPy raises on damaged archives depends on where the damage is
-    except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, SyntaxError) as e:
-        reject(path, f"{type(e).__name__}: {e}")
-    except (RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as e:
-        reject(path, f"{type(e).__name__}: {e}")
+    # what `zipfile` raises on damaged archives depends on where the damage is
+    except ValueError as error:
+        reject(path, str(error))
+    except (OSError, EOFError, LookupError, TypeError, ArithmeticError) as error:
+        reject(path, f"{type(error).__name__}: {error}")
+    except (RuntimeError, MemoryError, struct.error, zipfile.BadZipFile) as error:
+        reject(path, f"{type(error).__name__}: {error}")
+
+
+def _members(path: PathLike, archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
+    """Return the members by name, or reject an archive that would take more memory than it has."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        if name in members:
+            reject(path, f"it has {name} twice")
+        if member.compress_type != zipfile.ZIP_STORED:
+            reject(path, f"its {name} is compressed, as save leaves no array")
+        members[name] = member
+    claimed = sum(member.file_size for member in members.values())
+    if claimed > size:
+        reject(path, f"its arrays claim {claimed} bytes, it has {size}")
+    return members
 
 
 class _Rejected(ValueError):

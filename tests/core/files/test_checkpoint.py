@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zipfile
@@ -293,17 +294,10 @@ def test_damage_is_found_or_harmless(
     assert found > len(positions) // 2
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "EOFError"),
-        (b"not a checkpoint", "ValueError"),
-        (b"PK\x05\x06" + 18 * b"\0", "it has no header or metadata"),
-    ],
-)
-def test_other_files_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x05\x06" + 18 * b"\0"])
+def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "other").write_bytes(content)
-    with pytest.raises(ValueError, match=f"path must name a checkpoint.*{message}"):
+    with pytest.raises(ValueError, match=r"path must name a checkpoint.* it is no \.npz archive"):
         load(tmp_path / "other")
 
 
@@ -312,7 +306,7 @@ def test_other_archives_and_arrays_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="it has no header or metadata"):
         load(tmp_path / "other.npz")
     np.save(tmp_path / "other.npy", np.ones(3))
-    with pytest.raises(ValueError, match="it is one array, not an archive"):
+    with pytest.raises(ValueError, match=r"it is no \.npz archive"):
         load(tmp_path / "other.npy")
     with zipfile.ZipFile(tmp_path / "zip.npz", "w") as archive:
         archive.writestr("readme.txt", "hello")
@@ -328,7 +322,7 @@ def test_pickles_are_never_opened(saved: Path) -> None:
     bomb = np.empty(1, dtype=object)
     bomb[0] = Bomb()
     rewrite(saved, weight=bomb)
-    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+    with pytest.raises(ValueError, match=r"it must hold numbers or truth values, got dtype .*O"):
         load(saved)
 
 
@@ -395,7 +389,10 @@ def test_bad_headers_of_networks(
         ({"weight_2": np.full((2, 4), np.inf)}, "its weights hold NaN or infinite values"),
         ({"array_steps": None}, "its further arrays are .*, not .*'steps'"),
         ({"array_more": np.ones(2)}, "its further arrays are .*'more'.*, not"),
-        ({"array_steps": np.asarray([None])}, "Object arrays cannot be loaded"),
+        (
+            {"array_steps": np.asarray([None])},
+            "it must hold numbers or truth values, got dtype .*O",
+        ),
         ({"metadata": np.frombuffer(b"[" * 200_000, np.uint8)}, "its metadata is not JSON"),
     ],
 )
@@ -435,7 +432,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
     for read in (load, read_metadata, read_arrays):
         with pytest.raises(FileNotFoundError, match=r"path must name a checkpoint.*none\.npz"):
             read(tmp_path / "none.npz")
-        with pytest.raises(ValueError, match=r"path must name a checkpoint.*IsADirectoryError"):
+        with pytest.raises(ValueError, match=r"path must name a checkpoint.* no regular file"):
             read(tmp_path)
     with pytest.raises(FileNotFoundError, match="path must lie in an existing folder"):
         save(make_model(), tmp_path / "none" / "model.npz")
@@ -493,3 +490,35 @@ def test_bad_further_arrays(
     with pytest.raises(error, match=message):
         save(make_network(), tmp_path / "model.npz", arrays=arrays)
     assert os.listdir(tmp_path) == []
+
+
+def test_archives_that_save_does_not_write_are_not_inflated(saved: Path) -> None:
+    with zipfile.ZipFile(saved) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    zeros = io.BytesIO()
+    np.save(zeros, np.zeros(1_000_000))
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(saved, "w", method) as archive:
+            for name, content in (members | {"array_more.npy": zeros.getvalue()}).items():
+                archive.writestr(name, content)
+        with pytest.raises(ValueError, match="is compressed"):
+            load(saved)
+
+
+def test_arrays_that_are_there_twice_are_refused(saved: Path) -> None:
+    with zipfile.ZipFile(saved, "a") as archive:
+        content = archive.read("weight.npy")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("weight.npy", content)
+    with pytest.raises(ValueError, match="it has weight twice"):
+        load(saved)
+
+
+def test_arrays_that_claim_more_than_the_file_has_are_refused(saved: Path) -> None:
+    """As of an archive whose members lie over each other."""
+    content = bytearray(saved.read_bytes())
+    at = content.rfind(b"PK\x01\x02")  # what the archive's end says of its last member
+    content[at + 24 : at + 28] = (1 << 30).to_bytes(4, "little")
+    saved.write_bytes(content)
+    with pytest.raises(ValueError, match=r"its arrays claim 1073\d* bytes, it has"):
+        load(saved)
