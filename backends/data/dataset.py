@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from tempotron_core.arrays.plain import check_plain
 
-__all__ = ["Dataset", "Labelled"]
+__all__ = ["Dataset", "Labelled", "checked_range"]
 
 
 CHECKED_AT_ONCE = 4096
 """Patterns; bounds the memory of a checksum in double precision."""
+
+LARGEST = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,7 @@ class Dataset:
     ------
     ValueError
         If there are no patterns or features, features and labels do not fit each other, a feature
-        is NaN or infinite, or a label is negative.
+        is NaN or infinite, the range is none, or a label is negative.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Dataset:
                     f"features must be finite, got NaN or infinity in pattern {bad[0]} "
                     f"of {self.name}"
                 )
+        checked_range(f"value_range of {self.name}", self.value_range)
         if labels.min() < 0:
             raise ValueError(f"labels must be 0 or more, got {labels.min()} in {self.name}")
 
@@ -86,7 +89,8 @@ class Dataset:
     @cached_property  # it reads all features, and a run asks for it every epoch
     def fingerprint(self) -> str:
         """Short text that changes with the data: numbers of patterns and features, a checksum."""
-        checksum = 0
+        # the same values in another range become other spikes
+        checksum = zlib.crc32(np.asarray(self.value_range, dtype="<f8").data)
         for start in range(0, len(self), CHECKED_AT_ONCE):
             # of the values, whatever they are kept as
             part = self.features[start : start + CHECKED_AT_ONCE].astype(np.float64, order="C")
@@ -112,3 +116,22 @@ class Labelled(Protocol):
 
     def __len__(self) -> int:
         """Return the number of patterns."""
+
+
+def checked_range(name: str, value: Any) -> tuple[float, float]:
+    """Return the smallest and the largest value a feature can take.
+
+    Raises
+    ------
+    ValueError
+        If they are not two finite numbers in ascending order.
+    """
+    if isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value)):
+        low, high = value
+        if -LARGEST <= low < high <= LARGEST:
+            return float(low), float(high)
+    raise ValueError(f"{name} must be two finite numbers, the larger last, got {value!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from tempotron_core import Events
 
-from ..recipes.coding import CODED_BY, ENCODED_AT_ONCE
+from ..recipes.coding import ENCODED_AT_ONCE
 from ..recipes.recipe import Recipe
 from .dataset import Dataset
 from .event_files import EventFile, EventWriter
 from .event_format import PathLike
+from .event_metadata import Origin
 
 __all__ = ["encode_dataset"]
 
@@ -38,22 +37,13 @@ def encode_dataset(
     EventFile
         What was written, mapped.
     """
-    settings = asdict(recipe)
-    metadata = {
-        "name": dataset.name,
-        "fingerprint": dataset.fingerprint,
-        "image_shape": None if dataset.image_shape is None else list(dataset.image_shape),
-        "value_range": list(dataset.value_range),
-        "test_from": dataset.test_from,
-        "encoding": {name: settings[name] for name in CODED_BY},
-    }
     n_afferents = recipe.encode(dataset.features[:1], dataset.value_range).shape[1]
     with EventWriter(
         path,
         n_afferents,
         recipe.duration,
         n_classes=dataset.n_classes,
-        metadata=metadata,
+        metadata=Origin.metadata(dataset, recipe),
         overwrite=overwrite,
     ) as writer:
         for start in range(0, len(dataset), ENCODED_AT_ONCE):

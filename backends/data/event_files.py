@@ -6,6 +6,7 @@ Nothing is pickled, and only the pages that a batch needs are read.
 
 from __future__ import annotations
 
+import stat
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .event_format import ARRAYS, PathLike, map_array, pattern_numbers, read_header, reject
+from .event_format import ARRAYS, PathLike, map_column, pattern_numbers, read_header, reject
 from .event_writer import EventWriter
 
 __all__ = ["EventFile", "EventWriter"]
 
 Integers = NDArray[np.int64]
+
+CHECKED_AT_ONCE = 1 << 20
+"""Entries of an array."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,12 +75,26 @@ class EventFile:
             If it is no event file, of a later version, truncated or inconsistent.
         """
         folder = Path(path)
-        if not folder.is_dir():
-            raise FileNotFoundError(
-                f"path must be a folder of an event file, got {str(folder)!r}: no such folder"
-            )
+        while True:
+            before = _identity(folder)
+            if before is None:
+                raise FileNotFoundError(
+                    f"path must be a folder of an event file, got {str(folder)!r}: no such folder"
+                )
+            try:
+                opened = cls._open(folder)
+            except ValueError:
+                if _identity(folder) == before:
+                    raise
+            else:
+                if _identity(folder) == before:
+                    return opened
+            # replaced by another while it was opened: some of its arrays may be of either
+
+    @classmethod
+    def _open(cls, folder: Path) -> EventFile:
         header = read_header(folder)
-        arrays = {name: map_array(folder, name) for name in ARRAYS}
+        arrays = {name: map_column(folder, name) for name in ARRAYS}
         labels, offsets = (np.array(arrays[name]) for name in ("labels", "offsets"))
         n_patterns, n_spikes = len(labels), len(arrays["times"])
         for name, array, length in (
@@ -167,6 +185,24 @@ class EventFile:
         self._check_spikes(times, afferents, first[1:])
         return times, afferents, offsets
 
+    def checksum(self, name: str) -> int:
+        """Read an array and return the CRC-32 of its bytes.
+
+        Raises
+        ------
+        ValueError
+            If it is not that of the header, where that has one.
+        """
+        array, found = getattr(self, name), 0
+        for start in range(0, len(array), CHECKED_AT_ONCE):
+            part = np.ascontiguousarray(array[start : start + CHECKED_AT_ONCE])
+            found = zlib.crc32(part.data, found)
+        if found != self.checksums.get(name, found):
+            reject(
+                self.path, f"{name}.npy must have the checksum {self.checksums[name]}, got {found}"
+            )
+        return found
+
     def verify(self) -> None:
         """Read everything and compare it with the header's checksums.
 
@@ -175,13 +211,8 @@ class EventFile:
         ValueError
             If an array is not what was written, or its spikes are not possible.
         """
-        part = 1 << 20
-        for name, wanted in self.checksums.items():
-            array, found = getattr(self, name), 0
-            for start in range(0, len(array), part):
-                found = zlib.crc32(np.ascontiguousarray(array[start : start + part]).data, found)
-            if found != wanted:
-                reject(self.path, f"{name}.npy must have the checksum {wanted}, got {found}")
+        for name in self.checksums:
+            self.checksum(name)
         for start in range(0, len(self), 1024):
             self.read(np.arange(start, min(start + 1024, len(self))))
 
@@ -209,3 +240,14 @@ class EventFile:
                 f"afferents.npy must be from 0 to {self.n_afferents - 1}, "
                 f"got {afferents.min()} to {afferents.max()}",
             )
+
+
+def _identity(folder: Path) -> tuple[int, ...] | None:
+    """Return what another folder in its place would not have in common; None for no folder."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    if not stat.S_ISDIR(found.st_mode):
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns

@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core.arrays.numbers import positive_float, whole_number
 from tempotron_core.arrays.plain import check_plain
+from tempotron_core.files.npy import map_array, regular_size
 
 __all__ = [
     "ARRAYS",
     "FORMAT",
     "TIME_DTYPES",
     "VERSION",
-    "map_array",
+    "map_column",
     "pattern_numbers",
     "read_header",
     "reject",
@@ -37,59 +38,41 @@ ARRAYS = {
 }
 """The arrays of an event file and the dtypes that each may have."""
 
-LONGEST_HEADER = 4096
-"""Bytes; the ``.npy`` file of an empty array is not longer."""
+LARGEST_HEADER = 1 << 24
+"""Bytes of ``header.json``."""
 
 
-def map_array(folder: Path, name: str) -> NDArray[Any]:
+def map_column(folder: Path, name: str) -> NDArray[Any]:
     """Map one array, checked for its type."""
-    path = folder / f"{name}.npy"
     try:
-        size = path.stat().st_size
-        try:
-            with np.errstate(all="ignore"):  # of sizes that overflow, which are an error below
-                array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except ValueError:
-            if size > LONGEST_HEADER:
-                raise
-            array = np.load(path, allow_pickle=False)  # nothing can be mapped of an empty array
-        if isinstance(array, np.memmap) and array.offset + array.nbytes != size:
-            reject(folder, f"{name}.npy must end with its array, got more")
+        array = map_array(folder / f"{name}.npy")
     except FileNotFoundError:
         reject(folder, f"it has no {name}.npy")
-    except _Rejected:
-        raise
-    except (
-        OSError,
-        EOFError,
-        MemoryError,
-        ValueError,
-        TypeError,
-        SyntaxError,
-        OverflowError,
-    ) as error:
+    except (OSError, ValueError) as error:
         reject(folder, f"{name}.npy cannot be read: {error}")
     allowed = ARRAYS[name]
-    if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype not in allowed:
-        if isinstance(array, np.lib.npyio.NpzFile):
-            array.close()
-        shown = getattr(array, "dtype", type(array).__name__)
+    if array.ndim != 1 or array.dtype not in allowed:
         reject(
             folder,
             f"{name}.npy must hold {' or '.join(allowed)} along one axis, "
-            f"got {shown} of shape {getattr(array, 'shape', None)}",
+            f"got {array.dtype} of shape {array.shape}",
         )
-    return np.asarray(array)  # a plain view of the map, which is quicker to index
+    return array
 
 
 def read_header(folder: Path) -> dict[str, Any]:
     """Return the header, checked for itself."""
+    path = folder / "header.json"
     try:
-        header = json.loads((folder / "header.json").read_text(encoding="utf-8"))
+        if regular_size(path) > LARGEST_HEADER:
+            raise ValueError(f"it is larger than {LARGEST_HEADER} bytes")
+        header = json.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         reject(folder, "it has no header.json")
     except (OSError, ValueError) as error:
         reject(folder, f"header.json cannot be read: {error}")
+    except RecursionError:
+        reject(folder, "header.json cannot be read: it is nested too deeply")
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         found = header.get("format") if isinstance(header, dict) else type(header).__name__
         reject(folder, f"header.json must say the format {FORMAT!r}, got {found!r}")
@@ -104,6 +87,9 @@ def read_header(folder: Path) -> dict[str, Any]:
     for name in ("metadata", "crc32"):
         if not isinstance(header.get(name, {}), dict):
             reject(folder, f"{name} of its header must be an object, got {header[name]!r}")
+    for name, value in header.get("crc32", {}).items():
+        if type(value) is not int:
+            reject(folder, f"crc32 of its header must be integers, got {value!r} of {name}")
     unknown = set(header.get("crc32", {})) - set(ARRAYS)
     if unknown:
         reject(folder, f"crc32 of its header must be of {', '.join(ARRAYS)}, got {unknown}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import secrets
 import shutil
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +17,10 @@ from tempotron_core import Events
 from tempotron_core.arrays.host import to_host
 from tempotron_core.arrays.numbers import positive_float, whole_number
 from tempotron_core.arrays.plain import check_plain
+from tempotron_core.files.replacing import make_beside, naming, release, remove_leftovers
 
 from .event_format import ARRAYS, FORMAT, TIME_DTYPES, VERSION, PathLike, read_header
+from .folders import put_back, put_folder
 from .npy_column import Column
 
 __all__ = ["EventWriter"]
@@ -78,17 +80,24 @@ class EventWriter:
         self.metadata = {} if metadata is None else metadata
         _json("metadata", self.metadata)
         self.overwrite = overwrite
+        put_back(self.path)
         self._check_destination()
         if not self.path.parent.is_dir():
             raise FileNotFoundError(
                 f"path must lie in an existing folder, got {str(self.path)!r} "
                 f"(no folder {str(self.path.parent)!r})"
             )
-        self._folder = self._beside("tmp")
-        self._folder.mkdir()
+        remove_leftovers(self.path.parent, self.path.name)
+        self._folder, self._lock = make_beside(self.path, folder=True)
         dtypes = {name: np.dtype(names[0]).newbyteorder("<") for name, names in ARRAYS.items()}
         dtypes["times"] = np.dtype(dtype).newbyteorder("<")
-        self._arrays = {name: Column(self._folder, name, dtypes[name]) for name in ARRAYS}
+        self._arrays: dict[str, Column] = {}
+        try:
+            for name in ARRAYS:
+                self._arrays[name] = Column(self._folder, name, dtypes[name])
+        except BaseException:
+            self.discard()
+            raise
         self._arrays["offsets"].append(np.zeros(1, dtype=np.int64))
         self._largest_label = -1
 
@@ -184,20 +193,25 @@ class EventWriter:
                 "n_afferents": self.n_afferents,
                 "duration": self.duration,
                 "n_classes": self.n_classes or self._largest_label + 1,
-                "crc32": {name: column.finish() for name, column in self._arrays.items()},
+                "crc32": self._finish(),
                 "metadata": self.metadata,
             }
             text = json.dumps(header, allow_nan=False, indent=1) + "\n"
-            (self._folder / "header.json").write_text(text, encoding="utf-8")
-            self._put_in_place()
+            with naming(self.path):
+                (self._folder / "header.json").write_text(text, encoding="utf-8")
+            self._check_destination()
+            put_folder(self._folder, self.path)
         finally:
             self.discard()
 
     def discard(self) -> None:
         """Throw away what was written, unless it has been put in its place."""
         for column in self._arrays.values():
-            column.file.close()
+            with contextlib.suppress(OSError):  # what was not written yet may not fit on the disk
+                column.file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+        release(self._lock)
+        self._lock = None
 
     def _append(
         self,
@@ -226,10 +240,16 @@ class EventWriter:
             )
         self._largest_label = max(self._largest_label, largest)
         start = self._arrays["times"].length
-        self._arrays["times"].append(times)
-        self._arrays["afferents"].append(afferents)
-        self._arrays["offsets"].append(start + np.cumsum(counts, dtype=np.int64))
-        self._arrays["labels"].append(classes)
+        with naming(self.path):
+            self._arrays["times"].append(times)
+            self._arrays["afferents"].append(afferents)
+            self._arrays["offsets"].append(start + np.cumsum(counts, dtype=np.int64))
+            self._arrays["labels"].append(classes)
+
+    def _finish(self) -> dict[str, int]:
+        """Complete the arrays and return their checksums."""
+        with naming(self.path):
+            return {name: column.finish() for name, column in self._arrays.items()}
 
     @property
     def _closed(self) -> bool:
@@ -250,25 +270,6 @@ class EventWriter:
             raise FileExistsError(
                 f"path must be free or an event file to overwrite, got {str(self.path)!r}"
             )
-
-    def _beside(self, ending: str) -> Path:
-        return self.path.with_name(f".{self.path.name}.{secrets.token_hex(6)}.{ending}")
-
-    def _put_in_place(self) -> None:
-        self._check_destination()
-        if not self.path.exists():
-            os.rename(self._folder, self.path)
-            return
-        # a folder that is not empty cannot be replaced by one rename; whoever has mapped the old
-        # one keeps it
-        old = self._beside("old")
-        os.rename(self.path, old)
-        try:
-            os.rename(self._folder, self.path)
-        except OSError:
-            os.rename(old, self.path)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _is_event_file(path: Path) -> bool:

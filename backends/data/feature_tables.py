@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tempotron_core.files.npy import read_array
+
 from .idx import read_idx
 
 __all__ = ["read_features"]
@@ -43,25 +45,27 @@ def read_features(path: PathLike) -> NDArray[np.float64]:
     suffix = path.suffix.lower()
     try:
         if suffix == ".npy":
-            array = np.load(path, allow_pickle=False)
+            with path.open("rb") as file:
+                array = read_array(file, path.stat().st_size)
         elif suffix == ".csv":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # an empty file is an error below
-                array = np.loadtxt(path, delimiter=",", ndmin=2)
+                array = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
         else:
             array = read_idx(path)
-    except (EOFError, UnicodeDecodeError, ValueError) as error:
+    except (MemoryError, ValueError) as error:
         raise ValueError(
             f"input must be a .npy or .csv file of feature rows, or an IDX file of images, "
             f"got {str(path)!r}: {error}"
         ) from None
-    if not isinstance(array, np.ndarray) or array.ndim < 2 or array.dtype.kind not in "buif":
-        found = f"{array.dtype} of shape {array.shape}" if hasattr(array, "shape") else "an archive"
+    if array.ndim < 2:
         raise ValueError(
-            f"input must hold one row of numbers per pattern, got {str(path)!r}: {found}"
+            f"input must hold one row of numbers per pattern, got {str(path)!r}: "
+            f"{array.dtype} of shape {array.shape}"
         )
     rows = array.reshape(len(array), -1 if len(array) else math.prod(array.shape[1:]))
-    rows = rows.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of signalling NaNs, which are an error below
+        rows = rows.astype(np.float64)
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
         raise ValueError(

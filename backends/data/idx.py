@@ -43,6 +43,8 @@ def read_idx(path: PathLike) -> NDArray[Any]:
         If the file is damaged or not in IDX format; the message names it and what is wrong.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{str(path)!r} must be a file in IDX format, got no regular file")
     try:
         with path.open("rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
@@ -73,7 +75,10 @@ def read_idx(path: PathLike) -> NDArray[Any]:
             f"{str(path)!r} must hold {expected} bytes after its header, for {_as_text(shape)} "
             f"elements of {dtype.itemsize}, got {got}"
         )
-    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+    try:
+        return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+    except ValueError as error:  # more dimensions than NumPy has
+        raise ValueError(f"{str(path)!r} must state possible sizes: {error}") from None
 
 
 def load_idx_folder(folder: PathLike, *, part: str | None = None) -> Dataset:

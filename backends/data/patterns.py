@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from tempotron_core import Events
 
 from .._backend import Backend
-from ..recipes.coding import CODED_BY
 from ..recipes.recipe import Recipe
 from .built_in import load_breast_cancer, load_digits
 from .dataset import Dataset
 from .event_files import EventFile
+from .event_format import ARRAYS
+from .event_metadata import Origin
 from .idx import load_idx_folder
 from .loader import FromEventFile, InMemory, PatternSource
 
@@ -149,53 +150,67 @@ class EventPatterns:
     Parameters
     ----------
     event_file : EventFile
+
+    Raises
+    ------
+    ValueError
+        If its metadata say of its origin what cannot be.
     """
 
     def __init__(self, event_file: EventFile) -> None:
         self.event_file = event_file
-        about = event_file.metadata
-        self.name = str(about.get("name", event_file.path.name))
-        self.labels = event_file.labels
-        test_from, shape = about.get("test_from"), about.get("image_shape")
-        self.test_from = test_from if isinstance(test_from, int) else None
-        self.image_shape = tuple(shape) if isinstance(shape, list) else None
+        self.origin = Origin.of(event_file)
+        self.name, self.labels = self.origin.name, event_file.labels
+        self.test_from, self.image_shape = self.origin.test_from, self.origin.image_shape
 
     def __len__(self) -> int:
         return len(self.event_file)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Short text that changes with the data: sizes, a checksum of labels and spike counts."""
+        """Short text that changes with the data: sizes, and a checksum of spikes and labels.
+
+        The whole file is read for it once, and compared with the checksums in its header.
+
+        Raises
+        ------
+        ValueError
+            If the file is not as it was written.
+        """
         file = self.event_file
-        checksum = zlib.crc32(file.labels.astype("<i8").data)
-        checksum = zlib.crc32(file.offsets.astype("<i8").data, checksum)
-        return f"{len(file)}x{file.n_afferents}-events-{checksum:08x}"
+        about = f"{file.n_classes} {file.duration!r} "
+        about += " ".join(f"{name}:{file.checksum(name)}" for name in ARRAYS)
+        return f"{len(file)}x{file.n_afferents}-events-{zlib.crc32(about.encode()):08x}"
 
     def coded_by(self) -> dict[str, Any]:
         """Return the settings of a recipe that the file prescribes."""
-        encoding = self.event_file.metadata.get("encoding", {})
-        known = {name: encoding[name] for name in CODED_BY if name in encoding}
-        return known | {"duration": self.event_file.duration}
+        return self.origin.encoding | {"duration": self.event_file.duration}
 
     def source(
         self, index: Integers, recipe: Recipe, backend: Backend, dtype: str
     ) -> PatternSource:
-        """Return chosen patterns; they stay on disk until a batch needs them."""
-        if recipe.duration != self.event_file.duration:
-            raise ValueError(
-                f"duration must be that of {self.name}, {self.event_file.duration:g}, "
-                f"got {recipe.duration:g}"
-            )
+        """Return chosen patterns; they stay on disk until a batch needs them.
+
+        Raises
+        ------
+        ValueError
+            If the recipe would code them otherwise.
+        """
+        for name, value in self.coded_by().items():
+            asked = getattr(recipe, name)
+            if asked != value:
+                shown = [f"{x:g}" if isinstance(x, float) else str(x) for x in (value, asked)]
+                raise ValueError(f"{name} must be that of {self.name}, {shown[0]}, got {shown[1]}")
         return FromEventFile(self.event_file, backend, dtype, index)
 
     def describe(self) -> dict[str, Any]:
         """Return what a checkpoint says of the data."""
-        file, about = self.event_file, self.event_file.metadata
+        file, origin = self.event_file, self.origin
         described: dict[str, Any] = {"name": self.name, "fingerprint": self.fingerprint}
-        if "value_range" in about and "encoding" in about:
+        if origin.value_range is not None and "encoder" in origin.encoding:
             per_feature = Recipe(**self.coded_by()).afferents_per_feature
             described["n_features"] = file.n_afferents // per_feature
-            described["value_range"] = about["value_range"]
+            described["value_range"] = list(origin.value_range)
         return described
 
     def images(self, index: Integers) -> NDArray[Any] | None:  # noqa: ARG002

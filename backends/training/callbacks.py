@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from pathlib import Path
 from typing import NamedTuple
 
+from tempotron_core.files.replacing import naming, replacing
 from tempotron_core.networks.training import Training
 
 __all__ = ["Callback", "CsvLog", "Epoch"]
@@ -66,15 +68,15 @@ class CsvLog(Callback):
                 # a line that a kill cut short is not one of those
                 rows = [row for row in csv.reader(file) if len(row) == len(Epoch._fields)]
             kept = rows[1 : 1 + epochs_done]
-        # beside it, then renamed: a kill must not cost the lines that were there
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([Epoch._fields, *kept])
-        os.replace(temporary, self.path)
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([Epoch._fields, *kept])
+        # a kill must not cost the lines that were there
+        with replacing(self.path) as raw:
+            raw.write(text.getvalue().encode())
 
     def on_epoch(self, epoch: Epoch, state: Training) -> None:  # noqa: ARG002
         """Append the epoch's numbers."""
         row = ["" if value is None else value for value in epoch]
         row[-1] = f"{epoch.seconds:.3f}"
-        with open(self.path, "a", newline="", encoding="utf-8") as file:
+        with naming(self.path), open(self.path, "a", newline="", encoding="utf-8") as file:
             csv.writer(file).writerow(row)

@@ -35,6 +35,7 @@ from ..recipes.recipe import Recipe
 from .augment import augmentation
 from .callbacks import Callback, Epoch
 from .loop import begin, classify, train
+from .run_metadata import check_network, checked_data, checked_dtype
 from .run_state import pack, unpack
 
 __all__ = ["Experiment", "KeepState", "checksum", "split"]
@@ -130,24 +131,28 @@ class Experiment:
         metadata = read_metadata(path)
         network = load(path, xp=backend.xp, device=backend.native_device)
         try:
-            recipe, dtype = Recipe.from_dict(metadata["recipe"]), metadata["dtype"]
-            fingerprint, numbers = metadata["data"]["fingerprint"], metadata["state"]
+            recipe, dtype = Recipe.from_dict(metadata["recipe"]), checked_dtype(metadata["dtype"])
+            run_data, numbers = checked_data(metadata["data"]), metadata["state"]
             if not isinstance(network, Network):
                 raise TypeError(f"a {type(network).__name__}, not a Network")
+            check_network(network, recipe, run_data)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"checkpoint must hold the state of a training run, got {os.fspath(path)!r}: "
                 f"its metadata lack or garble {error}"
             ) from None
-        if fingerprint != data.describe()["fingerprint"]:
+        if run_data["fingerprint"] != data.describe()["fingerprint"]:
             raise ValueError(
                 f"data must be those of the run in {os.fspath(path)!r}, "
-                f"{metadata['data'].get('name')}, got {data.name} with other patterns"
+                f"{run_data['name']}, got {data.name} with other patterns"
             )
         backend.dtype(dtype)
         parts = split(data, recipe, np.random.default_rng(recipe.seed))
         source = data.source(parts[0], recipe, backend, dtype)
-        state = unpack(numbers, read_arrays(path), network, recipe, backend)
+        try:
+            state = unpack(numbers, read_arrays(path), network, recipe, backend)
+        except ValueError as error:
+            raise ValueError(f"{error}, got {os.fspath(path)!r}") from None
         return cls(data, recipe, backend, dtype, *parts, source, state)
 
     def train(self, callbacks: Sequence[Callback] = ()) -> Training:

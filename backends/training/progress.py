@@ -80,7 +80,7 @@ def _numbers(epoch: Epoch) -> str:
 
 
 def _bar(stream: TextIO) -> Bar | None:
-    """Return rich's progress display, or None where rich is not installed."""
+    """Return rich's progress display, or None where rich or the terminal cannot show one."""
     try:
         from rich.console import Console
         from rich.progress import (
@@ -92,11 +92,14 @@ def _bar(stream: TextIO) -> Bar | None:
         )
     except ImportError:
         return None
+    console = Console(file=stream)
+    if console.is_dumb_terminal:  # it cannot move its cursor, and the bar would be seen at the end
+        return None
     return Progress(
         TextColumn("{task.fields[epoch]}"),
         BarColumn(bar_width=None),
         TextColumn("{task.fields[result]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=Console(file=stream),
+        console=console,
     )

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Network
+from tempotron_core.arrays.numbers import positive_float, whole_number
 from tempotron_core.networks.training import Training
 
 from .._backend import Backend
 from ..recipes.recipe import Recipe
+from .run_metadata import checked_history
 
 __all__ = ["pack", "unpack"]
 
@@ -99,19 +101,18 @@ def unpack(
             optimiser.restore(dict(constants) | kept)
             optimisers.append(optimiser)
         best = None
-        if numbers["best_epoch"]:
+        history = checked_history(numbers["history"])
+        best_epoch = whole_number("best_epoch", numbers["best_epoch"], least=0)
+        if best_epoch > len(history["accuracy"]):
+            raise ValueError(f"best_epoch {best_epoch} of {len(history['accuracy'])} epochs")
+        if recipe.validation and "validation_accuracy" not in history and history["accuracy"]:
+            raise ValueError("history without validation_accuracy")
+        if best_epoch:
             names = [f"{BEST}_{layer}" for layer in range(len(network.weights))]
             best = network.with_weights([backend.from_numpy(arrays[name]) for name in names])
         if len(optimisers) != len(network.weights):
             raise ValueError(f"{len(optimisers)} optimisers for {len(network.weights)} layers")
-        return Training(
-            network,
-            optimisers,
-            float(numbers["mean_spikes"]),
-            rng,
-            {name: list(values) for name, values in numbers["history"].items()},
-            best,
-            int(numbers["best_epoch"]),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        mean_spikes = positive_float("mean_spikes", numbers["mean_spikes"], or_zero=True)
+        return Training(network, optimisers, mean_spikes, rng, history, best, best_epoch)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"checkpoint must hold the state of a training run: {error!r}") from None

@@ -16,6 +16,7 @@ from ..data.patterns import Patterns, encoded
 from ..recipes.recipe import Recipe
 from .experiment import checksum, split
 from .loop import potentials
+from .run_metadata import check_network, checked_data, checked_dtype
 
 __all__ = ["TrainedModel"]
 
@@ -49,10 +50,10 @@ class TrainedModel:
         metadata = read_metadata(path)
         try:
             recipe = Recipe.from_dict(metadata["recipe"])
-            data, held_out, dtype = (metadata[name] for name in ("data", "held_out", "dtype"))
-            for name in ("name", "fingerprint"):
-                data[name]
-            held_out["checksum"]
+            data, dtype = checked_data(metadata["data"]), checked_dtype(metadata["dtype"])
+            held_out = metadata["held_out"]
+            if type(held_out["checksum"]) is not int:
+                raise TypeError(f"checksum of held_out: {held_out['checksum']!r}")
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"checkpoint must be one that 'tempotron train' wrote, got {os.fspath(path)!r}: "
@@ -65,6 +66,12 @@ class TrainedModel:
                 f"checkpoint must hold a network, got {os.fspath(path)!r} "
                 f"with a {type(network).__name__}"
             )
+        try:
+            check_network(network, recipe, data)
+        except ValueError as error:
+            raise ValueError(
+                f"checkpoint must hold the network of its recipe, got {os.fspath(path)!r}: {error}"
+            ) from None
         return cls(os.fspath(path), network, recipe, data, held_out, backend, dtype)
 
     def parts(self, data: Patterns) -> tuple[Integers, Integers, Integers] | None:
