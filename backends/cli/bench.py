@@ -14,4 +14,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print the tables; into ``--out``, the record and the plots."""
     from ..bench.command import run as run_bench
 
-    return run_bench(args, None if args.out is None else output_folder(args.out))
+    if args.out is None:
+        return run_bench(args, None)
+    with output_folder(args.out) as out:
+        return run_bench(args, out)

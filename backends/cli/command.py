@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from .options import FAILURE, make_parser
+from .streams import discard_output, finish_output, forgiving_streams
 from .train import INTERRUPTED
 
 __all__ = ["main"]
@@ -27,22 +27,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0, or 2 for a user's error (one message on stderr), or 130 after Ctrl-C.
     """
+    with forgiving_streams():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
-        args = make_parser().parse_args(argv)
-        with warnings.catch_warnings():
-            warnings.showwarning = _show_warning  # type: ignore[assignment]
-            code: int = args.run(args)
-        sys.stdout.flush()
-    except SystemExit as stop:  # argparse has printed its message
-        return stop.code if isinstance(stop.code, int) else FAILURE
+        try:
+            args = make_parser().parse_args(argv)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning  # type: ignore[assignment]
+                code = int(args.run(args))
+        except SystemExit as stop:  # argparse has printed its message
+            code = stop.code if isinstance(stop.code, int) else FAILURE
+        finish_output()
     except BrokenPipeError:  # the reader of our output has closed it, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 0
     except KeyboardInterrupt:
         print("tempotron: interrupted", file=sys.stderr)
         return INTERRUPTED
     except (ImportError, MemoryError, OSError, ValueError) as error:
-        print(f"tempotron: error: {_message(error)}", file=sys.stderr)
+        cause: BaseException = error
+        try:
+            finish_output()
+        except OSError as of_output:
+            if getattr(error, "filename", "") is None:  # it was a line that could not be printed
+                cause = of_output
+        print(f"tempotron: error: {_message(cause)}", file=sys.stderr)
         return FAILURE
     return code
 

@@ -16,8 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("data and output")
     data.add_argument(
         "--data",
-        metavar="DIR",
-        help="folder of images in MNIST's IDX format, gzipped or not (default: digits)",
+        metavar="DATA",
+        help="folder of images in MNIST's IDX format, gzipped or not, or breast-cancer "
+        "(default: digits)",
     )
     data.add_argument("--out", metavar="FILE", required=True, help="event file (a folder) to write")
     data.add_argument("--overwrite", action="store_true", help="replace an event file at FILE")
@@ -56,11 +57,13 @@ def run(args: argparse.Namespace) -> int:
     ImportError, OSError, ValueError
         If the data cannot be had, an option is not possible, or there is something at FILE.
     """
-    from ..data.built_in import load_digits
     from ..data.event_encoding import encode_dataset
-    from ..data.idx import load_idx_folder
+    from ..data.patterns import FeaturePatterns, open_patterns
 
-    dataset = load_digits() if args.data is None else load_idx_folder(args.data)
+    data = open_patterns(args.data)
+    if not isinstance(data, FeaturePatterns):
+        raise ValueError(f"--data must be features to encode, got the event file {args.data!r}")
+    dataset = data.dataset
     given = {name: value for name in CODED_BY if (value := getattr(args, name)) is not None}
     recipe = Recipe(**{"encoder": usual_encoder(dataset.features.shape[1])} | given)
     written = encode_dataset(dataset, recipe, args.out, overwrite=args.overwrite)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tempotron_core.files.replacing import hold, release, remove_leftovers, replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,22 +16,35 @@ if TYPE_CHECKING:
 __all__ = ["output_folder", "save_figure"]
 
 
-def output_folder(out: str) -> Path:
-    """Make the folder, and see to it that it can be written to before hours of training."""
+@contextlib.contextmanager
+def output_folder(out: str) -> Iterator[Path]:
+    """Make the folder and lock it; what killed runs left unfinished in it is removed.
+
+    Raises
+    ------
+    OSError
+        If it is no folder, cannot be written to, or another run writes to it.
+    """
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"--out must be a folder, got the file {out!r}")
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"--out must be a folder that can be written to, got {out!r}")
-    return folder
+    try:
+        lock = hold(folder)
+    except BlockingIOError:
+        raise BlockingIOError(
+            f"--out must be a folder that no other run writes to, got {out!r}"
+        ) from None
+    try:
+        remove_leftovers(folder)
+        yield folder
+    finally:
+        release(lock)
 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG; a file already at ``path`` is replaced in one step."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        figure.savefig(temporary, format="png")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as file:
+        figure.savefig(file, format="png")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from tempotron_core import SilenceWarning
 
 from .output import output_folder, save_figure
-from .training_options import RECIPE_OPTIONS, add_training_options
+from .training_options import DTYPE, RECIPE_OPTIONS, add_training_options
 from .where import add_where_options, chosen_backend
 
 if TYPE_CHECKING:
+    from .._backend import Backend
     from ..data.patterns import EventPatterns, FeaturePatterns
     from ..recipes.recipe import Recipe
     from ..training.experiment import Experiment
@@ -38,24 +39,31 @@ def run(args: argparse.Namespace) -> int:
     ImportError, OSError, ValueError
         If the data cannot be had, an option is not possible, or there is nowhere to write.
     """
-    from ..data.patterns import open_patterns
     from ..plotting import require_matplotlib
+
+    require_matplotlib()  # better now than after the training
+    backend = chosen_backend(args)
+    with output_folder(args.out) as out:
+        return _train(args, backend, out)
+
+
+def _train(args: argparse.Namespace, backend: Backend, out: Path) -> int:
+    from ..data.patterns import open_patterns
     from ..training.callbacks import CsvLog
     from ..training.experiment import Experiment, KeepState
     from ..training.progress import reporting
 
-    require_matplotlib()  # better now than after the training
     warnings.simplefilter("once", SilenceWarning)
-    backend = chosen_backend(args)
-    out = output_folder(args.out)
     data = open_patterns(args.data)
     last = out / "last.npz"
     if args.resume:
         experiment = Experiment.resume(last, data, backend)
         _check_same_settings(args, experiment)
     else:
-        experiment = Experiment.prepare(data, _recipe(args, data), backend, args.dtype)
-        last.unlink(missing_ok=True)  # of another run, which this one takes the place of
+        experiment = Experiment.prepare(data, _recipe(args, data), backend, args.dtype or DTYPE)
+        # of a run that this one takes the place of; its model stays until there is a new one
+        for left in (last, out / "best.npz", *_written(out, "interrupted")):
+            left.unlink(missing_ok=True)
     recipe, done = experiment.recipe, experiment.state.epoch
     print(f"data      {data.name}: {_count(experiment)}")
     print(f"encoding  {_coding(experiment)}")
@@ -82,13 +90,20 @@ def _finish(experiment: Experiment, out: Path) -> int:
     hits, total = experiment.held_out_hits(), len(experiment.held_out_index)
     print(f"held-out accuracy {hits / total:.2%} ({hits} of {total})")
     # an interrupted run never takes the place of a complete one
-    stem = "interrupted" if state.interrupted else "model"
-    checkpoint, picture = out / f"{stem}.npz", out / f"{stem}.png"
+    checkpoint, picture = _written(out, "interrupted" if state.interrupted else "model")
     experiment.save(checkpoint, hits)
     print(f"wrote {checkpoint}")
     _save_training_figure(experiment, hits / total, picture)
     print(f"wrote {picture}")
+    if not state.interrupted:
+        for left in _written(out, "interrupted"):  # of this run, before it was resumed
+            left.unlink(missing_ok=True)
     return INTERRUPTED if state.interrupted else 0
+
+
+def _written(out: Path, stem: str) -> tuple[Path, Path]:
+    """Return the checkpoint and the figure of a complete or interrupted run."""
+    return out / f"{stem}.npz", out / f"{stem}.png"
 
 
 def _save_training_figure(experiment: Experiment, accuracy: float, path: Path) -> None:
@@ -104,15 +119,40 @@ def _save_training_figure(experiment: Experiment, accuracy: float, path: Path) -
 
 def _recipe(args: argparse.Namespace, data: FeaturePatterns | EventPatterns) -> Recipe:
     from ..data.patterns import EventPatterns
-    from ..recipes import Recipe, usual_encoder
+    from ..recipes.coding import usual_encoder
     from ..recipes.files import read_recipe
+    from ..recipes.recipe import Recipe
 
     settings = {} if args.recipe is None else read_recipe(args.recipe)
+    if args.hold_out is not None and data.test_from is not None:
+        raise ValueError(
+            f"--hold-out must be left out for data that have a test set of their own, as "
+            f"{data.name} has, got {args.hold_out}"
+        )
     if isinstance(data, EventPatterns):
+        _check_coding(args, settings, data)
         settings |= data.coded_by()
     else:
         settings = {"encoder": usual_encoder(data.dataset.features.shape[1])} | settings
     return Recipe(**settings | _given(args))
+
+
+def _check_coding(args: argparse.Namespace, settings: dict[str, Any], data: EventPatterns) -> None:
+    """Raise if spikes that are there are to be coded otherwise."""
+    from ..recipes.coding import CODED_BY
+
+    fixed = data.coded_by()
+    for name in CODED_BY:
+        flag, asked = RECIPE_OPTIONS[name], getattr(args, name)
+        if asked is not None and name not in fixed:
+            raise ValueError(f"{flag} must be left out for spikes such as {data.name}, got {asked}")
+        if asked is not None and asked != fixed[name]:
+            raise ValueError(f"{flag} must be that of {data.name}, {fixed[name]}, got {asked}")
+        if name in fixed and settings.get(name, fixed[name]) != fixed[name]:
+            raise ValueError(
+                f"--recipe must have the {name} of {data.name}, {fixed[name]}, "
+                f"got {settings[name]} in {args.recipe!r}"
+            )
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
@@ -123,6 +163,10 @@ def _check_same_settings(args: argparse.Namespace, experiment: Experiment) -> No
     """Raise if a run is to be continued with other settings than its own."""
     from ..recipes.files import read_recipe
 
+    if args.dtype not in (None, experiment.dtype):
+        raise ValueError(
+            f"--dtype must be that of the run to resume, {experiment.dtype}, got {args.dtype}"
+        )
     asked = ({} if args.recipe is None else read_recipe(args.recipe)) | _given(args)
     for name, value in asked.items():
         own = getattr(experiment.recipe, name)

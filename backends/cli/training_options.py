@@ -9,7 +9,7 @@ from ..recipes.coding import LATENCY_FROM
 from ..recipes.recipe import Recipe
 from ..recipes.settings import CHOICES
 
-__all__ = ["RECIPE_OPTIONS", "add_training_options", "number_or_part"]
+__all__ = ["DTYPE", "RECIPE_OPTIONS", "add_training_options", "number_or_part"]
 
 
 def number_or_part(text: str) -> float | int:
@@ -21,8 +21,8 @@ def number_or_part(text: str) -> float | int:
 
 
 def sizes(text: str) -> tuple[int, ...]:
-    """Read the sizes of layers, separated by commas."""
-    return tuple(int(size) for size in text.split(",") if size.strip())
+    """Read the sizes of layers, separated by commas; an empty text is no layer."""
+    return tuple(map(int, text.split(","))) if text.strip() else ()
 
 
 NUMBER: dict[str, Any] = {"metavar": "N", "type": int}
@@ -76,8 +76,11 @@ TABLE: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     ("learning", "--clip-norm", "clip_norm", "largest norm of a gradient; 0: no limit", REAL),
 )
 
-RECIPE_OPTIONS = tuple(row[2] for row in TABLE)
-"""Options that are fields of the recipe, which knows their defaults."""
+RECIPE_OPTIONS = {setting: flag for _, flag, setting, _, _ in TABLE}
+"""Options that are fields of the recipe, which knows their defaults, and how they are given."""
+
+DTYPE = "float32"
+"""Of weights and spike times, unless one is asked for."""
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +114,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         "options given beside it take precedence",
     )
     groups["learning"].add_argument(
-        "--dtype", choices=("float32", "float64"), default="float32", help="(default: %(default)s)"
+        "--dtype", choices=("float32", "float64"), help=f"(default: {DTYPE})"
     )
     for group, flag, name, text, more in TABLE:
         default = getattr(Recipe, name)
