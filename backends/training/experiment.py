@@ -147,9 +147,9 @@ class Experiment:
                 f"{run_data['name']}, got {data.name} with other patterns"
             )
         backend.dtype(dtype)
-        parts = split(data, recipe, np.random.default_rng(recipe.seed))
-        source = data.source(parts[0], recipe, backend, dtype)
         try:
+            parts = split(data, recipe, np.random.default_rng(recipe.seed))
+            source = data.source(parts[0], recipe, backend, dtype)
             state = unpack(numbers, read_arrays(path), network, recipe, backend)
         except ValueError as error:
             raise ValueError(f"{error}, got {os.fspath(path)!r}") from None
