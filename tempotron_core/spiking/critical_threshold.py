@@ -26,10 +26,10 @@ from ..events import Events
 from ..membrane.integration import Membrane, integrate, interior_maximum, with_nobody
 from ..membrane.tiles import tile_bounds
 from ..neuron import Neuron
-from ..readouts.arguments import check_readout, is_static
+from ..readouts.arguments import is_static
 from ..readouts.crossing import crossing_interval
 from ..readouts.peak import peak
-from .search import LastSpike, next_spike, rows_of, scaled, since
+from .search import LastSpike, check_spiking, next_spike, rows_of, scaled, since
 
 __all__ = ["CriticalThreshold", "critical_threshold"]
 
@@ -68,10 +68,8 @@ def critical_threshold(
 
     Parameters
     ----------
-    events : Events
-        B patterns on N afferents.
-    weight : array, shape (O, N)
-        Synaptic weights, float32 or float64, in the library and on the device of the events.
+    events, weight
+        As for :func:`output_spikes`.
     neuron : Neuron
         Its ``v_threshold`` plays no part but for the default of ``psp_peak``, which stays what it
         is whatever threshold is searched.  ``shunt`` must be False.
@@ -90,10 +88,8 @@ def critical_threshold(
 
     Raises
     ------
-    TypeError
-        If an argument has the wrong type or dtype, or arrays come from different libraries.
-    ValueError
-        If shapes or devices do not fit, the neuron shunts its input, or ``k`` is less than 1.
+    TypeError, ValueError
+        As :func:`output_spikes`, and if ``k`` is less than 1, or ``where`` does not fit.
 
     References
     ----------
@@ -110,9 +106,7 @@ def critical_threshold(
     >>> print(found.theta.round(3), found.t.round(3), found.n_before)
     [[1.791]] [[21.822]] [[1]]
     """
-    xp = check_readout(events, weight, neuron)
-    if neuron.shunt:
-        raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
+    xp = check_spiking(events, weight, neuron)
     static = is_static(method, events.times, weight)
     shape = (len(events), weight.shape[0])
     if static and hasattr(k, "shape"):

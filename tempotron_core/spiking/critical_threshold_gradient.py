@@ -23,13 +23,13 @@ from ..membrane.integration import Membrane, integrate, with_nobody
 from ..membrane.sampling import sample
 from ..membrane.tiles import tile_bounds
 from ..neuron import Neuron
-from ..readouts.arguments import check_output, check_readout, is_static
+from ..readouts.arguments import check_output, is_static
 from ..readouts.dispatch import constant
 from ..readouts.gradient import Gradient, as_given
 from .cotangents import Cusp, pull_back
 from .critical_threshold import CriticalThreshold
 from .history import history_of, slope_at_threshold
-from .search import LastSpike, next_spike, rows_of, scaled
+from .search import LastSpike, check_spiking, next_spike, rows_of, scaled
 
 __all__ = ["critical_threshold_vjp"]
 
@@ -78,19 +78,15 @@ def critical_threshold_vjp(
 
     Raises
     ------
-    TypeError
-        If an argument has the wrong type or dtype, or arrays come from different libraries.
-    ValueError
-        If shapes or devices do not fit, or the neuron shunts its input.
+    TypeError, ValueError
+        As :func:`critical_threshold`.
 
     References
     ----------
     .. [1] R. Gütig, Science 351, aab4113 (2016), supplementary text: the derivative of the
        critical threshold.
     """
-    xp = check_readout(events, weight, neuron)
-    if neuron.shunt:
-        raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
+    xp = check_spiking(events, weight, neuron)
     if not isinstance(critical, CriticalThreshold):
         raise TypeError(
             "critical must be a CriticalThreshold (what critical_threshold returned), "

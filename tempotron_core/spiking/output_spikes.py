@@ -12,9 +12,9 @@ from ..events import Events
 from ..membrane.integration import Membrane, integrate, with_nobody
 from ..membrane.tiles import tile_bounds
 from ..neuron import Neuron
-from ..readouts.arguments import check_readout, is_static
+from ..readouts.arguments import is_static
 from ..readouts.crossing import first_crossing
-from .search import next_spike, rows_of, spike_at
+from .search import check_spiking, next_spike, rows_of, spike_at
 
 __all__ = ["OutputSpikes", "OutputTrains", "output_spikes"]
 
@@ -124,9 +124,7 @@ def output_spikes(
     >>> print(times.round(3), counts)
     [[[11.221 12.863 15.405 22.915]]] [[4]]
     """
-    xp = check_readout(events, weight, neuron)
-    if neuron.shunt:
-        raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
+    xp = check_spiking(events, weight, neuron)
     if layout not in ("padded", "csr"):
         raise ValueError(f"layout must be 'padded' or 'csr', got {layout!r}")
     if max_spikes is not None:

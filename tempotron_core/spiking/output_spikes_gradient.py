@@ -19,12 +19,12 @@ from ..events import Events
 from ..membrane.integration import integrate, with_nobody
 from ..membrane.tiles import tile_bounds
 from ..neuron import Neuron
-from ..readouts.arguments import check_readout, is_static
+from ..readouts.arguments import is_static
 from ..readouts.dispatch import constant
 from ..readouts.gradient import Gradient, as_given
 from .cotangents import pull_back
 from .history import history_of
-from .search import rows_of
+from .search import check_spiking, rows_of
 
 __all__ = ["output_spikes_vjp"]
 
@@ -56,8 +56,7 @@ def output_spikes_vjp(
     times : bool, default False
         Also return the gradient towards the input spike times.
     min_slope : float, default 0.0
-        Slopes V' at an output spike below this (potential per time) count as this, which bounds
-        the gradient near grazing.  A slope that is not positive gives 0 by default.
+        As for :func:`first_crossing_vjp`, at every output spike.
     method : {'auto', 'static', 'pruned'}
         See :func:`peak`.
 
@@ -68,15 +67,10 @@ def output_spikes_vjp(
 
     Raises
     ------
-    TypeError
-        If an argument has the wrong type or dtype, or arrays come from different libraries.
-    ValueError
-        If shapes or devices do not fit, the neuron shunts its input, or ``min_slope`` is negative
-        or not finite.
+    TypeError, ValueError
+        As :func:`output_spikes`, and if ``min_slope`` is negative or not finite.
     """
-    xp = check_readout(events, weight, neuron)
-    if neuron.shunt:
-        raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
+    xp = check_spiking(events, weight, neuron)
     static = is_static(method, events.times, weight)
     min_slope = positive_float("min_slope", min_slope, or_zero=True)
     expected = (len(events), weight.shape[0])

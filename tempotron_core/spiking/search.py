@@ -23,11 +23,22 @@ from typing import Any
 
 from ..arrays.candidates import pick
 from ..arrays.namespace import clip, device_of
+from ..events import Events
 from ..membrane.integration import Membrane
 from ..neuron import Neuron
+from ..readouts.arguments import check_readout
 from ..readouts.crossing import crossing_interval, crossing_time
 
-__all__ = ["LastSpike", "after_spike", "next_spike", "rows_of", "scaled", "since", "spike_at"]
+__all__ = [
+    "LastSpike",
+    "after_spike",
+    "check_spiking",
+    "next_spike",
+    "rows_of",
+    "scaled",
+    "since",
+    "spike_at",
+]
 
 Array = Any
 
@@ -56,6 +67,14 @@ class LastSpike:
     def take(self, index: Array, *, xp: Any) -> LastSpike:
         """Those of some pairs."""
         return LastSpike(*(xp.take(a, index) for a in (self.event, self.time, self.resets, self.s)))
+
+
+def check_spiking(events: Events, weight: Array, neuron: Neuron) -> Any:
+    """Return the namespace; raise unless the three fit together, or if the neuron shunts."""
+    xp = check_readout(events, weight, neuron)
+    if neuron.shunt:
+        raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
+    return xp
 
 
 def rows_of(membrane: Membrane, pairs: Array, *, xp: Any) -> Membrane:
