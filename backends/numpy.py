@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -82,4 +83,9 @@ FRAMEWORK = Framework(
     synchronise=synchronise,
 )
 
-KERNELS: dict[str, Callable[..., Any]] = {"index_sum": index_sum, "fused": for_numpy}
+KERNELS: dict[str, Callable[..., Any]] = {
+    "index_sum": index_sum,
+    "fused": for_numpy,
+    # potentials and probabilities decay to 0; other errors stay the user's
+    "settings": partial(np.errstate, under="ignore"),
+}

@@ -31,6 +31,8 @@ from tempotron_core.readouts.voltage import checked_times
 from tempotron_core.readouts.voltage import voltage as voltage_function
 from tempotron_core.readouts.voltage_gradient import sample_time_gradient, voltage_adjoint
 
+from .settings import settings
+
 Layout = tuple[int, float, tuple[int, ...] | None]
 """The part of Events that is no array: afferents, duration and source shape."""
 
@@ -91,17 +93,20 @@ def _with_gradient(
         return _unflatten(layout, (times, *integers))
 
     @jax.custom_vjp
+    @settings()
     def readout(
         times: jax.Array, integers: tuple[Any, ...], weight: jax.Array, *more: jax.Array
     ) -> Any:
         return compute(events_of(times, integers), weight, *more)
 
+    @settings()
     def forward(
         times: jax.Array, integers: tuple[Any, ...], weight: jax.Array, *more: jax.Array
     ) -> tuple[Any, Any]:
         outputs = compute(events_of(times, integers), weight, *more)
         return outputs, (times, integers, weight, more, outputs)
 
+    @settings()
     def backward(saved: Any, cotangents: Any) -> tuple[Any, ...]:
         times, integers, weight, more, outputs = saved
         to_times, to_weight, *to_more = adjoint(
@@ -109,6 +114,7 @@ def _with_gradient(
         )
         return (to_times, None, to_weight, *to_more)
 
+    @settings()
     def call(
         times: jax.Array, integers: tuple[Any, ...], weight: jax.Array, *more: jax.Array
     ) -> Any:
@@ -182,11 +188,13 @@ def _crossing(layout: Layout, neuron: Neuron) -> Callable[..., jax.Array]:
     """
 
     @jax.custom_jvp
+    @settings()
     def crossing(times: jax.Array, integers: tuple[Any, ...], weight: jax.Array) -> jax.Array:
         return first_crossing_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
             _unflatten(layout, (times, *integers)), weight, neuron, method="static"
         )
 
+    @settings()
     def tangent(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
         times, integers, weight = primals
         times_dot, _, weight_dot = tangents

@@ -16,6 +16,9 @@ Names asked for:
 ``compiled(function)``
     A function of Events and arrays, compiled for their shapes: for a framework that is slow call by
     call.
+``settings()``
+    A context manager under which this package computes with arrays of that library, whatever
+    strict mode the user has chosen, see `settings`.
 ``peak``, ``first_crossing``, ``voltage``, ``soft_peak_time``
     The function of that name, made differentiable for the framework's autodiff with the analytic
     gradients of this package.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..arrays.namespace import device_of
 from ..arrays.numbers import check_generator, positive_float, whole_number
+from ..arrays.settings import under_own_settings
 from ..events import Events
 
 __all__ = ["delete_spikes", "jitter_spikes", "shift_image"]
@@ -23,6 +24,7 @@ __all__ = ["delete_spikes", "jitter_spikes", "shift_image"]
 Array = Any
 
 
+@under_own_settings
 def jitter_spikes(events: Events, sigma: float, rng: np.random.Generator) -> Events:
     """Add Gaussian noise to every spike time.
 
@@ -63,6 +65,7 @@ def jitter_spikes(events: Events, sigma: float, rng: np.random.Generator) -> Eve
     return _rearranged(replace(events, times=moved), order, events.counts)
 
 
+@under_own_settings
 def delete_spikes(events: Events, probability: float, rng: np.random.Generator) -> Events:
     """Lose every spike with a probability, each on its own.
 
@@ -94,6 +97,7 @@ def delete_spikes(events: Events, probability: float, rng: np.random.Generator) 
     return _only(events, events.xp.asarray(kept, device=events.device))
 
 
+@under_own_settings
 def shift_image(
     events: Events,
     shape: tuple[int, int],

@@ -12,6 +12,7 @@ from ..arrays.namespace import (
     known_true,
 )
 from ..arrays.numbers import real_number
+from ..arrays.settings import under_own_settings
 
 __all__ = ["feature_limits", "feature_range", "finite_features"]
 
@@ -19,6 +20,7 @@ Array = Any
 Namespace = Any
 
 
+@under_own_settings
 def feature_range(x: Array) -> tuple[Array, Array]:
     """Return the smallest and the largest value of each feature.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..arrays.numbers import positive_float
+from ..arrays.settings import under_own_settings
 from .features import feature_limits, finite_features
 
 __all__ = ["encode_latency"]
@@ -13,6 +14,7 @@ Array = Any
 Namespace = Any
 
 
+@under_own_settings
 def encode_latency(
     x: Array, duration: float, *, x_min: Array | float = 0.0, x_max: Array | float = 1.0
 ) -> Array:

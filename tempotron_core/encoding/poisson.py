@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..arrays.namespace import clip, device_of
 from ..arrays.numbers import check_generator, positive_float, whole_number
 from ..arrays.plain import check_plain
+from ..arrays.settings import under_own_settings
 from .features import feature_limits, finite_features
 
 __all__ = ["encode_poisson", "poisson_trains"]
@@ -28,6 +29,7 @@ __all__ = ["encode_poisson", "poisson_trains"]
 Array = Any
 
 
+@under_own_settings
 def encode_poisson(
     x: Array,
     duration: float,
@@ -102,6 +104,7 @@ def encode_poisson(
     return xp.where(kept, _like(x, times, xp), float("inf"))
 
 
+@under_own_settings
 def poisson_trains(
     rates: ArrayLike, duration: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:

@@ -17,6 +17,7 @@ from ..arrays.namespace import (
 )
 from ..arrays.numbers import positive_float
 from ..arrays.plain import check_plain
+from ..arrays.settings import under_own_settings
 from .features import _check_order, _number, feature_limits, feature_range, finite_features
 
 __all__ = ["GaussianReceptiveFields", "scale_to_square"]
@@ -89,6 +90,7 @@ class GaussianReceptiveFields:
         _check_order(self.x_min, self.x_max)
 
     @classmethod
+    @under_own_settings
     def fit(cls, m: int, x: Array) -> GaussianReceptiveFields:
         """Fields that span the range of each feature, as ``feature_range`` gives it.
 
@@ -110,6 +112,7 @@ class GaussianReceptiveFields:
         """
         return cls(m, *feature_range(x))
 
+    @under_own_settings
     def encode(self, x: Array, duration: float, *, round_times: bool = False) -> Array:
         """Return the spike time of every field of every feature.
 

@@ -19,6 +19,7 @@ from ..arrays.namespace import (
     zeros,
 )
 from ..arrays.numbers import whole_number
+from ..arrays.settings import under_own_settings
 from .arguments import checked_lists, checked_times
 from .order import rows_of_lists, sorted_spikes
 from .selection import pattern_number, pattern_numbers
@@ -67,6 +68,7 @@ class Events:
     source_lengths: Array | None = None
 
     @classmethod
+    @under_own_settings
     def from_latencies(cls, times: Array, duration: float) -> Events:
         """One spike time, or none, per afferent.
 
@@ -108,6 +110,7 @@ class Events:
         )
 
     @classmethod
+    @under_own_settings
     def from_trains(cls, times: Array, duration: float) -> Events:
         """Up to S spikes per afferent, in any order, padded with negative times or +inf.
 
@@ -142,6 +145,7 @@ class Events:
         )
 
     @classmethod
+    @under_own_settings
     def from_csr(
         cls, times: Array, afferents: Array, offsets: Array, n_afferents: int, duration: float
     ) -> Events:
@@ -188,6 +192,7 @@ class Events:
         )
 
     @classmethod
+    @under_own_settings
     def concat(cls, parts: Sequence[Events]) -> Events:
         """Join batches made in one way, for the same afferents and duration.
 
@@ -272,6 +277,7 @@ class Events:
     def __iter__(self) -> Iterator[Events]:
         return (self[b] for b in range(len(self)))
 
+    @under_own_settings
     def __getitem__(self, patterns: Any) -> Events:
         """Select patterns by number, slice, list, or integer or boolean array; always a batch."""
         xp = self.xp
@@ -302,6 +308,7 @@ class Events:
         """
         return self._mapped(lambda a: array_api_compat.to_device(a, device))
 
+    @under_own_settings
     def to_latencies(self) -> Array:
         """Return the dense form that :meth:`from_latencies` reads.
 
@@ -329,6 +336,7 @@ class Events:
         present = xp.take_along_axis(afferents, found, axis=1) == wanted
         return xp.where(present, xp.take_along_axis(times, found, axis=1), float("inf"))
 
+    @under_own_settings
     def in_source_layout(self, values: Array) -> Array:
         """Return per-event values in the layout the events were built from.
 

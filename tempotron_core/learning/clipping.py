@@ -7,12 +7,14 @@ from typing import Any
 
 from ..arrays.namespace import array_namespace, check_floating, check_same_device
 from ..arrays.numbers import positive_float
+from ..arrays.settings import under_own_settings
 
 __all__ = ["clip_norm"]
 
 Array = Any
 
 
+@under_own_settings
 def clip_norm(gradients: Sequence[Array], max_norm: float) -> tuple[Array, ...]:
     r"""Scale gradients down so that their common Euclidean norm is at most ``max_norm`` [1]_.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..arrays.namespace import array_namespace, check_floating, check_same_device
 from ..arrays.numbers import positive_float
+from ..arrays.settings import under_own_settings
 from .labels import pattern_weight, should_fire
 from .pooling import tempered
 
@@ -22,6 +23,7 @@ __all__ = ["cross_entropy_loss", "mse_loss", "tempotron_loss"]
 Array = Any
 
 
+@under_own_settings
 def tempotron_loss(
     v_max: Array,
     labels: Array,
@@ -87,6 +89,7 @@ def tempotron_loss(
     return xp.sum(cotangent * excess), cotangent
 
 
+@under_own_settings
 def mse_loss(
     v_max: Array,
     labels: Array,
@@ -123,6 +126,7 @@ def mse_loss(
     return loss, counts * (2.0 * error / _batch(v_max))
 
 
+@under_own_settings
 def cross_entropy_loss(
     v_max: Array,
     labels: Array,

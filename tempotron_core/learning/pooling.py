@@ -17,6 +17,7 @@ from typing import Any
 from ..arrays.choices import check_choice
 from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
 from ..arrays.numbers import positive_float
+from ..arrays.settings import under_own_settings
 from .labels import neurons_per_class
 
 __all__ = ["pool", "pool_vjp", "tempered"]
@@ -26,6 +27,7 @@ Array = Any
 _HOW = ("max", "mean", "logsumexp")
 
 
+@under_own_settings
 def pool(v: Array, n_classes: int, *, how: str = "max", temperature: float = 1.0) -> Array:
     """Pool the values of each class's neurons.
 
@@ -67,6 +69,7 @@ def pool(v: Array, n_classes: int, *, how: str = "max", temperature: float = 1.0
     return largest + temperature * xp.log(xp.mean(xp.exp(below), axis=2))
 
 
+@under_own_settings
 def pool_vjp(
     v: Array, n_classes: int, cotangent: Array, *, how: str = "max", temperature: float = 1.0
 ) -> Array:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..arrays.namespace import array_namespace, check_floating, check_same_device, known_true
+from ..arrays.settings import under_own_settings
 
 __all__ = ["constrain_signs"]
 
 Array = Any
 
 
+@under_own_settings
 def constrain_signs(weight: Array, signs: Array) -> Array:
     """Set weights to zero that have the wrong sign for their afferent [1]_.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..arrays.namespace import array_namespace, check_floating, check_same_device
 from ..arrays.numbers import positive_float
+from ..arrays.settings import under_own_settings
 from .losses import cross_entropy
 
 __all__ = ["spike_time_cross_entropy", "spike_time_loss"]
@@ -19,6 +20,7 @@ __all__ = ["spike_time_cross_entropy", "spike_time_loss"]
 Array = Any
 
 
+@under_own_settings
 def spike_time_cross_entropy(
     t_spike: Array,
     labels: Array,
@@ -77,6 +79,7 @@ def spike_time_cross_entropy(
     return loss, xp.where(silent, 0.0, -towards)
 
 
+@under_own_settings
 def spike_time_loss(t_spike: Array, target: Array, *, silent_time: float) -> tuple[Array, Array]:
     r"""Squared distance of the spike times from those asked for.
 

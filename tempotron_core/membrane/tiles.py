@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..arrays.namespace import array_namespace
+from ..arrays.settings import under_own_settings
 from ..events import Events
 
 __all__ = ["map_tiles", "tile_bounds", "tile_size"]
@@ -47,6 +48,7 @@ def tile_bounds(
     )
 
 
+@under_own_settings
 def map_tiles(
     f: Callable[[Events, Array], tuple[Array, ...]],
     events: Events,

@@ -31,6 +31,7 @@ from ..arrays.namespace import (
     known_true,
     zeros,
 )
+from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..events.order import sorted_spikes
 from ..neuron import Neuron
@@ -62,6 +63,7 @@ class DelayGradient(NamedTuple):
     delay: Array
 
 
+@under_own_settings
 def delayed(events: Events, delay: Array) -> Events:
     """Let every spike arrive later by the delay of its afferent.
 
@@ -99,6 +101,7 @@ def delayed(events: Events, delay: Array) -> Events:
     return _shifted(events, xp.astype(delay, events.times.dtype), xp)
 
 
+@under_own_settings
 def delay_gradient(delayed_events: Events, time_gradient: Array) -> Array:
     """Sum a gradient towards spike times over the spikes of each afferent.
 
@@ -139,6 +142,7 @@ def delay_gradient(delayed_events: Events, time_gradient: Array) -> Array:
     return _sum_of_lists(delayed_events, time_gradient, xp)
 
 
+@under_own_settings
 def peak_with_delays(events: Events, weight: Array, delay: Array, neuron: Neuron) -> Peak:
     """Largest potential and its time, with a delay for every synapse.
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..arrays.namespace import device_of
 from ..arrays.numbers import check_generator, positive_float, whole_number
+from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..neuron import Neuron
 from ..readouts.arguments import check_readout
@@ -28,6 +29,7 @@ __all__ = ["fire_like", "initial_network", "scale_to_fire"]
 Array = Any
 
 
+@under_own_settings
 def scale_to_fire(
     events: Events, weight: Array, neuron: Neuron, *, fraction: float, potential: float = 1.0
 ) -> Array:

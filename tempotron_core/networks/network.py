@@ -30,6 +30,7 @@ from ..arrays.namespace import (
 )
 from ..arrays.numbers import positive_float
 from ..arrays.plain import check_plain
+from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..neuron import Neuron
 from ..readouts.arguments import check_readout
@@ -200,6 +201,7 @@ class Network:
         object.__setattr__(network, "_silence", self._silence)  # one count for all of training
         return network
 
+    @under_own_settings
     def forward(self, events: Events) -> Activity:
         """Let the network work on a batch of patterns.
 
@@ -246,6 +248,7 @@ class Network:
         last = peak(inputs[-1], self.weights[-1], self.neurons[-1])
         return Activity(tuple(inputs), tuple(hidden), last)
 
+    @under_own_settings
     def vjp(
         self, activity: Activity, v_cotangent: Array, *, times: bool = False
     ) -> NetworkGradient:

@@ -17,6 +17,7 @@ from ..arrays.namespace import (
     device_of,
 )
 from ..arrays.numbers import positive_float, whole_number
+from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..learning.labels import class_indices
 from ..neuron import Neuron
@@ -229,6 +230,7 @@ class Tempotron:
         return value, gradient.weight, gradient.times
 
     @staticmethod
+    @under_own_settings
     def psp_kernel(t: Array, tau: float, tau_s: float) -> Array:
         """Postsynaptic potential before normalisation.
 
@@ -257,6 +259,7 @@ class Tempotron:
         return xp.exp(after * (-1.0 / tau)) - xp.exp(after * (-1.0 / tau_s))
 
     @staticmethod
+    @under_own_settings
     def mse_loss(v_max: Array, v_threshold: float, label: Array, num_classes: int) -> Array:
         """Squared distance of wrong neurons from threshold, averaged over patterns.
 

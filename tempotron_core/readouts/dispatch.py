@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import array_api_compat
 
 from ..arrays.registry import implementation
+from ..arrays.settings import under_own_settings
 from ..events import Events
 
 __all__ = ["constant", "differentiable"]
@@ -58,7 +59,11 @@ def differentiable(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def constant(function: Callable[P, R]) -> Callable[P, R]:
-    """Give a gradient function arrays detached from autodiff: what it returns is a constant."""
+    """Give a gradient function arrays detached from autodiff: what it returns is a constant.
+
+    It computes under this package's own settings.
+    """
+    compute = under_own_settings(function)
 
     def detach(argument: Any) -> Any:
         if _in_autodiff(argument):
@@ -77,6 +82,6 @@ def constant(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def detached(*args: P.args, **kwargs: P.kwargs) -> R:
-        return function(*map(detach, args), **{k: detach(v) for k, v in kwargs.items()})
+        return compute(*map(detach, args), **{k: detach(v) for k, v in kwargs.items()})
 
     return detached

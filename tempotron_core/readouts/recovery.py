@@ -17,6 +17,7 @@ from typing import Any
 
 from ..arrays.choices import check_choice
 from ..arrays.namespace import clip, device_of
+from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..membrane.integration import with_nobody
 from ..membrane.tiles import tile_bounds
@@ -31,6 +32,7 @@ Array = Any
 _AT = ("eligibility", "end")
 
 
+@under_own_settings
 def revive(
     events: Events, weight: Array, neuron: Neuron, found: Peak, *, at: str = "eligibility"
 ) -> Peak:

@@ -22,6 +22,7 @@ import array_api_extra as xpx
 from ..arrays.candidates import pick
 from ..arrays.namespace import array_namespace, check_same_device, device_of, known_true
 from ..arrays.numbers import whole_number
+from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..membrane.integration import Membrane, integrate, interior_maximum, with_nobody
 from ..membrane.tiles import tile_bounds
@@ -55,6 +56,7 @@ class CriticalThreshold(NamedTuple):
     n_before: Array
 
 
+@under_own_settings
 def critical_threshold(
     events: Events,
     weight: Array,

@@ -8,6 +8,7 @@ import array_api_extra as xpx
 
 from ..arrays.namespace import device_of
 from ..arrays.numbers import whole_number
+from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..membrane.integration import Membrane, integrate, with_nobody
 from ..membrane.tiles import tile_bounds
@@ -56,6 +57,7 @@ class OutputTrains(NamedTuple):
     offsets: Array
 
 
+@under_own_settings
 def output_spikes(
     events: Events,
     weight: Array,

@@ -9,6 +9,7 @@ from typing import Any
 import array_api_compat
 
 from ...arrays.namespace import array_namespace, check_same_device
+from ...arrays.settings import under_own_settings
 
 __all__ = ["UpdateRule", "below_one"]
 
@@ -48,6 +49,7 @@ class UpdateRule:
     def weight_decay(self, value: float) -> None:
         self._weight_decay = _not_negative("weight_decay", value)
 
+    @under_own_settings
     def step(self, weight: Array, gradient: Array) -> Array:
         """Return the updated weights; the arguments are left as they are.
 
