@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..arrays.namespace import array_namespace, device_of
 from ..arrays.registry import compiled
+from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..learning.clipping import clip_norm
 from ..learning.losses import cross_entropy_loss, mse_loss, tempotron_loss
@@ -130,6 +131,7 @@ def learning_step(
         Compiled for the shapes of its arguments where the weights' library gains from that.
     """
 
+    @under_own_settings
     def step(events: Events, labels: Array, weights: tuple[Array, ...]) -> Step:
         current = network.with_weights(weights)
         activity = current.forward(events)
