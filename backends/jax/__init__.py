@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .._backend import Framework, devices_of
 from .custom_vjp import DIFFERENTIABLE
 from .functions import first_crossing, peak, voltage
-from .settings import settings
+from .settings import own_settings
 
 __all__ = [
     "ENABLE_X64",
@@ -120,6 +120,6 @@ FRAMEWORK = Framework(
 KERNELS: dict[str, Callable[..., Any]] = {
     "index_sum": index_sum,
     "compiled": jax.jit,
-    "settings": settings,
+    "settings": own_settings,
     **DIFFERENTIABLE,
 }

@@ -31,7 +31,7 @@ from tempotron_core.readouts.voltage import checked_times
 from tempotron_core.readouts.voltage import voltage as voltage_function
 from tempotron_core.readouts.voltage_gradient import sample_time_gradient, voltage_adjoint
 
-from .settings import settings
+from .settings import own_settings
 
 Layout = tuple[int, float, tuple[int, ...] | None]
 """The part of Events that is no array: afferents, duration and source shape."""
@@ -93,20 +93,20 @@ def _with_gradient(
         return _unflatten(layout, (times, *integers))
 
     @jax.custom_vjp
-    @settings()
+    @own_settings()
     def readout(
         times: jax.Array, integers: tuple[Any, ...], weight: jax.Array, *more: jax.Array
     ) -> Any:
         return compute(events_of(times, integers), weight, *more)
 
-    @settings()
+    @own_settings()
     def forward(
         times: jax.Array, integers: tuple[Any, ...], weight: jax.Array, *more: jax.Array
     ) -> tuple[Any, Any]:
         outputs = compute(events_of(times, integers), weight, *more)
         return outputs, (times, integers, weight, more, outputs)
 
-    @settings()
+    @own_settings()
     def backward(saved: Any, cotangents: Any) -> tuple[Any, ...]:
         times, integers, weight, more, outputs = saved
         to_times, to_weight, *to_more = adjoint(
@@ -114,7 +114,7 @@ def _with_gradient(
         )
         return (to_times, None, to_weight, *to_more)
 
-    @settings()
+    @own_settings()
     def call(
         times: jax.Array, integers: tuple[Any, ...], weight: jax.Array, *more: jax.Array
     ) -> Any:
@@ -188,13 +188,13 @@ def _crossing(layout: Layout, neuron: Neuron) -> Callable[..., jax.Array]:
     """
 
     @jax.custom_jvp
-    @settings()
+    @own_settings()
     def crossing(times: jax.Array, integers: tuple[Any, ...], weight: jax.Array) -> jax.Array:
         return first_crossing_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
             _unflatten(layout, (times, *integers)), weight, neuron, method="static"
         )
 
-    @settings()
+    @own_settings()
     def tangent(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
         times, integers, weight = primals
         times_dot, _, weight_dot = tangents

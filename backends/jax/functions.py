@@ -31,7 +31,7 @@ from tempotron_core.networks.silence import SilenceWatch
 from tempotron_core.readouts.arguments import check_grid
 
 from . import custom_vjp as readouts
-from .settings import settings
+from .settings import own_settings
 
 ArrayLike = jax.Array | NDArray[Any]
 
@@ -216,7 +216,7 @@ class _Program:
         return isinstance(other, _Program) and self.key == other.key
 
 
-@settings()
+@own_settings()
 def _call(
     read: Callable[..., Any],
     name: tuple[Any, ...],
@@ -263,7 +263,7 @@ def _call(
 
 
 @partial(jax.jit, static_argnums=0)
-@settings()
+@own_settings()
 def _compiled(program: _Program, weight: jax.Array, in_spikes: jax.Array, *more: jax.Array) -> Any:
     *_, duration = program.key
     build = Events.from_latencies if in_spikes.ndim == 2 else Events.from_trains
