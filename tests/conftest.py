@@ -145,8 +145,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         elif wanted is not Backends.NUMPY and not skipped:
             sweeps[item.path, item.originalname, wanted].append((item, case.params))
-    for sweep in sweeps.values():
-        for index in shown_elsewhere(params for _, params in sweep):
+    for (_, _, wanted), sweep in sweeps.items():
+        slow = shown_elsewhere(params for _, params in sweep)
+        if wanted.framework == "jax":  # one case of each test; tests/backends/jax has its own
+            kept = min(set(range(len(sweep))) - slow)
+            slow = set(range(len(sweep))) - {kept}
+        for index in slow:
             sweep[index][0].add_marker(pytest.mark.slow)
 
 

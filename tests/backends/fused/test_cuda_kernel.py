@@ -317,7 +317,7 @@ class Unusable:
 def fake_cupy(library: ctypes.CDLL | None) -> ModuleType:
     """NumPy by CuPy's name, whose kernels are the host's; without a library they do not compile."""
     fake = ModuleType("cupy")
-    for name in ("ascontiguousarray", "empty", "from_dlpack", "full", "zeros", "zeros_like"):
+    for name in "abs ascontiguousarray empty from_dlpack full max zeros zeros_like".split():
         setattr(fake, name, getattr(np, name))
 
     class RawModule:
