@@ -24,7 +24,7 @@ rng = np.random.default_rng(0)
 numbers = rng.uniform(0.0, 1.0, (1000, 2))
 labels = ((numbers[:, 0] > 0.5) ^ (numbers[:, 1] > 0.5)).astype(np.int64)
 fields = GaussianReceptiveFields.fit(12, np.asarray([[0.0, 0.0], [1.0, 1.0]]))
-events = Events.from_latencies(fields.encode(numbers, 20.0), 60.0)
+events = Events.from_latencies(fields.encode(numbers, 25.0), 60.0)
 
 
 def train(hidden):
@@ -53,10 +53,10 @@ def train(hidden):
 # of their class.
 ticks = np.linspace(0.0, 1.0, 81)
 square = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
-everywhere = Events.from_latencies(fields.encode(square, 20.0), 60.0)
+everywhere = Events.from_latencies(fields.encode(square, 25.0), 60.0)
 new = rng.uniform(0.0, 1.0, (300, 2))
 new_labels = ((new[:, 0] > 0.5) ^ (new[:, 1] > 0.5)).astype(np.int64)
-new_events = Events.from_latencies(fields.encode(new, 20.0), 60.0)
+new_events = Events.from_latencies(fields.encode(new, 25.0), 60.0)
 
 accuracy = {}
 figure, panels = plt.subplots(1, 2, figsize=(8.0, 4.4), layout="constrained")
@@ -84,7 +84,7 @@ assert accuracy["40 hidden neurons"] > 0.93 > accuracy["One layer"]
 # The spikes of the hidden layer for four points, one of each quarter of the square: when a neuron
 # fires is all that the second layer gets to see.
 four = np.asarray([[0.2, 0.2], [0.8, 0.8], [0.2, 0.8], [0.8, 0.2]])
-activity = network.forward(Events.from_latencies(fields.encode(four, 20.0), 60.0))
+activity = network.forward(Events.from_latencies(fields.encode(four, 25.0), 60.0))
 t_spike = activity.hidden[0]
 order = np.argsort(np.where(np.isfinite(t_spike), t_spike, 99.0)[0], stable=True)
 figure, panels = plt.subplots(1, 4, figsize=(9.0, 3.0), layout="constrained", sharey=True)
