@@ -1,8 +1,8 @@
 """Training with mini-batches, epoch by epoch, and classification.
 
 Everything a run depends on is in its state, a ``Training``: weights, optimisers, random numbers,
-history.  A run that is given the state of another one continues it, on NumPy to the last bit.  All random
-numbers are drawn on the host, so that every backend sees the same.
+history.  A run that is given the state of another one continues it, on NumPy to the last bit.  All
+random numbers are drawn on the host, so that every backend sees the same.
 """
 
 from __future__ import annotations
