@@ -151,6 +151,8 @@ class Experiment:
             parts = split(data, recipe, np.random.default_rng(recipe.seed))
             source = data.source(parts[0], recipe, backend, dtype)
             state = unpack(numbers, read_arrays(path), network, recipe, backend)
+            if recipe.validation and state.epoch and "validation_accuracy" not in state.history:
+                raise ValueError("checkpoint must hold the validation_accuracy of its epochs")
         except ValueError as error:
             raise ValueError(f"{error}, got {os.fspath(path)!r}") from None
         return cls(data, recipe, backend, dtype, *parts, source, state)

@@ -105,8 +105,6 @@ def unpack(
         best_epoch = whole_number("best_epoch", numbers["best_epoch"], least=0)
         if best_epoch > len(history["accuracy"]):
             raise ValueError(f"best_epoch {best_epoch} of {len(history['accuracy'])} epochs")
-        if recipe.validation and "validation_accuracy" not in history and history["accuracy"]:
-            raise ValueError("history without validation_accuracy")
         if best_epoch:
             names = [f"{BEST}_{layer}" for layer in range(len(network.weights))]
             best = network.with_weights([backend.from_numpy(arrays[name]) for name in names])
