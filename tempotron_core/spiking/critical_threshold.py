@@ -24,13 +24,12 @@ from ..arrays.namespace import array_namespace, check_same_device, device_of, kn
 from ..arrays.numbers import whole_number
 from ..arrays.settings import under_own_settings
 from ..events import Events
-from ..membrane.integration import Membrane, integrate, interior_maximum, with_nobody
-from ..membrane.tiles import tile_bounds
+from ..membrane.integration import Membrane, interior_maximum
 from ..neuron import Neuron
 from ..readouts.arguments import is_static
 from ..readouts.crossing import crossing_interval
 from ..readouts.peak import peak
-from .search import LastSpike, check_spiking, next_spike, rows_of, scaled, since
+from .search import LastSpike, check_spiking, next_spike, over_tiles, rows_of, scaled, since
 
 __all__ = ["CriticalThreshold", "critical_threshold"]
 
@@ -133,21 +132,12 @@ def critical_threshold(
     n_before = xp.zeros_like(k)
     searched = looked_at & (k > 1)
     most = k_most if static else _largest(xp.where(searched, k, 1), xp)
-    padded = with_nobody(weight)
-    patterns, outputs = tile_bounds(events, padded, static=static)
-    rows_of_tiles = []
-    for b in patterns:
-        part = events[b]
-        row = []
-        for o in outputs:
-            membrane = integrate(part, padded[o, :], neuron.kernel, static=static)
-            given = (theta[b, o], t[b, o], n_before[b, o])
-            row.append(
-                _of_tile(membrane, given, k[b, o], searched[b, o], most, neuron, events, static, xp)
-            )
-        rows_of_tiles.append([xp.concat(list(arrays), axis=1) for arrays in zip(*row, strict=True)])
-    joined = [xp.concat(list(arrays), axis=0) for arrays in zip(*rows_of_tiles, strict=True)]
-    return CriticalThreshold(*joined)
+
+    def of_tile(membrane: Membrane, tile: tuple[slice, slice]) -> tuple[Array, ...]:
+        given = (theta[tile], t[tile], n_before[tile])
+        return _of_tile(membrane, given, k[tile], searched[tile], most, neuron, events, static, xp)
+
+    return CriticalThreshold(*over_tiles(of_tile, events, weight, neuron, static=static, xp=xp))
 
 
 def _of_tile(

@@ -19,9 +19,8 @@ from typing import Any
 
 from ..arrays.namespace import clip, device_of
 from ..events import Events
-from ..membrane.integration import Membrane, integrate, with_nobody
+from ..membrane.integration import Membrane
 from ..membrane.sampling import sample
-from ..membrane.tiles import tile_bounds
 from ..neuron import Neuron
 from ..readouts.arguments import check_output, is_static
 from ..readouts.dispatch import constant
@@ -29,7 +28,7 @@ from ..readouts.gradient import Gradient, as_given
 from .cotangents import Cusp, pull_back
 from .critical_threshold import CriticalThreshold
 from .history import history_of, slope_at_threshold
-from .search import LastSpike, check_spiking, next_spike, rows_of, scaled
+from .search import LastSpike, check_spiking, next_spike, over_tiles, rows_of, scaled
 
 __all__ = ["critical_threshold_vjp"]
 
@@ -103,18 +102,14 @@ def critical_threshold_vjp(
     cotangent = xp.astype(cotangent, weight.dtype)
     reached = critical.theta > 0.0
     cotangent = xp.where(reached, cotangent, 0.0)
-    padded = with_nobody(weight)
-    patterns, outputs = tile_bounds(events, padded, n_samples=most + 1, static=static)
-    rows = []
-    for b in patterns:
-        part = events[b]
-        row = []
-        for o in outputs:
-            membrane = integrate(part, padded[o, :], neuron.kernel, static=static)
-            of_tile = CriticalThreshold(*(a[b, o] for a in critical))
-            row.append(_of_tile(membrane, of_tile, most, neuron, events.duration, static, xp))
-        rows.append([xp.concat(list(arrays), axis=1) for arrays in zip(*row, strict=True)])
-    at, share, slope = (xp.concat(list(arrays), axis=0) for arrays in zip(*rows, strict=True))
+
+    def of_tile(membrane: Membrane, tile: tuple[slice, slice]) -> tuple[Array, ...]:
+        found = CriticalThreshold(*(array[tile] for array in critical))
+        return _of_tile(membrane, found, most, neuron, events.duration, static, xp)
+
+    at, share, slope = over_tiles(
+        of_tile, events, weight, neuron, n_samples=most + 1, static=static, xp=xp
+    )
     cusp = Cusp(critical.t, slope, share[..., -1] * cotangent)
     found = pull_back(
         events, weight, neuron, at, share * cotangent[..., None], times, static, cusp=cusp, xp=xp

@@ -16,15 +16,14 @@ from typing import Any
 from ..arrays.namespace import array_namespace, check_floating, check_same_device
 from ..arrays.numbers import positive_float
 from ..events import Events
-from ..membrane.integration import integrate, with_nobody
-from ..membrane.tiles import tile_bounds
+from ..membrane.integration import Membrane
 from ..neuron import Neuron
 from ..readouts.arguments import is_static
 from ..readouts.dispatch import constant
 from ..readouts.gradient import Gradient, as_given
 from .cotangents import pull_back
 from .history import history_of
-from .search import check_spiking, rows_of
+from .search import check_spiking, over_tiles, rows_of
 
 __all__ = ["output_spikes_vjp"]
 
@@ -90,28 +89,21 @@ def output_spikes_vjp(
         )
     spike_times = xp.astype(spike_times, events.times.dtype)
     cotangent = xp.astype(cotangent, weight.dtype)
-    padded = with_nobody(weight)
-    patterns, outputs = tile_bounds(events, padded, n_samples=cotangent.shape[2], static=static)
-    rows = []
-    for b in patterns:
-        part = events[b]
-        of_outputs = []
-        for o in outputs:
-            membrane = integrate(part, padded[o, :], neuron.kernel, static=static)
-            of_outputs.append(
-                _by_potential(
-                    membrane, spike_times[b, o, :], cotangent[b, o, :], neuron, min_slope, xp
-                )
-            )
-        rows.append(xp.concat(of_outputs, axis=1))
-    by_potential = xp.concat(rows, axis=0)
+
+    def of_tile(membrane: Membrane, tile: tuple[slice, slice]) -> tuple[Array, ...]:
+        of_pairs = spike_times[(*tile, slice(None))], cotangent[(*tile, slice(None))]
+        return (_by_potential(membrane, *of_pairs, neuron, min_slope, xp),)
+
+    (by_potential,) = over_tiles(
+        of_tile, events, weight, neuron, n_samples=cotangent.shape[2], static=static, xp=xp
+    )
     at = xp.where(xp.isfinite(spike_times), spike_times, events.duration)
     found = pull_back(events, weight, neuron, at, by_potential, times, static, xp=xp)
     return as_given(events, *found)
 
 
 def _by_potential(
-    membrane: Any, times: Array, cotangent: Array, neuron: Neuron, min_slope: float, xp: Any
+    membrane: Membrane, times: Array, cotangent: Array, neuron: Neuron, min_slope: float, xp: Any
 ) -> Array:
     """Cotangents [b, o, S] by the potential without resets at the output spikes of a tile."""
     n_patterns, n_outputs, n_spikes = times.shape

@@ -18,13 +18,15 @@ last spike: a common origin would overflow.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..arrays.candidates import pick
 from ..arrays.namespace import clip, device_of
 from ..events import Events
-from ..membrane.integration import Membrane
+from ..membrane.integration import Membrane, integrate, with_nobody
+from ..membrane.tiles import tile_bounds
 from ..neuron import Neuron
 from ..readouts.arguments import check_readout
 from ..readouts.crossing import crossing_interval, crossing_time
@@ -34,6 +36,7 @@ __all__ = [
     "after_spike",
     "check_spiking",
     "next_spike",
+    "over_tiles",
     "rows_of",
     "scaled",
     "since",
@@ -75,6 +78,33 @@ def check_spiking(events: Events, weight: Array, neuron: Neuron) -> Any:
     if neuron.shunt:
         raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
     return xp
+
+
+def over_tiles(
+    of_tile: Callable[[Membrane, tuple[slice, slice]], tuple[Array, ...]],
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    *,
+    n_samples: int = 0,
+    static: bool,
+    xp: Any,
+) -> list[Array]:
+    """Join what ``of_tile`` returns, arrays [b, o, ...], of the membrane of every tile.
+
+    It is told which patterns and outputs the tile has, as an index of arrays [B, O, ...].
+    """
+    padded = with_nobody(weight)
+    patterns, outputs = tile_bounds(events, padded, n_samples=n_samples, static=static)
+    rows = []
+    for b in patterns:
+        part = events[b]
+        row = [
+            of_tile(integrate(part, padded[o, :], neuron.kernel, static=static), (b, o))
+            for o in outputs
+        ]
+        rows.append([xp.concat(list(arrays), axis=1) for arrays in zip(*row, strict=True)])
+    return [xp.concat(list(arrays), axis=0) for arrays in zip(*rows, strict=True)]
 
 
 def rows_of(membrane: Membrane, pairs: Array, *, xp: Any) -> Membrane:
