@@ -6,13 +6,17 @@ from .losses import cross_entropy_loss, mse_loss, tempotron_loss
 from .optimisers import Adam, Momentum
 from .pooling import pool, pool_vjp
 from .sign_constraint import constrain_signs
+from .spike_counts import AggregateLabels, aggregate_labels, correlation_rule
 from .spike_time_losses import spike_time_cross_entropy, spike_time_loss
 
 __all__ = [
     "Adam",
+    "AggregateLabels",
     "Momentum",
+    "aggregate_labels",
     "clip_norm",
     "constrain_signs",
+    "correlation_rule",
     "cross_entropy_loss",
     "mse_loss",
     "pool",

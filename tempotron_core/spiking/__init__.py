@@ -2,6 +2,7 @@
 
 from .critical_threshold import CriticalThreshold, critical_threshold
 from .critical_threshold_gradient import critical_threshold_vjp
+from .eligibility import eligibility
 from .output_spikes import OutputSpikes, OutputTrains, output_spikes
 from .output_spikes_gradient import output_spikes_vjp
 
@@ -11,6 +12,7 @@ __all__ = [
     "OutputTrains",
     "critical_threshold",
     "critical_threshold_vjp",
+    "eligibility",
     "output_spikes",
     "output_spikes_vjp",
 ]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import array_api_extra as xpx
 
-from ..arrays.namespace import device_of
+from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
 from ..arrays.numbers import whole_number
 from ..arrays.settings import under_own_settings
 from ..events import Events
@@ -17,7 +17,7 @@ from ..readouts.arguments import is_static
 from ..readouts.crossing import first_crossing
 from .search import check_spiking, next_spike, rows_of, spike_at
 
-__all__ = ["OutputSpikes", "OutputTrains", "output_spikes"]
+__all__ = ["OutputSpikes", "OutputTrains", "check_spike_times", "output_spikes"]
 
 Array = Any
 
@@ -192,6 +192,18 @@ def _ragged(
     time = xp.take(xp.concat([time, silent]), xp.reshape(entry, (-1,)))
     shape = (len(events), n_outputs)
     return OutputSpikes(xp.reshape(time, (*shape, width)), xp.reshape(counts, shape))
+
+
+def check_spike_times(name: str, times: Array, events: Events, weight: Array, *, xp: Any) -> None:
+    """Raise unless an array [B, O, S], that errors call ``name``, fits events and weights."""
+    array_namespace(**{"weight": weight, name: times})
+    check_same_device(**{"weight": weight, name: times})
+    check_floating(name, times, xp=xp)
+    expected = (len(events), weight.shape[0])
+    if times.ndim != 3 or tuple(times.shape[:2]) != expected or times.shape[2] == 0:
+        raise ValueError(
+            f"{name} must have shape (B, O, S) with (B, O) = {expected}, got {tuple(times.shape)}"
+        )
 
 
 def trains(

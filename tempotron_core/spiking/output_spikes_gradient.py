@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arrays.namespace import array_namespace, check_floating, check_same_device
 from ..arrays.numbers import positive_float
 from ..events import Events
 from ..membrane.integration import Membrane
@@ -23,6 +22,7 @@ from ..readouts.dispatch import constant
 from ..readouts.gradient import Gradient, as_given
 from .cotangents import pull_back
 from .history import history_of
+from .output_spikes import check_spike_times
 from .search import check_spiking, over_tiles, rows_of
 
 __all__ = ["output_spikes_vjp"]
@@ -72,16 +72,8 @@ def output_spikes_vjp(
     xp = check_spiking(events, weight, neuron)
     static = is_static(method, events.times, weight)
     min_slope = positive_float("min_slope", min_slope, or_zero=True)
-    expected = (len(events), weight.shape[0])
     for name, array in (("spike_times", spike_times), ("cotangent", cotangent)):
-        array_namespace(**{"weight": weight, name: array})
-        check_same_device(**{"weight": weight, name: array})
-        check_floating(name, array, xp=xp)
-        if array.ndim != 3 or tuple(array.shape[:2]) != expected or array.shape[2] == 0:
-            raise ValueError(
-                f"{name} must have shape (B, O, S) with (B, O) = {expected}, "
-                f"got {tuple(array.shape)}"
-            )
+        check_spike_times(name, array, events, weight, xp=xp)
     if spike_times.shape != cotangent.shape:
         raise ValueError(
             f"cotangent must have the shape of spike_times, {tuple(spike_times.shape)}, "
