@@ -5,11 +5,14 @@ from .critical_threshold_gradient import critical_threshold_vjp
 from .eligibility import eligibility
 from .output_spikes import OutputSpikes, OutputTrains, output_spikes
 from .output_spikes_gradient import output_spikes_vjp
+from .stream import Stream, StreamSpikes
 
 __all__ = [
     "CriticalThreshold",
     "OutputSpikes",
     "OutputTrains",
+    "Stream",
+    "StreamSpikes",
     "critical_threshold",
     "critical_threshold_vjp",
     "eligibility",

@@ -35,12 +35,14 @@ __all__ = [
     "LastSpike",
     "after_spike",
     "check_spiking",
+    "decayed",
     "next_spike",
     "over_tiles",
     "rows_of",
     "scaled",
     "since",
     "spike_at",
+    "turn",
 ]
 
 Array = Any
@@ -130,15 +132,15 @@ def since(rows: Membrane, last: LastSpike, neuron: Neuron, duration: float, *, x
     dtype = rows.v.dtype
     position = xp.arange(n_events, dtype=last.event.dtype, device=device_of(last.event))[None, :]
     here, later = position == last.event[:, None], position > last.event[:, None]
-    left = last.resets[:, None] * _decay(rows.times - last.time[:, None], neuron, dtype, xp)
+    left = last.resets[:, None] * decayed(rows.times - last.time[:, None], neuron, dtype, xp=xp)
     v = xp.where(later, rows.v[0, ...] - left, 0.0)
-    s = rows.s[0, ...] + left * _turn(neuron)
+    s = rows.s[0, ...] + left * turn(neuron)
     s = xp.where(later, s, xp.where(here, last.s[:, None], 0.0))
     times = xp.where(here, last.time[:, None], rows.times)
     end = xp.full((times.shape[0], 1), duration, dtype=times.dtype, device=device_of(times))
     following = xp.concat([rows.times[:, 1:], end], axis=1)
     gap = xp.where(here, xp.astype(following - times, dtype), rows.gap)
-    v_end = rows.v_end[0, :] - last.resets * _decay(duration - last.time, neuron, dtype, xp)
+    v_end = rows.v_end[0, :] - last.resets * decayed(duration - last.time, neuron, dtype, xp=xp)
     return Membrane(times, gap, v[None, ...], s[None, ...], v_end[None, :], rows.sparse)
 
 
@@ -161,10 +163,10 @@ def after_spike(
     kernel, dtype = neuron.kernel, membrane.v.dtype
     s, start = (pick(a, event[None, :], xp=xp)[0, :] for a in (membrane.s, membrane.times))
     elapsed = xp.astype(clip(time - start, 0.0, kernel.memory(dtype, xp=xp), xp=xp), dtype)
-    s = s * xp.exp(elapsed * (-1.0 / kernel.fast)) + neuron.v_threshold * _turn(neuron)
+    s = s * xp.exp(elapsed * (-1.0 / kernel.fast)) + neuron.v_threshold * turn(neuron)
     resets = xp.full(s.shape, neuron.v_threshold, dtype=dtype, device=device_of(s))
     if last is not None:
-        resets = resets + last.resets * _decay(time - last.time, neuron, dtype, xp)
+        resets = resets + last.resets * decayed(time - last.time, neuron, dtype, xp=xp)
     return LastSpike(event, time, resets, s)
 
 
@@ -198,13 +200,13 @@ def scaled(rows: Membrane, factor: Array) -> Membrane:
     return replace(rows, v=v, s=s, v_end=rows.v_end * factor[None, :])
 
 
-def _turn(neuron: Neuron) -> float:
+def turn(neuron: Neuron) -> float:
     """What a reset of 1 adds to the synaptic sum in the terms of the kernel."""
     kernel = neuron.kernel
     return kernel.beta / kernel.rise if neuron.tau < neuron.tau_s else 0.0
 
 
-def _decay(elapsed: Array, neuron: Neuron, dtype: Any, xp: Any) -> Array:
+def decayed(elapsed: Array, neuron: Neuron, dtype: Any, *, xp: Any) -> Array:
     """What is left of a reset after that time; all of it before."""
     memory = neuron.kernel.memory(dtype, xp=xp)
     elapsed = xp.astype(clip(elapsed, 0.0, memory, xp=xp), dtype)
