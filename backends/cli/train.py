@@ -170,7 +170,7 @@ def _check_same_settings(args: argparse.Namespace, experiment: Experiment) -> No
     asked = ({} if args.recipe is None else read_recipe(args.recipe)) | _given(args)
     for name, value in asked.items():
         own = getattr(experiment.recipe, name)
-        if (tuple(value) if name == "hidden" else value) != own:
+        if (tuple(value) if isinstance(value, list) else value) != own:
             raise ValueError(f"{name} must be that of the run to resume, {own}, got {value}")
 
 
@@ -196,5 +196,8 @@ def _coding(experiment: Experiment) -> str:
 def _layers(experiment: Experiment) -> str:
     weights = experiment.state.network.weights
     sizes = [weights[0].shape[1], *(weight.shape[0] for weight in weights)]
+    clock = experiment.state.network.clock
+    if clock:
+        sizes[0] = f"{sizes[0] - len(clock)} + {len(clock)} of the clock"
     n_weights = sum(weight.shape[0] * weight.shape[1] for weight in weights)
     return f"{' - '.join(map(str, sizes))} neurons, {n_weights:,} weights"

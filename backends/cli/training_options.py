@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from tempotron_core.encoding.clock import PER_TAU
+
 from ..recipes.coding import LATENCY_FROM
 from ..recipes.recipe import Recipe
 from ..recipes.settings import CHOICES
@@ -25,10 +27,18 @@ def sizes(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(","))) if text.strip() else ()
 
 
+def clock(text: str) -> str | float | tuple[float, ...]:
+    """Read a period, times separated by commas, or the word that stands for a period."""
+    if text == PER_TAU:
+        return text
+    return tuple(map(float, text.split(","))) if "," in text else float(text)
+
+
 NUMBER: dict[str, Any] = {"metavar": "N", "type": int}
 REAL: dict[str, Any] = {"metavar": "X", "type": float}
 SIZES: dict[str, Any] = {"metavar": "N,N", "type": sizes}
 COUNT: dict[str, Any] = {"metavar": "N", "type": number_or_part}
+CLOCK: dict[str, Any] = {"metavar": "X", "type": clock, "nargs": "?", "const": PER_TAU}
 
 # group, flag, setting, what it is, further arguments
 TABLE: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
@@ -39,6 +49,7 @@ TABLE: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     ("encoding", "--fields", "n_fields", "Gaussian fields per feature", NUMBER),
     ("encoding", "--duration", "duration", "length of a pattern in ms", REAL),
     ("encoding", "--window", "window", "first part of it that spikes are coded into", REAL),
+    ("encoding", "--clock", "clock", "reference spikes: period in ms, times, or tau", CLOCK),
     ("encoding", "--shift", "shift", "move training images by up to so many pixels", NUMBER),
     ("encoding", "--jitter", "jitter", "noise of training spikes, standard deviation in ms", REAL),
     ("encoding", "--deletion", "deletion", "probability that a training spike is lost", REAL),

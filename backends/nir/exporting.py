@@ -72,7 +72,7 @@ def to_nir(
         If the model is of another kind, or a number is not real.
     ValueError
         If NIR cannot express the model (shunting, hidden neurons that spike at their peak,
-        reference spikes), or a number is out of range, or weights are not finite.
+        reference spikes, a clock), or a number is out of range, or weights are not finite.
 
     Notes
     -----
@@ -199,6 +199,7 @@ def _of_network(model: Network) -> list[tuple[Any, Neuron]]:
             f"model must have pass_on='first_crossing' to be written as NIR, whose neurons "
             f"spike as they cross threshold, got {model.pass_on!r}"
         )
+    _check_no_clock(model)
     if len(model.weights) > 1 and model.reference_times:
         raise ValueError(
             f"model must have no reference_times to be written as NIR, which has no node that "
@@ -231,7 +232,18 @@ def _of_modules(model: Any) -> Iterator[tuple[Any, Neuron]]:
         yield _weight_of_module(module), _neuron_of_module(module)
 
 
+def _check_no_clock(model: Any) -> None:
+    """Raise if a network or module has reference spikes beside its input."""
+    if getattr(model, "clock", ()):
+        raise ValueError(
+            f"model must have no clock to be written as NIR, which has no node that spikes at "
+            f"given times, got {model.clock}: its spikes can be part of the input, see "
+            f"tempotron_core.encoding.with_clock"
+        )
+
+
 def _weight_of_module(module: Any) -> Any:
+    _check_no_clock(module)
     if getattr(module.fc, "bias", None) is not None:
         raise ValueError(f"model must have no bias in fc, got {type(module).__name__} with one")
     return module.fc.weight

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Neuron
+from tempotron_core.encoding import clock_times
 from tempotron_core.learning import Adam, Momentum, schedules
 from tempotron_core.networks.learning_step import Objective
 
@@ -45,6 +46,10 @@ class Recipe:
     window : float or None
         Spikes are coded into this first part of the pattern, all of it if None or if it is longer:
         what comes after leaves the potential time to rise, and hidden neurons time to fire.
+    clock : str, float, tuple of float, or None
+        Afferents that fire in every pattern at fixed times: ``"tau"`` for one spike every ``tau``,
+        a period, times, or None, see `tempotron_core.encoding.clock_times`.  Without them a neuron
+        cannot tell when in a pattern something happens.
     tau, tau_s, v_threshold : float
         Constants of the neurons.
     hidden : tuple of int
@@ -113,6 +118,7 @@ class Recipe:
     n_fields: int = 5
     duration: float = 30.0
     window: float | None = 15.0
+    clock: str | float | tuple[float, ...] | None = None
     tau: float = 15.0
     tau_s: float = 3.75
     v_threshold: float = 1.0
@@ -150,9 +156,16 @@ class Recipe:
     def __post_init__(self) -> None:
         check_settings(vars(self))
         object.__setattr__(self, "hidden", tuple(self.hidden))
+        if isinstance(self.clock, Sequence) and not isinstance(self.clock, str):
+            object.__setattr__(self, "clock", tuple(self.clock))
         if self.patience and not self.validation:
             raise ValueError(f"patience needs validation patterns, got patience={self.patience}")
-        self.neurons  # noqa: B018 (checks their constants)
+        self.clock_times  # noqa: B018 (checks them, and the neurons' constants)
+
+    @property
+    def clock_times(self) -> tuple[float, ...]:
+        """When the clock fires in a pattern."""
+        return clock_times(self.clock, self.duration, self.neurons[0])
 
     @property
     def neurons(self) -> tuple[Neuron, ...]:
@@ -198,7 +211,8 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them."""
-        return asdict(self) | {"hidden": list(self.hidden)}
+        clock = list(self.clock) if isinstance(self.clock, tuple) else self.clock
+        return asdict(self) | {"hidden": list(self.hidden), "clock": clock}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tempotron_core.arrays.numbers import positive_float
+from tempotron_core.encoding.clock import PER_TAU
 
 __all__ = ["CHOICES", "check_settings"]
 
@@ -90,10 +91,24 @@ def layers(name: str, value: Any) -> None:
         whole(1)(name, size)
 
 
+def clock(name: str, value: Any) -> None:
+    """Check for a period, times, or the one word."""
+    if isinstance(value, str) and value == PER_TAU:
+        return
+    if not isinstance(value, list | tuple):
+        if not isinstance(value, int | float):
+            raise ValueError(f"{name} must be {PER_TAU!r}, a period or times, got {value!r}")
+        positive(name, value)
+        return
+    for time in value:
+        positive_float(name, time, or_zero=True)
+
+
 CHECKS: dict[str, Check] = {name: one_of(words) for name, words in CHOICES.items()} | {
     "n_fields": whole(3),
     "duration": real(0.0),
     "window": or_none(real(0.0)),
+    "clock": or_none(clock),
     "tau": positive,
     "tau_s": positive,
     "v_threshold": positive,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -61,6 +61,9 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Length of a pattern, in the unit of the time constants.
     window : float or None
         The first part of it that spikes are coded into; None for all of it.
+    clock : None, 'tau', float or sequence of float
+        Afferents that fire in every pattern at fixed times: never, once every ``tau``, once in so
+        much time, or at these times.
     tau, tau_s, v_threshold : float
         Constants of the neurons.
     hidden : tuple of int
@@ -163,6 +166,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_fields: int = 8,
         duration: float = 30.0,
         window: float | None = 15.0,
+        clock: str | float | Sequence[float] | None = None,
         tau: float = 15.0,
         tau_s: float = 3.75,
         v_threshold: float = 1.0,
@@ -202,6 +206,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_fields = n_fields
         self.duration = duration
         self.window = window
+        self.clock = clock
         self.tau = tau
         self.tau_s = tau_s
         self.v_threshold = v_threshold

@@ -28,7 +28,7 @@ def recipe_of(classifier: Any) -> Recipe:
 
 
 def plain(value: Any) -> Any:
-    """Return NumPy's numbers as Python's, also those in a tuple or list."""
-    if isinstance(value, np.generic):
-        return value.item()
+    """Return NumPy's numbers and arrays as Python's, also those in a tuple or list."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
     return tuple(map(plain, value)) if isinstance(value, tuple | list) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from tempotron_core import Events, Neuron, Peak, firing_deviation
 from tempotron_core.arrays.choices import check_choice
 from tempotron_core.arrays.numbers import positive_float, whole_number
+from tempotron_core.encoding import clock_times
 from tempotron_core.networks.silence import SilenceWatch
 
 from .autograd import Spikes
@@ -76,6 +78,10 @@ class ExactTempotron(Layer):
         of 't_spike': it bounds the gradient of a potential that barely crosses.  By default
         ``0.15 * v_threshold / sqrt(tau * tau_s)``, about a fifth of the slope of a typical
         crossing; 0 is the derivative itself.
+    clock : 'tau', float, sequence of float, or None
+        Afferents that fire in every pattern at fixed times, beside those of the input: once every
+        ``tau``, once in so much time, at these times, or never (the default).  Without them a
+        neuron cannot tell when in a pattern something happens, see docs/sight.md.
     dtype : torch.dtype, optional
         Of the weights.  Half precision is kept, but computed with in float32.
     device : torch.device or str, optional
@@ -84,7 +90,8 @@ class ExactTempotron(Layer):
     Attributes
     ----------
     fc : torch.nn.Linear
-        ``fc.weight``, shape (O, N), holds the synaptic weights; there is no bias.  They are drawn
+        ``fc.weight``, shape (O, N), holds the synaptic weights, and in further columns those of
+        the clock; there is no bias.  They are drawn
         so that neurons fire on typical input, see `tempotron_core.random_weight`.  It is the only
         entry of ``state_dict()``.
 
@@ -97,8 +104,8 @@ class ExactTempotron(Layer):
 
     Notes
     -----
-    ``duration``, ``tau``, ``tau_s``, ``v_threshold`` and ``neuron`` can be read, and stay what they
-    were at the construction.  ``ret_type`` and ``min_slope`` can be set.
+    ``duration``, ``tau``, ``tau_s``, ``v_threshold``, ``neuron`` and ``clock`` (its times) can be
+    read, and stay what they were at the construction.  ``ret_type`` and ``min_slope`` can be set.
 
     References
     ----------
@@ -129,15 +136,24 @@ class ExactTempotron(Layer):
         shunt: bool = False,
         ret_type: str = "t_spike",
         min_slope: float | None = None,
+        clock: str | float | Sequence[float] | None = None,
         dtype: torch.dtype | None = None,
         device: Any = None,
     ) -> None:
         duration = positive_float("duration", duration)
         neuron = Neuron(tau, tau_s, v_threshold, psp_peak=psp_peak, shunt=shunt)
         n_inputs = whole_number("in_features", in_features)
-        deviation = firing_deviation(n_inputs, duration, neuron)
+        times = clock_times(clock, duration, neuron)
+        deviation = firing_deviation(n_inputs + len(times), duration, neuron)
         super().__init__(
-            n_inputs, out_features, duration, neuron, dtype, device, deviation=deviation
+            n_inputs,
+            out_features,
+            duration,
+            neuron,
+            dtype,
+            device,
+            deviation=deviation,
+            clock=times,
         )
         check_choice("ret_type", ret_type, self._ret_types)
         self.ret_type = ret_type
@@ -149,6 +165,11 @@ class ExactTempotron(Layer):
     def duration(self) -> float:
         """Length of a pattern."""
         return self._duration
+
+    @property
+    def clock(self) -> tuple[float, ...]:
+        """Times at which the afferents of the clock fire."""
+        return self._clock
 
     @property
     def min_slope(self) -> float:
@@ -164,6 +185,7 @@ class ExactTempotron(Layer):
         """The constants, for ``print(layer)``."""
         more = "" if self.neuron.psp_peak is None else f", psp_peak={self.neuron.psp_peak}"
         more += ", shunt=True" if self.neuron.shunt else ""
+        more += f", clock={self.clock}" if self.clock else ""
         more += f", ret_type={self.ret_type!r}"
         more += f", min_slope={self.min_slope:.4g}"
         return (

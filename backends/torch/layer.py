@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tempotron_core import Events, Neuron
 from tempotron_core.arrays.choices import check_choice
 from tempotron_core.arrays.numbers import whole_number
+from tempotron_core.encoding import with_clock
 
 from .arguments import check_dense, check_events, check_tensor
 from .autograd import Spikes, differentiable_readout, sorted_spikes, spikes_of
@@ -72,15 +73,17 @@ class Layer(nn.Module):
         device: Any,
         *,
         deviation: float | None = None,
+        clock: tuple[float, ...] = (),
     ) -> None:
         super().__init__()
         self.in_features = whole_number("in_features", in_features)
         self.out_features = whole_number("out_features", out_features)
         if dtype is not None:
             _check_floating(dtype)
-        self._neuron, self._duration = neuron, duration
+        self._neuron, self._duration, self._clock = neuron, duration, clock
+        self._n_columns = self.in_features + len(clock)
         self.fc: nn.Module = SynapticWeights(
-            self.in_features, self.out_features, deviation, dtype=dtype, device=device
+            self._n_columns, self.out_features, deviation, dtype=dtype, device=device
         )
         self._constants = pack(neuron, duration)
         self.register_load_state_dict_pre_hook(_rename_foreign_weights)  # type: ignore[no-untyped-call]
@@ -109,10 +112,11 @@ class Layer(nn.Module):
     def _weights(self) -> Tensor:
         """The weights [O, N], in float32 where they are of half precision, or an error."""
         weight: Tensor = self.fc() if isinstance(self.fc, SynapticWeights) else self.fc.weight  # type: ignore[assignment]
-        if weight.ndim != 2 or weight.shape[1] != self.in_features:
+        if weight.ndim != 2 or weight.shape[1] != self._n_columns:
+            clock = f" and {len(self._clock)} more for the clock" if self._clock else ""
             raise ValueError(
                 f"fc.weight must have shape (out_features, in_features) with in_features = "
-                f"{self.in_features}, got {tuple(weight.shape)}"
+                f"{self.in_features}{clock}, got {tuple(weight.shape)}"
             )
         if not weight.is_floating_point():
             raise TypeError(f"fc.weight must hold floating-point numbers, got {weight.dtype}")
@@ -132,6 +136,9 @@ class Layer(nn.Module):
 
     def events_of(self, in_spikes: Tensor | Events) -> Events:
         """Sort spikes that were checked; not for graphs, whose shapes cannot depend on values."""
+        return with_clock(self._sorted(in_spikes), self._clock)
+
+    def _sorted(self, in_spikes: Tensor | Events) -> Events:
         if isinstance(in_spikes, Events):
             return in_spikes
         in_spikes = _of_full_precision(in_spikes)
@@ -142,8 +149,20 @@ class Layer(nn.Module):
     def _spikes(self, in_spikes: Tensor | Events) -> Spikes:
         """Sort the spikes, in float32 where they are of half precision."""
         if not isinstance(in_spikes, Events) and in_transform():
-            return sorted_spikes(_of_full_precision(in_spikes), self._constants)
+            in_spikes = self._beside_clock(_of_full_precision(in_spikes))
+            return sorted_spikes(in_spikes, self._constants)
         return spikes_of(self.events_of(in_spikes))
+
+    def _beside_clock(self, in_spikes: Tensor) -> Tensor:
+        """Append a row of the clock's afferents to spikes that are not sorted yet."""
+        if not self._clock:
+            return in_spikes
+        if not in_spikes.is_floating_point():
+            in_spikes = in_spikes.to(torch.get_default_dtype())
+        times = in_spikes.new_tensor(self._clock).expand(in_spikes.shape[0], -1)
+        if in_spikes.ndim == 3:
+            times = nn.functional.pad(times[:, :, None], (0, in_spikes.shape[2] - 1), value=-1.0)
+        return torch.cat([in_spikes, times], dim=1)
 
     def _read(
         self, name: str, spikes: Spikes, weight: Tensor, options: str = "", **more: Any

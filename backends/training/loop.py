@@ -72,6 +72,7 @@ def begin(
         fraction=recipe.firing,
         pass_on=recipe.pass_on,
         min_slope=recipe.min_slope * recipe.v_threshold,
+        clock=recipe.clock_times,
     )
 
 
@@ -189,9 +190,8 @@ def potentials(
         If no pattern has a spike.
     """
     _without_spikes(source)
-    step = _values_step(
-        backend, recipe, network.neurons, network.pass_on, tuple(network.reference_times)
-    )
+    fixed = (tuple(network.reference_times), tuple(network.clock))
+    step = _values_step(backend, recipe, network.neurons, network.pass_on, *fixed)
     batch = max(1, min(batch_size, len(source)))
     order = np.resize(np.arange(len(source)), (-(-len(source) // batch), batch))
     found = [
@@ -245,11 +245,12 @@ def _values_step(
     neurons: tuple[Neuron, ...],
     pass_on: str,
     reference_times: tuple[float, ...],
+    clock: tuple[float, ...],
 ) -> Callable[[Events, tuple[Array, ...]], Array]:
     """Return a function from events and weights to class values, kept so as to compile once."""
 
     def values(events: Events, weights: tuple[Array, ...]) -> Array:
-        network = Network(weights, neurons, pass_on, reference_times)
+        network = Network(weights, neurons, pass_on, reference_times, clock=clock)
         return recipe.objective.class_values(network.forward(events).peak.v_max)
 
     return compiled(backend, values)

@@ -68,11 +68,15 @@ def check_network(network: Network, recipe: Recipe, data: dict[str, Any]) -> Non
             f"layers must have {(*recipe.hidden, f'k {recipe.neurons_per_class}')} neurons, "
             f"got {sizes}"
         )
+    if tuple(network.clock) != recipe.clock_times:
+        raise ValueError(
+            f"the clock must fire at {recipe.clock_times}, as the recipe says, got {network.clock}"
+        )
     if "n_features" in data:
         wanted = data["n_features"] * recipe.afferents_per_feature
-        if network.weights[0].shape[1] != wanted:
+        if network.n_afferents != wanted:
             raise ValueError(
-                f"the first layer must have {wanted} afferents, got {network.weights[0].shape[1]}"
+                f"the first layer must have {wanted} afferents, got {network.n_afferents}"
             )
 
 

@@ -101,7 +101,7 @@ class TrainedModel:
             If the patterns have another number of afferents or features than those trained on.
         """
         source = data.source(index, self.recipe, self.backend, self.dtype)
-        expected = self.network.weights[0].shape[1]
+        expected = self.network.n_afferents
         if source.n_afferents != expected:
             raise ValueError(
                 f"data must have the features that the model was trained on ({expected} "

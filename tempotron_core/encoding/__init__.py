@@ -1,6 +1,7 @@
 """From numbers to spikes, and variations of spikes."""
 
 from .augmentation import delete_spikes, jitter_spikes, shift_image
+from .clock import clock_times, with_clock
 from .features import feature_range
 from .latency import encode_latency
 from .poisson import encode_poisson, poisson_trains
@@ -8,6 +9,7 @@ from .receptive_fields import GaussianReceptiveFields
 
 __all__ = [
     "GaussianReceptiveFields",
+    "clock_times",
     "delete_spikes",
     "encode_latency",
     "encode_poisson",
@@ -15,4 +17,5 @@ __all__ = [
     "jitter_spikes",
     "poisson_trains",
     "shift_image",
+    "with_clock",
 ]

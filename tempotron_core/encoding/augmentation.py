@@ -18,6 +18,7 @@ from ..arrays.namespace import device_of
 from ..arrays.numbers import check_generator, positive_float, whole_number
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.rearranging import present, rearranged
 
 __all__ = ["delete_spikes", "jitter_spikes", "shift_image"]
 
@@ -60,9 +61,9 @@ def jitter_spikes(events: Events, sigma: float, rng: np.random.Generator) -> Eve
     moved = (times + _like(times, noise, xp)) % period
     moved = xp.where(moved > events.duration, period - moved, moved)
     # a finite key past the duration leaves the padding last
-    key = xp.where(_present(events), moved, period)
+    key = xp.where(present(events), moved, period)
     order = xp.argsort(key, axis=1, stable=True)
-    return _rearranged(replace(events, times=moved), order, events.counts)
+    return rearranged(replace(events, times=moved), order, events.counts)
 
 
 @under_own_settings
@@ -178,39 +179,10 @@ def _only(events: Events, kept: Array) -> Events:
     no weight for it, and count on padding being last.
     """
     xp = events.xp
-    kept = kept & _present(events)
+    kept = kept & present(events)
     order = xp.argsort(xp.astype(~kept, xp.int8), axis=1, stable=True)
     counts = xp.astype(xp.count_nonzero(kept, axis=1), events.counts.dtype)
-    return _rearranged(events, order, counts)
-
-
-def _rearranged(events: Events, order: Array, counts: Array) -> Events:
-    """Take the columns of each pattern in that order, the first ``counts`` of which are spikes."""
-    xp = events.xp
-    width = events.times.shape[1]
-    times, afferents, sources = (
-        xp.take_along_axis(array, order, axis=1)
-        for array in (events.times, events.afferents, events.order[:, :width])
-    )
-    last = xp.astype(xp.where(counts > 0, counts - 1, 0), order.dtype)[:, None]
-    last_time = xp.take_along_axis(times, last, axis=1)
-    last_time = xp.where((counts > 0)[:, None], last_time, 0.0)
-    present = xp.arange(width, dtype=counts.dtype, device=events.device)[None, :] < counts[:, None]
-    return replace(
-        events,
-        times=xp.where(present, times, last_time),
-        afferents=xp.where(present, afferents, events.n_afferents),
-        counts=counts,
-        order=xp.concat([sources, events.order[:, width:]], axis=1),
-    )
-
-
-def _present(events: Events) -> Array:
-    """Which columns [B, K] hold a spike."""
-    column = events.xp.arange(
-        events.times.shape[1], dtype=events.counts.dtype, device=events.device
-    )
-    return column[None, :] < events.counts[:, None]
+    return rearranged(events, order, counts)
 
 
 def _like(array: Array, host: NDArray[Any], xp: Any) -> Array:

@@ -28,10 +28,10 @@ Array = Any
 Namespace = Any
 
 FORMAT = "tempotron_core checkpoint"
-VERSION = 2
-VERSIONS_READ = (1, 2)  # 1 had tempotrons only
+VERSION = 3
+VERSIONS_READ = (1, 2, 3)  # 1 had tempotrons only, 2 no clock
 CONSTANTS = ("in_features", "out_features", "T", "tau", "tau_s", "v_threshold")
-OF_NETWORKS = ("sizes", "neurons", "pass_on", "reference_times", "min_slope")
+OF_NETWORKS = ("sizes", "neurons", "pass_on", "reference_times", "min_slope", "clock")
 FURTHER = "array_"
 
 
@@ -79,6 +79,7 @@ def save(
             "pass_on": model.pass_on,
             "reference_times": list(model.reference_times),
             "min_slope": model.min_slope,
+            "clock": list(model.clock),
         }
     else:
         try:
@@ -160,6 +161,7 @@ def load(path: PathLike, *, xp: Namespace | None = None, device: Any = None) -> 
             header["pass_on"],
             header["reference_times"],
             header["min_slope"],
+            header["clock"],
         )
     except (TypeError, ValueError) as error:
         reject(path, f"its constants do not make a model: {error}")
@@ -217,10 +219,12 @@ def _read(path: PathLike) -> tuple[dict[str, Any], dict[str, HostArray]]:
     if header.get("format") != FORMAT:
         reject(path, f"its format is {header.get('format')!r}, not {FORMAT!r}")
     if header.get("version") not in VERSIONS_READ:
-        known = " and ".join(map(str, VERSIONS_READ))
+        known = f"{', '.join(map(str, VERSIONS_READ[:-1]))} and {VERSIONS_READ[-1]}"
         reject(path, f"its version is {header.get('version')!r}, this release reads {known}")
     if header["version"] == 1:
         header["kind"] = "tempotron"
+    if header["version"] < 3:
+        header["clock"] = []
     _check_header(path, header)
     for name, expected in _weight_shapes(header).items():
         if name not in content:

@@ -121,6 +121,7 @@ def fit(
     learning_rate: float = 0.3,
     temperature: float = Objective.temperature,
     deletion: float = 0.3,
+    clock: Any = None,
     validation: tuple[Events, Any] | None = None,
     rng: np.random.Generator | int = 0,
     **options: Any,
@@ -148,6 +149,9 @@ def fit(
         Of the cross-entropy and of the pooling of a class's neurons, in thresholds.
     deletion : float, default 0.3
         Probability with which a spike is left out in training: less, where patterns have few.
+    clock : 'tau', float, sequence of float, or None
+        Afferents that fire in every pattern at fixed times, so that when something happens counts:
+        once every membrane time constant, once in so much time, at these times, or never.
     validation : (Events, labels), optional
         Patterns to watch: the weights of the best epoch on them are kept.
     rng : numpy.random.Generator or int, default 0
@@ -217,6 +221,7 @@ def fit(
         neuron,
         rng if isinstance(rng, np.random.Generator) else _generator(rng),
         lambda: Adam(0.0),
+        clock=clock,
         **{"min_slope": 0.1 * threshold} | options,
     )
     schedule = cosine(warm_up=0.1)

@@ -18,6 +18,7 @@ import numpy as np
 from ..arrays.namespace import device_of
 from ..arrays.numbers import check_generator, positive_float, whole_number
 from ..arrays.settings import under_own_settings
+from ..encoding.clock import clock_times, with_clock
 from ..events import Events
 from ..neuron import Neuron
 from ..readouts.arguments import check_readout
@@ -115,6 +116,7 @@ def initial_network(
     fraction: float = 0.3,
     output_potential: float = 0.5,
     output_spread: float = 0.1,
+    clock: Any = None,
     **options: Any,
 ) -> Network:
     """Draw a network whose hidden neurons fire and whose outputs start just below threshold.
@@ -144,6 +146,9 @@ def initial_network(
         Largest potential of an output, in units of the threshold.
     output_spread : float, default 0.1
         Standard deviation of the output weights, relative to their mean.
+    clock : 'tau', float, sequence of float, or None
+        Afferents that fire in every pattern at fixed times, beside those of the events: see
+        `tempotron_core.encoding.clock_times`, and `Network`.
     **options
         ``pass_on``, ``reference_times``, ``min_slope`` of `Network`.
 
@@ -184,6 +189,8 @@ def initial_network(
         raise ValueError(
             f"neuron must be one Neuron or one per layer, got {len(neurons)} for {len(sizes)}"
         )
+    times = clock_times(clock, events.duration, neurons[0])
+    events = with_clock(events, times)
     weights: list[Array] = []
     for layer, size in enumerate(sizes):
         last = layer == len(sizes) - 1
@@ -209,7 +216,7 @@ def initial_network(
         )
         if not last:
             events = _passed_on(events, weights[-1], neurons[layer], options)
-    return Network(weights, neurons, **options)
+    return Network(weights, neurons, clock=times, **options)
 
 
 def fire_like(
@@ -256,6 +263,7 @@ def fire_like(
     output_potential = positive_float("output_potential", output_potential)
     options = {name: getattr(network, name) for name in ("pass_on", "reference_times")}
     weights: list[Array] = []
+    events = with_clock(events, network.clock)
     *hidden, outputs = network.weights
     for weight, neuron in zip(hidden, network.neurons[:-1], strict=True):
         weights.append(scale_to_fire(events, weight, neuron, fraction=fraction))

@@ -29,8 +29,8 @@ from ..arrays.namespace import (
     device_of,
 )
 from ..arrays.numbers import positive_float
-from ..arrays.plain import check_plain
 from ..arrays.settings import under_own_settings
+from ..encoding.clock import fixed_times, with_clock, without_clock
 from ..events import Events
 from ..neuron import Neuron
 from ..readouts.arguments import check_readout
@@ -55,7 +55,7 @@ class Activity(NamedTuple):
     Attributes
     ----------
     inputs : tuple of Events
-        Input of each layer.
+        Input of each layer, that of the first with the spikes of the clock.
     hidden : tuple of array or Peak
         Readout of each layer but the last: spike times, or with ``pass_on='peak'`` a `Peak`.
     peak : Peak
@@ -90,7 +90,8 @@ class Network:
     ----------
     weights : sequence of array
         One per layer, shape (outputs, inputs); all of one library and device.  A layer has as
-        many inputs as the one before has outputs, and then one for each reference spike.
+        many inputs as the one before has outputs, and then one for each reference spike; the first
+        as many as the patterns have afferents, and then one for each spike of the clock.
     neuron : Neuron or sequence of Neuron
         Constants of all layers, or of each.
     pass_on : {'first_crossing', 'peak'}
@@ -99,10 +100,14 @@ class Network:
     reference_times : sequence of float, optional
         Spike times, up to the duration of the patterns, of afferents that fire in every pattern,
         beside the outputs of every hidden layer: they let a neuron fire whatever the layer before
-        does.  The input has none but its own.
+        does.  For the first layer, see ``clock``.
     min_slope : float, default 0.0
         Bounds the gradient that `vjp` takes of first crossings near grazing, see
         `first_crossing_vjp`.  Peaks have no such bound, nor has autodiff.
+    clock : sequence of float, optional
+        Times, up to the duration of the patterns, of afferents that fire in every pattern beside
+        those of the input: without them the first layer cannot tell when in a pattern something
+        happens, see docs/sight.md.  Their weights come last in those of the first layer.
 
     Raises
     ------
@@ -131,6 +136,7 @@ class Network:
     pass_on: str = "first_crossing"
     reference_times: Sequence[float] = ()
     min_slope: float = 0.0
+    clock: Sequence[float] = ()
     _silence: SilenceWatch = field(init=False, repr=False, default_factory=SilenceWatch)
 
     def __post_init__(self) -> None:
@@ -140,11 +146,8 @@ class Network:
         named = {f"weights[{layer}]": weight for layer, weight in enumerate(weights)}
         xp = array_namespace(**named)
         check_same_device(**named)
-        check_plain("reference_times", self.reference_times)
-        times = tuple(
-            positive_float("reference_times", t, or_zero=True)
-            for t in _tuple("reference_times", self.reference_times, "times")
-        )
+        times = fixed_times("reference_times", self.reference_times)
+        clock = fixed_times("clock", self.clock)
         inputs = None
         for name, weight in named.items():
             check_dense(name, weight)
@@ -152,6 +155,11 @@ class Network:
             if weight.ndim != 2 or inputs not in (None, weight.shape[1]):
                 wanted = "N" if inputs is None else inputs
                 raise ValueError(f"{name} must have shape (O, {wanted}), got {tuple(weight.shape)}")
+            if inputs is None and weight.shape[1] < len(clock):
+                raise ValueError(
+                    f"{name} must have a column for each of the {len(clock)} times of clock, "
+                    f"got shape {tuple(weight.shape)}"
+                )
             inputs = weight.shape[0] + len(times)
         neurons = self.neuron
         if isinstance(neurons, Neuron):
@@ -171,6 +179,7 @@ class Network:
             ("weights", weights),
             ("neuron", neurons),
             ("reference_times", times),
+            ("clock", clock),
             ("min_slope", positive_float("min_slope", self.min_slope, or_zero=True)),
         ):
             object.__setattr__(self, name, value)
@@ -179,6 +188,11 @@ class Network:
     def neurons(self) -> tuple[Neuron, ...]:
         """Constants of each layer."""
         return tuple(self.neuron)  # type: ignore[arg-type]
+
+    @property
+    def n_afferents(self) -> int:
+        """Afferents of the patterns it works on, without those of the clock."""
+        return int(self.weights[0].shape[1]) - len(self.clock)
 
     def with_weights(self, weights: Sequence[Array]) -> Network:
         """Return the network with other weights.
@@ -217,8 +231,8 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            As `peak`; also if a reference spike comes after the duration, or the potential of a
-            hidden neuron is NaN.
+            As `peak`; also if a reference spike or the clock's comes after the duration, or the
+            potential of a hidden neuron is NaN.
 
         Warns
         -----
@@ -226,13 +240,14 @@ class Network:
             If no neuron of a hidden layer fires in any pattern; once, in the first ten batches,
             where the values are at hand: on the processor, and not under ``jit`` or ``vmap``.
         """
-        check_readout(events, self.weights[0], self.neurons[0])
-        if max(self.reference_times, default=0) > events.duration:
-            raise ValueError(
-                f"reference_times must be at most the duration {events.duration} of the events, "
-                f"got {max(self.reference_times)}"
-            )
-        inputs, hidden = [events], []
+        check_readout(events, self.weights[0][:, : self.n_afferents], self.neurons[0])
+        for name in ("reference_times", "clock"):
+            if max(getattr(self, name), default=0) > events.duration:
+                raise ValueError(
+                    f"{name} must be at most the duration {events.duration} of the events, "
+                    f"got {max(getattr(self, name))}"
+                )
+        inputs, hidden = [with_clock(events, self.clock)], []
         for weight, neuron in zip(self.weights[:-1], self.neurons[:-1], strict=True):
             found: Any
             if self.pass_on == "peak":
@@ -308,7 +323,10 @@ class Network:
                     events, weight, neuron, readout, towards, times=more, min_slope=self.min_slope
                 )
             gradients.append(found.weight)
-        return NetworkGradient(tuple(reversed(gradients)), found.times)
+        to_times = found.times
+        if to_times is not None and self.clock:
+            to_times = without_clock(to_times, activity.inputs[0], len(self.clock))
+        return NetworkGradient(tuple(reversed(gradients)), to_times)
 
     def _spikes(self, found: Any, neuron: Neuron) -> Array:
         """Return a hidden layer's output spikes, inf where there is none."""

@@ -91,10 +91,12 @@ def test_settings_are_those_of_a_recipe() -> None:
 def test_settings_reach_the_run() -> None:
     chosen: dict[str, Any] = {
         "hidden": (7,), "output_tau": 9.0, "loss": "mse", "margin": 0.1, "n_fields": 4,
+        "clock": (3.0, 9.0),
     }  # fmt: skip
     fitted = quick(**chosen, epochs=1).fit(IRIS, SPECIES)
     assert {name: getattr(fitted.recipe_, name) for name in chosen} == chosen
-    assert [weight.shape for weight in weights(fitted)] == [(7, 16), (6, 7)]
+    assert [weight.shape for weight in weights(fitted)] == [(7, 16 + 2), (6, 7)]
+    assert fitted.network_.clock == (3.0, 9.0)
     assert fitted.network_.neurons[-1].tau == 9.0
 
 
@@ -508,6 +510,8 @@ def test_few_patterns() -> None:
         ("learning_rate", 0.0),
         ("hidden", 10),
         ("tau", -1.0),
+        ("clock", "often"),
+        ("clock", [1.0, 99.0]),
         ("patience", 3),
         ("dtype", "int32"),
         ("device", "abacus"),
@@ -523,6 +527,7 @@ def test_settings_may_be_numpy_numbers() -> None:
     fitted = quick(**settings).fit(IRIS, SPECIES)
     assert fitted.recipe_.hidden == (4,)
     assert fitted.n_iter_ == 2
+    assert quick(clock=np.asarray([3.0, 9.0]), epochs=1).fit(IRIS, SPECIES).network_.clock
     assert fitted.get_params()["hidden"] is settings["hidden"]
 
 

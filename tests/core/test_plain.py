@@ -126,6 +126,7 @@ ARRAYS: dict[str, tuple[str, Callable[[Any], Any], Any]] = {
         lambda a: Network([WEIGHT[:, :2]], [NEURON], reference_times=a),
         np.asarray([1.0]),
     ),
+    "clock": ("clock", lambda a: Network([WEIGHT], [NEURON], clock=a), np.asarray([1.0])),
     "Tempotron": ("weight", lambda a: Tempotron(3, 2, 50, weight=a), WEIGHT),
     "in_spikes": ("in_spikes", lambda a: Tempotron(3, 2, 50)(a, "v_max"), TIMES),
     "Tempotron.mse_loss": ("label", lambda a: Tempotron.mse_loss(V, 1.0, a, 2), LABELS),

@@ -134,6 +134,29 @@ def test_train_writes_a_checkpoint_and_a_picture(trained: Path) -> None:
     assert str(trained) not in str(metadata)
 
 
+def test_a_clock_is_recorded_and_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], failing: Any
+) -> None:
+    where = ["--out", str(tmp_path)]
+    assert main(["train", "--epochs=1", "--neurons-per-class=1", "--clock", *where]) == 0
+    output = capsys.readouterr().out
+    assert "320 + 2 of the clock - 10 neurons" in output
+    assert load(tmp_path / "model.npz").clock == (0.0, 15.0)
+    assert main(["eval", str(tmp_path / "model.npz")]) == 0
+    assert accuracy_in(capsys.readouterr().out) == accuracy_in(output)
+    np.save(tmp_path / "rows.npy", load_digits().features[:3])
+    assert main(["predict", str(tmp_path / "model.npz"), str(tmp_path / "rows.npy")]) == 0
+    assert len(capsys.readouterr().out.split()) == 3
+    assert main(["train", "--resume", "--clock", "tau", *where]) == 0
+    assert "clock must be that of the run to resume, tau, got 5" in failing(
+        "train", "--resume", "--clock=5", *where
+    )
+    assert "argument --clock: invalid clock value: 'often'" in failing("train", "--clock=often")
+    assert "clock must fire up to the duration, 30.0, got 31.0" in failing(
+        "train", "--clock=3,31", *where
+    )
+
+
 def test_eval_scores_the_held_out_part(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     held_out = read_metadata(trained / "model.npz")["held_out"]
     assert main(["eval", str(trained / "model.npz")]) == 0

@@ -464,6 +464,18 @@ ADVICE = {"spikes": "delta", "time_unit": 1e-3}
             ValueError,
             r"no reference_times .* got \(3.0,\)",
         ),
+        (
+            Network([ONES], Neuron(), clock=[3.0]),
+            {},
+            ValueError,
+            r"no clock .* got \(3.0,\): its spikes can be part of the input",
+        ),
+        (
+            SimpleNamespace(fc=SimpleNamespace(weight=ONES), clock=(3.0,), neuron=Neuron()),
+            {},
+            ValueError,
+            r"no clock .* got \(3.0,\)",
+        ),
         (Network([ONES], Neuron()), {"neuron": Neuron()}, ValueError, "neuron must be None"),
         (
             SimpleNamespace(fc=SimpleNamespace(weight=ONES)),

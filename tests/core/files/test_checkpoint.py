@@ -38,6 +38,7 @@ def make_network(**more: Any) -> Network:
         "pass_on": "peak",
         "reference_times": (0.0, 12.5),
         "min_slope": 0.05,
+        "clock": (3.0,),
     }
     return Network(**constants | more)
 
@@ -98,7 +99,7 @@ def same_network(found: Tempotron | Network, expected: Network) -> bool:
         and found.neurons == expected.neurons
         and found.pass_on == expected.pass_on
         and found.reference_times == expected.reference_times
-        and found.min_slope == expected.min_slope
+        and (found.min_slope, found.clock) == (expected.min_slope, expected.clock)
     )
 
 
@@ -169,11 +170,18 @@ def test_version_1_is_read(tmp_path: Path) -> None:
     assert (read_metadata(path), read_arrays(path)) == ({"seed": 7}, {})
 
 
+def test_version_2_had_no_clock(saved_network: Path) -> None:
+    header = json.loads(header_with(saved_network, version=2).tobytes())
+    del header["clock"]
+    rewrite(saved_network, header=np.frombuffer(json.dumps(header).encode(), np.uint8))
+    assert same_network(load(saved_network), make_network(clock=()))
+
+
 def test_earlier_releases_refuse_by_the_version(saved: Path, saved_network: Path) -> None:
     """They looked at ``format`` and ``version`` before anything else of the header."""
     for path in (saved, saved_network):
         header = json.loads(header_with(path).tobytes())
-        assert (header["format"], header["version"]) == ("tempotron_core checkpoint", 2)
+        assert (header["format"], header["version"]) == ("tempotron_core checkpoint", 3)
 
 
 def test_metadata_are_optional(tmp_path: Path) -> None:
@@ -330,7 +338,7 @@ def test_pickles_are_never_opened(saved: Path) -> None:
     ("changes", "message"),
     [
         ({"format": "something else"}, "its format is 'something else', not 'tempotron_core"),
-        ({"version": 3}, "its version is 3, this release reads 1 and 2"),
+        ({"version": 4}, "its version is 4, this release reads 1, 2 and 3"),
         ({"tau": None}, "its header has no tau"),
         ({"tau": -1.0}, "its constants do not make a model: tau must be positive"),
         ({"T": "twenty"}, "its constants do not make a model: T must be an integer"),

@@ -1,0 +1,41 @@
+"""Columns of sorted events in another order, and which of them hold a spike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from .batch import Events
+
+__all__ = ["present", "rearranged"]
+
+Array = Any
+
+
+def rearranged(events: Events, order: Array, counts: Array) -> Events:
+    """Take the columns of each pattern in that order, the first ``counts`` of which are spikes."""
+    xp = events.xp
+    width = events.times.shape[1]
+    times, afferents, sources = (
+        xp.take_along_axis(array, order, axis=1)
+        for array in (events.times, events.afferents, events.order[:, :width])
+    )
+    last = xp.astype(xp.where(counts > 0, counts - 1, 0), order.dtype)[:, None]
+    last_time = xp.take_along_axis(times, last, axis=1)
+    last_time = xp.where((counts > 0)[:, None], last_time, 0.0)
+    present = xp.arange(width, dtype=counts.dtype, device=events.device)[None, :] < counts[:, None]
+    return replace(
+        events,
+        times=xp.where(present, times, last_time),
+        afferents=xp.where(present, afferents, events.n_afferents),
+        counts=counts,
+        order=xp.concat([sources, events.order[:, width:]], axis=1),
+    )
+
+
+def present(events: Events) -> Array:
+    """Which columns [B, K] hold a spike."""
+    column = events.xp.arange(
+        events.times.shape[1], dtype=events.counts.dtype, device=events.device
+    )
+    return column[None, :] < events.counts[:, None]
