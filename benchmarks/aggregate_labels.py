@@ -1,0 +1,183 @@
+"""A neuron finds the clues that a count is about.
+
+    python benchmarks/aggregate_labels.py
+
+The tasks of Gütig (Science 351, aab4113, 2016): ten spike patterns of 50 ms, features, lie at
+random places in 500 ms of background of the same rates.  A trial's label is the sum of the values
+of its features, and says neither which they are nor when they came.  Learning ends when the neuron
+counts 95 of 100 fresh trials exactly, answers each feature alone with its value, and is silent
+without one.  The constants are those of the paper as far as it states them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tempotron_core import Events, Neuron
+from tempotron_core.learning import Momentum, aggregate_labels, correlation_rule
+from tempotron_core.spiking import (
+    critical_threshold,
+    critical_threshold_vjp,
+    eligibility,
+    output_spikes,
+)
+
+NEURON = Neuron(tau=20.0, tau_s=5.0, v_threshold=1.0, psp_peak=1.0)
+N_AFFERENTS, RATE = 500, 0.005  # spikes per ms
+FEATURES, FEATURE_LENGTH, BACKGROUND = 10, 50.0, 500.0  # ms
+MEAN_OCCURRENCES = 0.5
+START_RATE = 0.005  # output spikes per ms of background
+TASKS = {
+    "1F1S": [1] + [0] * 9,
+    "1F5S": [5] + [0] * 9,
+    "5F1S": [1] * 5 + [0] * 5,
+    "12345": [1, 2, 3, 4, 5] + [0] * 5,
+    "5F5S": [5] * 5 + [0] * 5,
+}
+LEARNING_RATES = {"exact": 3e-5, "correlation": 3e-5}
+MOMENTUM = 0.99
+CHECK_EVERY = 250  # trials
+
+
+@dataclass(frozen=True)
+class Train:
+    """Spikes of all afferents in a stretch of time."""
+
+    times: Any
+    afferents: Any
+    length: float
+
+
+def noise(length: float, rng: np.random.Generator) -> Train:
+    n = rng.poisson(N_AFFERENTS * RATE * length)
+    return Train(rng.uniform(0.0, length, n), rng.integers(0, N_AFFERENTS, n), length)
+
+
+def insert(features: list[Train], rng: np.random.Generator) -> Train:
+    """Background with features at random places, which push what is later aside."""
+    background = noise(BACKGROUND, rng)
+    times, afferents = [background.times.copy()], [background.afferents]
+    places = np.sort(rng.uniform(0.0, BACKGROUND, len(features)))
+    for n, (feature, place) in enumerate(zip(features, places, strict=True)):
+        times[0] += FEATURE_LENGTH * (background.times >= place)
+        times.append(feature.times + place + n * FEATURE_LENGTH)
+        afferents.append(feature.afferents)
+    length = BACKGROUND + len(features) * FEATURE_LENGTH
+    return Train(np.concatenate(times), np.concatenate(afferents), length)
+
+
+def batch(trains: list[Train]) -> Events:
+    """Patterns as long as the longest: nothing comes after the others."""
+    offsets = np.cumsum([0, *(len(train.times) for train in trains)])
+    return Events.from_csr(
+        np.concatenate([train.times for train in trains]),
+        np.concatenate([train.afferents for train in trains]),
+        offsets,
+        N_AFFERENTS,
+        max(train.length for train in trains),
+    )
+
+
+class Task:
+    """Features and their values, and trials of them."""
+
+    def __init__(self, values: list[int], rng: np.random.Generator) -> None:
+        self.values, self.rng = np.asarray(values), rng
+        self.features = [noise(FEATURE_LENGTH, rng) for _ in range(FEATURES)]
+
+    def trial(self) -> tuple[Train, int]:
+        often = self.rng.poisson(MEAN_OCCURRENCES, FEATURES)
+        chosen = self.rng.permutation(np.repeat(np.arange(FEATURES), often))
+        return insert([self.features[i] for i in chosen], self.rng), int(often @ self.values)
+
+    def start(self) -> Any:
+        """Weights with which the background alone makes START_RATE."""
+        spread = self.rng.normal(0.0, 0.01, (1, N_AFFERENTS))
+        events = batch([noise(BACKGROUND, self.rng) for _ in range(40)])
+        low, high = -0.05, 0.05
+        for _ in range(20):
+            shift = 0.5 * (low + high)
+            spikes = output_spikes(events, spread + shift, NEURON).counts
+            if spikes.mean() / BACKGROUND < START_RATE:
+                low = shift
+            else:
+                high = shift
+        return spread + 0.5 * (low + high)
+
+    def solved(self, weight: Any) -> tuple[bool, float]:
+        """Whether the criterion is met, and the part of fresh trials counted exactly."""
+        trains, wanted = zip(*(self.trial() for _ in range(200)), strict=True)
+        exact = float(np.mean(counts(list(trains), weight) == np.asarray(wanted)))
+        if exact < 0.95:
+            return False, exact
+        rest = counts([noise(BACKGROUND, self.rng) for _ in range(200)], weight).mean()
+        if rest / BACKGROUND * 1000.0 >= 0.1:
+            return False, exact
+        for feature, value in zip(self.features, self.values, strict=True):
+            probes = [insert([feature], self.rng) for _ in range(50)]
+            answer = counts(probes, weight).mean() - rest
+            if abs(answer - value) > 0.1 * max(1, value):
+                return False, exact
+        return True, exact
+
+
+def counts(trains: list[Train], weight: Any) -> Any:
+    return output_spikes(batch(trains), weight, NEURON).counts[:, 0]
+
+
+def gradient(rule: str, events: Events, weight: Any, wanted: Any) -> Any:
+    spikes = output_spikes(events, weight, NEURON)
+    if rule == "correlation":
+        owed = eligibility(events, weight, NEURON, spikes)
+        return correlation_rule(owed, spikes.counts, wanted)
+    _, k, cotangent, where = aggregate_labels(spikes.counts, wanted)
+    if not where.any():
+        return np.zeros_like(weight)
+    critical = critical_threshold(events, weight, NEURON, k, where=where)
+    return critical_threshold_vjp(events, weight, NEURON, critical, cotangent).weight
+
+
+def learn(
+    task: Task, rule: str, learning_rate: float, most: int
+) -> tuple[int | None, float, float]:
+    """Trials to the criterion or None, the seconds they took, the part counted exactly."""
+    weight = task.start()
+    optimiser = Momentum(learning_rate, momentum=MOMENTUM)
+    seconds = 0.0
+    for trials in range(1, most + 1):
+        train, wanted = task.trial()
+        begin = time.perf_counter()
+        towards = gradient(rule, batch([train]), weight, np.asarray([[wanted]]))
+        weight = optimiser.step(weight, towards)
+        seconds += time.perf_counter() - begin
+        if trials % CHECK_EVERY == 0:
+            reached, exact = task.solved(weight)
+            if reached:
+                return trials, seconds, exact
+    return None, seconds, exact
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--task", choices=list(TASKS), default="1F1S")
+    parser.add_argument("--rule", choices=["exact", "correlation"], default="exact")
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--trials", type=int, default=10_000, help="give up after so many")
+    given = parser.parse_args()
+    rate = given.learning_rate or LEARNING_RATES[given.rule]
+    print(f"{given.task}, {given.rule} rule, learning rate {rate}")
+    for seed in range(given.seeds):
+        task = Task(TASKS[given.task], np.random.default_rng(seed))
+        trials, seconds, exact = learn(task, given.rule, rate, given.trials)
+        after = "not learned" if trials is None else f"{trials:5} trials"
+        print(f"seed {seed}: {after} {seconds:6.1f} s, {exact:.1%} exact", flush=True)
+
+
+if __name__ == "__main__":
+    main()
