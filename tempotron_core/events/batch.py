@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import array_api_compat
-import array_api_extra as xpx
 
 from ..arrays.namespace import (
     array_namespace,
     check_same_device,
     device_of,
     known_int,
-    known_true,
     zeros,
 )
 from ..arrays.numbers import whole_number
 from ..arrays.settings import under_own_settings
 from .arguments import checked_lists, checked_times
+from .dense import latencies, trains
 from .order import rows_of_lists, sorted_spikes
 from .selection import pattern_number, pattern_numbers
 
@@ -322,19 +321,21 @@ class Events:
         ValueError
             If an afferent spikes more than once in a pattern.
         """
-        xp = self.xp
-        by_afferent = xp.argsort(self.afferents, axis=1, stable=True)
-        afferents = xp.take_along_axis(self.afferents, by_afferent, axis=1)
-        times = xp.take_along_axis(self.times, by_afferent, axis=1)
-        repeated = (afferents[:, 1:] == afferents[:, :-1]) & (afferents[:, 1:] < self.n_afferents)
-        if known_true(xp.any(repeated)):
-            raise ValueError("to_latencies needs at most one spike per afferent, got several")
-        wanted = xp.arange(self.n_afferents, dtype=afferents.dtype, device=self.device)
-        wanted = xp.tile(wanted[None, :], (len(self), 1))
-        found = xpx.searchsorted(afferents, wanted, xp=xp)
-        found = xp.where(found < afferents.shape[1], found, afferents.shape[1] - 1)
-        present = xp.take_along_axis(afferents, found, axis=1) == wanted
-        return xp.where(present, xp.take_along_axis(times, found, axis=1), float("inf"))
+        return latencies(self.times, self.afferents, self.n_afferents)
+
+    @under_own_settings
+    def to_trains(self) -> Array:
+        """Return the dense form that :meth:`from_trains` reads.
+
+        Returns
+        -------
+        array, shape (B, N, S)
+            The spike times of each afferent in ascending order, filled up with inf.  S is the
+            largest number of spikes that an afferent has, 1 at least; under tracing, where that
+            is not known, the largest that it can have.
+        """
+        most = None if self.source_shape is None else math.prod(self.source_shape[1:])
+        return trains(self.times, self.afferents, self.n_afferents, most)
 
     @under_own_settings
     def in_source_layout(self, values: Array) -> Array:

@@ -582,6 +582,55 @@ def test_to_latencies_needs_one_spike_per_afferent(build, layout):
     build(layout, [[(1.0, 2), (60.0, 2), (-1.0, 2)]]).to_latencies()
 
 
+def dense(patterns, precision, n_slots):
+    """What `to_trains` should return, by a loop over spikes."""
+    found = np.full((len(patterns), N_AFFERENTS, n_slots), np.inf, dtype=precision)
+    for rows, spikes in zip(found, plain(patterns, precision), strict=True):
+        used = [0] * N_AFFERENTS
+        for time, afferent in spikes:
+            rows[afferent, used[afferent]] = time
+            used[afferent] += 1
+    return found
+
+
+@pytest.mark.parametrize(
+    ("layout", "most"), [("latencies", 1), ("trains", N_SLOTS), ("csr", N_SLOTS)]
+)
+def test_trains_round_trip(build_each, to_numpy, dtype, layout, most):
+    """Of patterns with ties, silence and spikes out of range, then of two that are empty."""
+    patterns = [*random_patterns(12, most=most), [], []]
+    events = build_each(layout, patterns)
+    back = events.to_trains()
+    assert back.dtype == dtype
+    assert back.device == events.device
+    np.testing.assert_array_equal(to_numpy(back), dense(patterns, precision_of(events), most))
+    again = Events.from_trains(back, DURATION)
+    for name in ("times", "counts"):
+        found, expected = getattr(again, name), getattr(events, name)
+        np.testing.assert_array_equal(to_numpy(found), to_numpy(expected))
+    # the spikes of one time have the order of their afferents, which need not be that of a list
+    np.testing.assert_array_equal(to_numpy(again.to_trains()), to_numpy(back))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_trains_of_no_spikes_and_of_one_pattern(build, to_numpy, layout):
+    silent = [[(-1.0, 0), (math.inf, 2), (60.0, 3)]]
+    np.testing.assert_array_equal(
+        to_numpy(build(layout, silent).to_trains()), np.full((1, N_AFFERENTS, 1), np.inf)
+    )
+    one = build(layout, [[(3.0, 0), (1.0, 2)], [(5.0, 1)]])[1].to_trains()
+    np.testing.assert_array_equal(to_numpy(one)[0, :, 0], [np.inf, 5.0, np.inf, np.inf])
+    assert build(layout, [*silent, *silent])[:0].to_trains().shape == (0, N_AFFERENTS, 1)
+
+
+def test_trains_under_tracing():
+    jax = pytest.importorskip("jax")
+    times = jax.numpy.asarray([[[3.0, 1.0, -1.0], [jax.numpy.inf, 2.0, 60.0]]])
+    found = jax.jit(lambda t: Events.from_trains(t, DURATION).to_trains())(times)
+    inf = np.inf
+    np.testing.assert_array_equal(found, [[[1.0, 3.0, inf], [2.0, inf, inf]]])
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_to_device(backend, build, xp, to_numpy, layout):
     events = build(layout, random_patterns(11, most=1))

@@ -1,0 +1,66 @@
+"""Dense forms of sorted events: the spikes of each afferent, and its only one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import array_api_compat
+import array_api_extra as xpx
+
+from ..arrays.namespace import device_of, known_int
+
+__all__ = ["latencies", "trains"]
+
+Array = Any
+
+
+def trains(times: Array, afferents: Array, n_afferents: int, most: int | None) -> Array:
+    """Spikes by afferent, ascending and filled up with inf, shape (B, N, S).
+
+    Parameters
+    ----------
+    times, afferents : array, shape (B, K)
+        As in :class:`Events`.
+    n_afferents : int
+    most : int or None
+        No afferent has more spikes; used where they cannot be counted, under tracing.
+    """
+    times, first, last = _runs(times, afferents, n_afferents)
+    xp = array_api_compat.array_namespace(times)
+    n_slots = known_int(xp.max(last - first)) if math.prod(first.shape) else 0
+    if n_slots is None:
+        n_slots = times.shape[1] if most is None else most
+    return _slots(times, first, last, max(1, n_slots))
+
+
+def latencies(times: Array, afferents: Array, n_afferents: int) -> Array:
+    """The spike of each afferent, inf if it has none, shape (B, N); ValueError if it has two."""
+    times, first, last = _runs(times, afferents, n_afferents)
+    xp = array_api_compat.array_namespace(times)
+    if math.prod(first.shape) and (known_int(xp.max(last - first)) or 0) > 1:
+        raise ValueError("to_latencies needs at most one spike per afferent, got several")
+    return _slots(times, first, last, 1)[:, :, 0]
+
+
+def _runs(times: Array, afferents: Array, n_afferents: int) -> tuple[Array, Array, Array]:
+    """Times sorted by afferent, and where the run of each afferent begins and ends [B, N]."""
+    xp = array_api_compat.array_namespace(times)
+    by_afferent = xp.argsort(afferents, axis=1, stable=True)  # each in ascending order
+    afferents = xp.take_along_axis(afferents, by_afferent, axis=1)
+    wanted = xp.arange(n_afferents + 1, dtype=afferents.dtype, device=device_of(times))
+    wanted = xp.tile(wanted[None, :], (times.shape[0], 1))  # padding is last, under N
+    starts = xpx.searchsorted(afferents, wanted, xp=xp)
+    return xp.take_along_axis(times, by_afferent, axis=1), starts[:, :-1], starts[:, 1:]
+
+
+def _slots(times: Array, first: Array, last: Array, n_slots: int) -> Array:
+    """The first ``n_slots`` entries of each run, [B, N, S], inf after its end."""
+    xp = array_api_compat.array_namespace(times)
+    n_patterns, n_afferents = first.shape
+    entry = xp.arange(n_slots, dtype=first.dtype, device=device_of(times))
+    entry = first[:, :, None] + entry
+    present = entry < last[:, :, None]
+    entry = xp.reshape(xp.where(present, entry, 0), (n_patterns, n_afferents * n_slots))
+    found = xp.reshape(xp.take_along_axis(times, entry, axis=1), (n_patterns, n_afferents, n_slots))
+    return xp.where(present, found, float("inf"))
