@@ -1,13 +1,14 @@
 """Figures: panels that draw into matplotlib axes, and arrangements of them.
 
-Panels take plain NumPy arrays and axes.  Figures are made without pyplot, so no window system is
-needed and no state is shared between threads.
+Panels take axes and arrays of any library; spikes as `Events`, arrays or lists.  Figures are made
+without pyplot, so no window system is needed and no state is shared between threads.
 """
 
 from .confusion import confusion_matrix
+from .curve import learning_curve
 from .figures import evaluation_figure, training_figure
 from .images import pattern_images, receptive_fields
-from .panels import learning_curve, spike_raster, voltage_traces
+from .panels import spike_raster, voltage_traces
 from .style import FAINT, INK, QUIET, STYLE, require_matplotlib
 
 __all__ = [

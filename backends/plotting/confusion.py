@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .given import host_values
 from .style import INK, names_or_indices
 
 if TYPE_CHECKING:
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["confusion_matrix", "count_pairs"]
 
-Integers = NDArray[np.integer[Any]]
+Array = Any
 
 WITH_NUMBERS = 20  # classes; the numbers of more would not be readable
 
 
 def confusion_matrix(
     axes: Axes,
-    counts: Integers | tuple[Integers, Integers],
+    counts: Array | tuple[Array, Array],
     *,
     names: Sequence[str] | None = None,
     title: str = "Confusion matrix",
@@ -51,7 +52,11 @@ def confusion_matrix(
     """
     from matplotlib.colors import Normalize
 
-    table = count_pairs(*counts, names) if isinstance(counts, tuple) else np.asarray(counts)
+    table = (
+        count_pairs(counts[0], counts[1], names)
+        if isinstance(counts, tuple)
+        else host_values("counts", counts)
+    )
     if not np.issubdtype(table.dtype, np.integer):
         raise TypeError(f"counts must be integers, got {table.dtype}")
     if table.ndim != 2 or table.shape[0] != table.shape[1] or not table.size:
@@ -100,7 +105,7 @@ def confusion_matrix(
 
 
 def count_pairs(
-    labels: Integers, predicted: Integers, names: Sequence[str] | None = None
+    labels: Array, predicted: Array, names: Sequence[str] | None = None
 ) -> NDArray[np.int64]:
     """Return how many patterns have each pair of true and predicted class, shape (C, C).
 
@@ -117,7 +122,7 @@ def count_pairs(
     ValueError
         If the shapes differ, or a class is not in 0..C-1.
     """
-    pair = [np.asarray(labels), np.asarray(predicted)]
+    pair = [host_values("labels", labels), host_values("predicted", predicted)]
     for name, given in zip(("labels", "predicted"), pair, strict=True):
         if not np.issubdtype(given.dtype, np.integer):
             raise TypeError(f"{name} must be integer classes, got {given.dtype}")

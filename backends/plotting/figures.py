@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tempotron_core import Events
 from tempotron_core.arrays.numbers import whole_number
 
 from .confusion import confusion_matrix, count_pairs
+from .curve import learning_curve
+from .given import host_values
 from .images import pattern_images, receptive_fields
-from .panels import learning_curve, spike_raster, voltage_traces
+from .panels import spike_raster, voltage_traces
 from .style import QUIET, new_figure
 
 if TYPE_CHECKING:
@@ -22,40 +25,41 @@ if TYPE_CHECKING:
 __all__ = ["evaluation_figure", "training_figure"]
 
 Floats = NDArray[np.floating[Any]]
+Array = Any
 Integers = NDArray[np.integer[Any]]
 
 
 def training_figure(
-    spike_times: Floats,
-    duration: float,
-    t: Floats,
-    v: Floats,
-    v_threshold: float,
+    spikes: Events | Array | Sequence[Any],
+    t: Array,
+    v: Array,
+    v_threshold: float | None,
     history: Mapping[str, Sequence[float]],
     *,
-    t_max: Floats,
-    v_max: Floats,
+    t_max: Array,
+    v_max: Array,
     target: int,
-    weight: Floats | None = None,
-    image: Floats | None = None,
-    spikes: str = "Input spikes",
+    duration: float | None = None,
+    weight: Array | None = None,
+    image: Array | None = None,
+    spikes_title: str = "Input spikes",
     heading: str = "",
 ) -> Figure:
     """Arrange one pattern, what every neuron makes of it, and the learning curve.
 
     Parameters
     ----------
-    spike_times : array, shape (N,) or (N, S)
-        Spikes of the pattern shown.
-    duration, t, v, v_threshold, t_max, v_max, target
+    spikes : Events, array or sequence
+        Spikes of the pattern shown, as `spike_raster` takes them.
+    t, v, v_threshold, t_max, v_max, target, duration
         As in `spike_raster` and `voltage_traces`.
     history : mapping
         As in `learning_curve`.
     weight : array, shape (N,), optional
         Weights of the target neuron, for the raster's colours.
     image : array, two axes, optional
-        The pattern as an image, shown in the raster's corner.
-    spikes : str, optional
+        The pattern as an image, shown beside the raster.
+    spikes_title : str, optional
         What the spikes are.
     heading : str, optional
         Title of the whole figure.
@@ -70,38 +74,40 @@ def training_figure(
     ImportError
         If matplotlib is not installed.
     """
-    with new_figure(12.6, 4.0) as figure:
-        figure.get_layout_engine().set(wspace=0.04)  # type: ignore[union-attr,call-arg]
-        raster, traces, curve = figure.subplots(1, 3, width_ratios=(1.1, 1.2, 1.0))
+    with new_figure(8.8, 6.4) as figure:
+        grid = figure.add_gridspec(2, 2, width_ratios=(1.35, 1.0))
+        raster = figure.add_subplot(grid[0, 0])
+        traces = figure.add_subplot(grid[1, 0])
+        curve = figure.add_subplot(grid[:, 1] if image is None else grid[1, 1])
         spike_raster(
             raster,
-            spike_times,
+            spikes,
             duration,
             weight=weight,
-            title=f"{spikes}, by effect on neuron {target}",
+            by_weight=weight is not None,
+            title=f"{spikes_title}, by effect on neuron {target}",
         )
         voltage_traces(traces, t, v, v_threshold, t_max=t_max, v_max=v_max, target=target)
+        traces.set_xlim(raster.get_xlim())  # one above the other
         learning_curve(curve, history)
         if image is not None:
-            corner = raster.inset_axes((0.83, 0.83, 0.17, 0.17))
-            corner.set_anchor("NE")
-            corner.imshow(image, cmap="gray_r", interpolation="nearest")
-            corner.set(xticks=(), yticks=())
-            for spine in corner.spines.values():
-                spine.set(visible=True, color=QUIET, linewidth=0.6)
+            picture = figure.add_subplot(grid[0, 1])
+            picture.imshow(host_values("image", image), cmap="gray_r", interpolation="nearest")
+            picture.set(xticks=(), yticks=(), title="Pattern")
+            picture.spines[:].set(visible=True, color=QUIET, linewidth=0.6)
         if heading:
             figure.suptitle(heading, x=0.008, ha="left", fontsize=12, fontweight="bold")
     return figure
 
 
 def evaluation_figure(
-    labels: Integers,
-    predicted: Integers,
+    labels: Array,
+    predicted: Array,
     *,
     names: Sequence[str] | None = None,
-    v_max: Floats | None = None,
-    images: Floats | None = None,
-    weight: Floats | None = None,
+    v_max: Array | None = None,
+    images: Array | None = None,
+    weight: Array | None = None,
     weight_shape: Sequence[int] | None = None,
     heading: str = "",
     n_shown: int = 20,
@@ -139,12 +145,14 @@ def evaluation_figure(
         If classes, potentials, images or weights do not fit together.
     """
     n_shown = whole_number("n_shown", n_shown)
-    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    labels, predicted = host_values("labels", labels), host_values("predicted", predicted)
+    v_max = None if v_max is None else host_values("v_max", v_max)
+    images = None if images is None else host_values("images", images)
     counts = count_pairs(labels, predicted, names)
     wrong = _wrong_first(labels, predicted, v_max, len(counts))
-    if images is not None and (np.ndim(images) != 3 or len(images) != len(labels)):
+    if images is not None and (images.ndim != 3 or len(images) != len(labels)):
         raise ValueError(
-            f"images must have shape ({len(labels)}, rows, columns), got {np.shape(images)}"
+            f"images must have shape ({len(labels)}, rows, columns), got {images.shape}"
         )
     if (weight is None) != (weight_shape is None):
         raise ValueError("weight and weight_shape must be given together, got one of them")
@@ -172,7 +180,7 @@ def evaluation_figure(
                 captions = [f"{called[labels[b]]} → {called[predicted[b]]}" for b in shown]
                 pattern_images(
                     axes,
-                    np.asarray(images)[shown],
+                    images[shown],
                     captions=captions,
                     title=f"{title}: true → predicted",
                 )
@@ -208,7 +216,7 @@ def _wrong_first(
         )
     if np.isnan(v_max).any():
         raise ValueError("v_max must hold numbers, got NaN")
-    rows = np.asarray(v_max)[wrong]
+    rows = v_max[wrong]
     each = np.arange(len(wrong))
     excess = rows[each, predicted[wrong]] - rows[each, labels[wrong]]
     return wrong[np.argsort(-excess, kind="stable")]

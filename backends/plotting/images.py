@@ -1,6 +1,6 @@
 """Panels of images: receptive fields and patterns.
 
-Each draws plain NumPy arrays into matplotlib axes it is given.  Several images in one panel are
+Each draws into matplotlib axes it is given.  Several images in one panel are
 laid out as a mosaic: one large image with gaps.
 """
 
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tempotron_core import Events
 from tempotron_core.arrays.numbers import whole_number
 
+from .given import host_values, spike_trains
 from .style import QUIET, names_or_indices
 
 if TYPE_CHECKING:
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["pattern_images", "receptive_fields"]
 
 Floats = NDArray[np.floating[Any]]
+Array = Any
 
 DIVERGING = "RdBu_r"
 
 
 def receptive_fields(
     axes: Axes,
-    weight: Floats,
+    weight: Array,
     shape: Sequence[int],
     *,
     names: Sequence[str] | None = None,
@@ -58,7 +61,8 @@ def receptive_fields(
     """
     from matplotlib.colors import CenteredNorm
 
-    rows = np.atleast_2d(np.asarray(weight, dtype=np.float64))
+    weight = host_values("weight", weight).astype(np.float64)
+    rows = np.atleast_2d(weight)
     fits = rows.ndim == 2 and len(shape) in (2, 3) and rows.shape[1] == math.prod(shape)
     if not (fits and rows.size):
         raise ValueError(
@@ -96,8 +100,9 @@ def receptive_fields(
 
 def pattern_images(
     axes: Axes,
-    images: Floats,
+    images: Events | Array | Sequence[Any],
     *,
+    shape: Sequence[int] | None = None,
     captions: Sequence[str] = (),
     n_columns: int | None = None,
     title: str = "Patterns",
@@ -107,8 +112,11 @@ def pattern_images(
     Parameters
     ----------
     axes : matplotlib.axes.Axes
-    images : array, shape (M, rows, columns)
-        Each has its own scale of grey.
+    images : array, shape (M, rows, columns); or Events, array or sequence
+        Each has its own scale of grey.  With a ``shape``, patterns of spikes, each in a form that
+        `spike_raster` takes: the earlier an afferent's first spike, the darker.
+    shape : (int, int), optional
+        Rows and columns, of as many afferents, where the patterns are given as spikes.
     captions : sequence of str, optional
         One per image, or none.
     n_columns : int, optional
@@ -122,7 +130,10 @@ def pattern_images(
     ValueError
         If the shapes do not fit, ``n_columns`` is not positive, or a value is not finite.
     """
-    panes = np.asarray(images, dtype=np.float64)
+    if shape is None and isinstance(images, Events):
+        raise ValueError("shape must be given with Events: the rows and columns of an image")
+    given = host_values("images", images) if shape is None else _first_spikes(images, shape)
+    panes = given.astype(np.float64)
     if panes.ndim != 3 or not panes.size:
         raise ValueError(f"images must have shape (M, rows, columns), got {panes.shape}")
     if len(captions) not in (0, len(panes)):
@@ -135,6 +146,25 @@ def pattern_images(
     most = _columns(len(panes)) if n_columns is None else whole_number("n_columns", n_columns)
     _mosaic(axes, panes, min(most, len(panes)), captions, cmap="gray_r", vmin=0.0, vmax=1.0)
     axes.set_title(title, pad=18.0 if captions else None)
+
+
+def _first_spikes(patterns: Any, shape: Sequence[int]) -> Floats:
+    """Return images (M, rows, columns): the earlier a spike the larger, 0 if there is none."""
+    first = [
+        [float(train.min(initial=np.inf)) for train in spike_trains(f"images[{b}]", pattern)]
+        for b, pattern in enumerate(patterns)
+    ]
+    for b, row in enumerate(first):
+        if len(shape) != 2 or len(row) != math.prod(shape):
+            raise ValueError(
+                f"images[{b}] must have rows * columns afferents for shape={tuple(shape)}, "
+                f"got {len(row)}"
+            )
+    times = np.asarray(first).reshape(-1, *shape)
+    silent = np.isinf(times)
+    latest = float(times[~silent].max(initial=0.0)) or 1.0
+    # the last spike is still darker than none
+    return np.where(silent, 0.0, 1.1 * latest - np.where(silent, 0.0, times))
 
 
 def _mosaic(

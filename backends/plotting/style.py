@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "RIVAL",
     "STYLE",
     "TARGET",
+    "draw_legend",
     "names_or_indices",
     "new_figure",
     "require_matplotlib",
@@ -91,3 +93,16 @@ def names_or_indices(names: Sequence[str] | None, count: int) -> list[str]:
     if len(names) != count:
         raise ValueError(f"names must have one name for each of {count}, got {len(names)}")
     return list(names)
+
+
+def draw_legend(axes: Axes, ncols: int = 2) -> None:
+    """Draw a legend in the headroom that a panel leaves above its data."""
+    axes.legend(
+        loc="upper left",
+        ncols=ncols,
+        fontsize=8,
+        borderaxespad=0.1,
+        columnspacing=1.0,
+        handletextpad=0.6,
+        handlelength=1.2,
+    )

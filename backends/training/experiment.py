@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import (
-    Events,
     Network,
     __version__,
     load,
@@ -202,7 +201,7 @@ class Experiment:
         Returns
         -------
         dict
-            Arguments of `tempotron_backends.plotting.training_figure`, arrays in NumPy.
+            Arguments of `tempotron_backends.plotting.training_figure`.
         """
         chosen = self.held_out_index[:1]
         network = self.state.result
@@ -219,18 +218,18 @@ class Experiment:
         shown = best + np.arange(len(best)) * self.recipe.neurons_per_class
         target = int(self.data.labels[chosen[0]])
         images = self.data.images(chosen)
+        largest_decides = self.recipe.loss == "cross_entropy"  # whether or not it would fire
         return {
-            "spike_times": _spike_trains(events._mapped(to_numpy)),
-            "duration": self.recipe.duration,
+            "spikes": events,
             "t": t,
             "v": to_numpy(traces)[0][shown],
-            "v_threshold": self.recipe.v_threshold,
+            "v_threshold": None if largest_decides else self.recipe.v_threshold,
             "t_max": to_numpy(activity.peak.t_max)[0][shown],
             "v_max": v_max[shown],
             "target": target,
             "weight": to_numpy(weight)[shown[target]],
             "image": None if images is None else images[0],
-            "spikes": "Hidden spikes" if self.recipe.hidden else "Input spikes",
+            "spikes_title": "Hidden spikes" if self.recipe.hidden else "Input spikes",
         }
 
     def _source(self, index: Integers) -> PatternSource:
@@ -279,16 +278,3 @@ class KeepState(Callback):
 def checksum(index: Integers) -> int:
     """Return a number that tells one choice of patterns from another."""
     return zlib.crc32(np.ascontiguousarray(index, dtype="<i8").data)
-
-
-def _spike_trains(events: Events) -> NDArray[Any]:
-    """Return the spikes of one pattern by afferent, shape (N, S), +inf where there are fewer."""
-    n_spikes = int(events.counts[0])
-    afferents, times = events.afferents[0, :n_spikes], events.times[0, :n_spikes]
-    order = np.argsort(afferents, kind="stable")
-    afferents, times = afferents[order], times[order]
-    # how many spikes of its afferent come before each
-    nth = np.arange(n_spikes) - np.searchsorted(afferents, afferents)
-    trains = np.full((events.n_afferents, max(1, 1 + nth.max(initial=0))), np.inf)
-    trains[afferents, nth] = times
-    return trains

@@ -21,7 +21,7 @@ HISTORY = {"loss": [1.0, 0.5, 0.25], "accuracy": [0.5, 0.8, 0.9], "held_out_accu
 
 def figure(**more: Any) -> Any:
     given: dict[str, Any] = {
-        "spike_times": np.asarray([1.0, np.inf, 12.5, -1.0, 29.0]),
+        "spikes": np.asarray([1.0, np.inf, 12.5, -1.0, 29.0]),
         "duration": 30.0,
         "t": T,
         "v": V,
@@ -57,7 +57,11 @@ def test_the_figure_has_a_raster_traces_and_a_curve() -> None:
     assert traces.get_xlabel() == "time (ms)"
     assert curve.get_xlabel() == "epoch"
     assert any("threshold" in text.get_text() for text in traces.texts)
-    assert any("85.0%" in text.get_text() for text in curve.texts)
+    assert [text.get_text() for text in curve.get_legend().get_texts()] == [
+        "training",
+        "held out 85.0%",
+    ]
+    assert not curve.texts
     labels = [text.get_text() for text in traces.get_legend().get_texts()]
     assert labels == ["neuron 1 (should fire)", "neuron 0 (strongest other)"]
     image = rendered(drawn)
@@ -76,8 +80,8 @@ def test_pyplot_is_not_used() -> None:
     "more",
     [
         {"image": np.ones((4, 4)), "weight": np.asarray([1.0, -1.0, 0.5, 0.0, -0.2])},
-        {"spike_times": np.full(5, np.inf), "weight": np.ones(5)},
-        {"spike_times": np.asarray([[1.0, 2.0], [3.0, np.inf]]), "weight": np.zeros(2)},
+        {"spikes": np.full(5, np.inf), "weight": np.ones(5)},
+        {"spikes": np.asarray([[1.0, 2.0], [3.0, np.inf]]), "weight": np.zeros(2)},
         {"v": np.zeros((3, 50)), "t_max": np.zeros(3), "v_max": np.zeros(3)},
         {"v": V[:1], "t_max": T[:1], "v_max": V[:1, 0], "target": 0},
         {"history": {"loss": [], "accuracy": []}},
@@ -137,7 +141,7 @@ def test_silent_neurons_have_no_crossing_to_mark(axes: Any) -> None:
 
 @pytest.mark.parametrize("t_spike", [np.zeros(2), np.asarray([1.0, np.nan, 2.0])])
 def test_bad_crossings(axes: Any, t_spike: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"t_spike must have one time, or \+inf, for each of 3"):
+    with pytest.raises(ValueError, match="t_spike must"):
         plotting.voltage_traces(axes, T, V, 1.0, t_spike=t_spike)
 
 
@@ -153,12 +157,36 @@ def test_validation_accuracy_is_a_second_line(axes: Any) -> None:
     np.testing.assert_array_equal(lines["training"].get_ydata(), HISTORY["accuracy"])
     assert lines["validation"].get_linestyle() != lines["training"].get_linestyle()
     assert axes.get_ylim()[0] < 0.4
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["training", "validation"]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["training", "validation", "held out 85.0%"]
+
+
+def test_nothing_is_written_over_the_curves() -> None:
+    """The legend is above them, wherever they are."""
+    history = {"loss": [0.9, 1.0], "accuracy": [1.0, 0.9], "validation_accuracy": [0.6, 1.0]}
+    drawn = figure(history=history | {"held_out_accuracy": [1.0]})
+    drawn.canvas.draw()
+    curve, twin = drawn.axes[2], drawn.axes[-1]
+    legend = curve.get_legend().get_window_extent()
+    assert not curve.texts
+    assert legend.y0 > curve.transData.transform((2.0, 1.0))[1] + 8.0  # half a diamond is 8 pixels
+    assert legend.y0 > twin.transData.transform((2.0, 1.0))[1]
+    assert curve.bbox.x0 <= legend.x0 < legend.x1 <= curve.bbox.x1
+    assert legend.y1 <= curve.bbox.y1
+
+
+def test_largest_potential_decides_without_a_threshold() -> None:
+    drawn = figure(v_threshold=None)
+    traces = drawn.axes[1]
+    labels = [text.get_text() for text in traces.get_legend().get_texts()]
+    assert labels == ["neuron 1 (should be largest)", "neuron 0 (strongest other)"]
+    assert not traces.texts
+    assert len(traces.lines) == 6  # three traces and their maxima, no line of a threshold
 
 
 @pytest.mark.parametrize("more", [{}, {"validation_accuracy": []}])
 def test_without_validation_there_is_no_legend(axes: Any, more: dict[str, Any]) -> None:
-    plotting.learning_curve(axes, HISTORY | more)
+    plotting.learning_curve(axes, HISTORY | {"held_out_accuracy": []} | more)
     assert axes.get_legend() is None
     assert axes.get_ylabel() == "training accuracy"
 

@@ -23,6 +23,7 @@ from tempotron_backends.data.event_encoding import encode_dataset
 from tempotron_backends.data.event_files import EventFile
 from tempotron_backends.data.loader import InMemory
 from tempotron_backends.data.patterns import EventPatterns, FeaturePatterns
+from tempotron_backends.plotting import training_figure
 from tempotron_backends.recipes.files import named_recipes, read_recipe
 from tempotron_backends.recipes.recipe import Recipe
 from tempotron_backends.training.callbacks import Callback, CsvLog, Epoch
@@ -323,6 +324,21 @@ def test_recovery_brings_them_back() -> None:
         warnings.simplefilter("ignore", SilenceWarning)
         training = experiment.train()
     assert training.history["accuracy"][-1] > 0.9
+
+
+# -- the figure -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("recipe", "wanted"), [(RULE, "should fire"), (QUICK, "should be largest")]
+)
+def test_the_figure_says_what_the_loss_asks_of_a_potential(recipe: Recipe, wanted: str) -> None:
+    pytest.importorskip("matplotlib")
+    experiment = Experiment.prepare(small_dataset(), recipe, select("numpy"))
+    figure = training_figure(**experiment.example(), history=experiment.state.history)
+    traces = next(axes for axes in figure.axes if axes.get_ylabel() == "V")
+    assert wanted in traces.get_legend().get_texts()[0].get_text()
+    assert ("threshold" in [t.get_text() for t in traces.texts]) == (wanted == "should fire")
 
 
 # -- validation -------------------------------------------------------------------------------
