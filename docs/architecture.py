@@ -34,7 +34,7 @@ ORDER = {
         "__init__",
     ),
     "tempotron_backends": (
-        "_dlpack _backend _jit",
+        "_dlpack _backend",
         "fused.cpu | fused.cuda",
         "fused",
         "numpy | cupy | torch | jax | strict",
@@ -201,15 +201,15 @@ MIDDLES = {
 WIDTHS = {
     "__init__": 4.2,
     "arrays": 4.2,
-    "_dlpack _backend _jit": 9.4,
+    "_dlpack _backend": 9.4,
     "fused": 3.2,
     "data": 1.7,
     "cli __main__": 4.6,
 }
 LANES = {
-    ("data", "_dlpack _backend _jit"): 5.05,
+    ("data", "_dlpack _backend"): 5.05,
     ("sklearn", "_selection __init__"): 9.35,
-    ("_selection __init__", "_dlpack _backend _jit"): 9.3,
+    ("_selection __init__", "_dlpack _backend"): 9.3,
 }
 COLUMNS = {"tempotron_core": (0.0, 4.4), "tempotron_backends": (4.8, 14.2)}
 HEIGHT, MARGIN = 0.4, 0.15

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core import Events
 from tempotron_core.arrays.plain import check_plain
+from tempotron_core.arrays.registry import compiled
+from tempotron_core.events.batch import map_arrays
 
 from .._backend import Backend
-from .._jit import compiled
 from .event_files import EventFile
 from .event_format import pattern_numbers
 
@@ -85,7 +85,7 @@ class InMemory:
         self._events = events
         self._counts = backend.to_numpy(events.counts)
         self._index: Integers | None = None
-        self._take = _take(backend)
+        self._take = compiled(_take, events.times)
 
     @property
     def n_afferents(self) -> int:
@@ -126,7 +126,8 @@ class InMemory:
         """
         chosen = pattern_numbers(index, len(self))
         chosen = chosen if self._index is None else self._index[chosen]
-        return self._take(self._events, self.backend.from_numpy(chosen))
+        taken: Events = self._take(self._events, self.backend.from_numpy(chosen))
+        return taken
 
     def subset(self, index: ArrayLike) -> InMemory:
         """Return some of the patterns as a source of their own, which shares the memory."""
@@ -232,14 +233,10 @@ class FromEventFile:
         return FromEventFile(self.event_file, self.backend, self.dtype, self.index[chosen])
 
 
-def _take(backend: Backend) -> Callable[[Events, Array], Events]:
-    """Return a function that takes patterns, compiled where that pays."""
-
-    def take(events: Events, index: Array) -> Events:
-        # not events[index]: the index was checked on the host, without waiting for the device
-        return events._mapped(lambda array: backend.xp.take(array, index, axis=0))
-
-    return compiled(backend, take)
+def _take(events: Events, index: Array) -> Events:
+    # not events[index]: the index was checked on the host, without waiting for the device
+    xp = events.xp
+    return map_arrays(events, lambda array: xp.take(array, index, axis=0))
 
 
 def _checked_labels(labels: ArrayLike, n_patterns: int, n_classes: int | None) -> Integers:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from tempotron_core import Events
+from tempotron_core.events.batch import map_arrays
 
 __all__ = ["on_tensors"]
 
@@ -27,7 +28,7 @@ def _to_numpy(value: Any) -> Any:
         # `numpy()` would forbid torch for good to resize the tensor, as sharded training does
         return np.from_dlpack(value.detach())
     if isinstance(value, Events):
-        return value._mapped(_to_numpy)
+        return map_arrays(value, _to_numpy)
     if isinstance(value, tuple) and hasattr(value, "_fields"):  # a Peak
         return type(value)(*map(_to_numpy, value))
     return value

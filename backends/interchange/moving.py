@@ -8,6 +8,7 @@ import array_api_compat
 
 from tempotron_core import Events, Network, Tempotron
 from tempotron_core.arrays.namespace import array_namespace
+from tempotron_core.events.batch import map_arrays
 
 from .._backend import Backend, dtype_name
 
@@ -60,7 +61,7 @@ def _moved(value: Any, backend: Backend, dtype: Any) -> Any:
     if value is None:
         return None
     if isinstance(value, Events):
-        return value._mapped(array)
+        return map_arrays(value, array)
     if isinstance(value, Network):
         return value.with_weights([array(weight) for weight in value.weights])
     if isinstance(value, Tempotron):

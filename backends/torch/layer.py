@@ -17,6 +17,7 @@ from tempotron_core import Events, Neuron
 from tempotron_core.arrays.choices import check_choice
 from tempotron_core.arrays.numbers import whole_number
 from tempotron_core.encoding import with_clock
+from tempotron_core.events.batch import from_latencies
 
 from .arguments import check_dense, check_events, check_tensor
 from .autograd import Spikes, differentiable_readout, sorted_spikes, spikes_of
@@ -144,7 +145,7 @@ class Layer(nn.Module):
         in_spikes = _of_full_precision(in_spikes)
         if in_spikes.ndim == 3:
             return Events.from_trains(in_spikes, self._duration)
-        return Events._from_latencies("in_spikes", in_spikes, self._duration)
+        return from_latencies("in_spikes", in_spikes, self._duration)
 
     def _spikes(self, in_spikes: Tensor | Events) -> Spikes:
         """Sort the spikes, in float32 where they are of half precision."""

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from tempotron_core import Events, Neuron, Peak
+from tempotron_core.events.batch import from_latencies, widen
 from tempotron_core.readouts.arguments import is_static
 from tempotron_core.readouts.crossing import first_crossing
 from tempotron_core.readouts.crossing_gradient import first_crossing_adjoint
@@ -228,11 +229,11 @@ def sort_spikes(in_spikes: Tensor, constants: str) -> tuple[Tensor, Tensor, Tens
     in_spikes = in_spikes.detach()
     _, duration = _unpacked(constants)
     if in_spikes.ndim == 2:
-        events = Events._from_latencies("in_spikes", in_spikes, duration)
+        events = from_latencies("in_spikes", in_spikes, duration)
     else:
         events = Events.from_trains(in_spikes, duration)
     n_entries = events.order.shape[1]
-    events = events._widened(n_entries, n_entries)
+    events = widen(events, n_entries, n_entries)
     return (
         events.times.contiguous(),
         events.afferents.contiguous(),

@@ -7,22 +7,21 @@ random numbers are drawn on the host, so that every backend sees the same.
 
 from __future__ import annotations
 
-import functools
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core import Events, Network, Neuron, SilenceWarning
+from tempotron_core import Network, SilenceWarning
 from tempotron_core.networks.learning_step import learning_step
+from tempotron_core.networks.prediction import class_values
 from tempotron_core.networks.training import Outcome, Training, run_epoch
 from tempotron_core.networks.training import begin as begin_on
 
 from .._backend import Backend
-from .._jit import compiled
 from ..data.loader import PatternSource
 from ..recipes.recipe import Recipe
 from .augment import Augment
@@ -190,14 +189,10 @@ def potentials(
         If no pattern has a spike.
     """
     _without_spikes(source)
-    fixed = (tuple(network.reference_times), tuple(network.clock))
-    step = _values_step(backend, recipe, network.neurons, network.pass_on, *fixed)
-    batch = max(1, min(batch_size, len(source)))
-    order = np.resize(np.arange(len(source)), (-(-len(source) // batch), batch))
-    found = [
-        backend.to_numpy(step(source.events(chosen), tuple(network.weights))) for chosen in order
-    ]
-    return np.concatenate(found)[: len(source)]
+    found = class_values(
+        network, recipe.objective, source.events, len(source), batch_size=batch_size
+    )
+    return backend.to_numpy(found)
 
 
 def classify(
@@ -236,24 +231,6 @@ def _without_spikes(source: PatternSource) -> bool:
         stacklevel=3,
     )
     return True
-
-
-@functools.lru_cache(maxsize=16)
-def _values_step(
-    backend: Backend,
-    recipe: Recipe,
-    neurons: tuple[Neuron, ...],
-    pass_on: str,
-    reference_times: tuple[float, ...],
-    clock: tuple[float, ...],
-) -> Callable[[Events, tuple[Array, ...]], Array]:
-    """Return a function from events and weights to class values, kept so as to compile once."""
-
-    def values(events: Events, weights: tuple[Array, ...]) -> Array:
-        network = Network(weights, neurons, pass_on, reference_times, clock=clock)
-        return recipe.objective.class_values(network.forward(events).peak.v_max)
-
-    return compiled(backend, values)
 
 
 def _warn_of_silence(outcome: Outcome, number: int, state: Training, recipe: Recipe) -> None:

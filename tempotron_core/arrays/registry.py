@@ -59,8 +59,13 @@ def _implementations(library: str) -> Mapping[str, Callable[..., Any]]:
 
 def implementation(name: str, array: Any) -> Callable[..., Any] | None:
     """Return what is registered under ``name`` for the array's library, or None."""
-    library = type(array).__module__.partition(".")[0]
-    return _implementations(library).get(name)
+    kind: Any = type(array)
+    return _of_type(kind).get(name)
+
+
+@functools.cache
+def _of_type(kind: type) -> Mapping[str, Callable[..., Any]]:
+    return _implementations(kind.__module__.partition(".")[0])
 
 
 def fused(name: str, method: str, array: Any) -> Callable[..., Any] | None:

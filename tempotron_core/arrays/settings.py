@@ -10,7 +10,7 @@ by 0 and invalid operations are never meant, and stay what the user wants them t
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 from .registry import implementation
@@ -26,7 +26,9 @@ def under_own_settings(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def computed(*args: P.args, **kwargs: P.kwargs) -> R:
-        array = _first_array((*args, *kwargs.values()))
+        array = _first_array(args)
+        if array is None:
+            array = _first_array(kwargs.values())
         settings = None if array is None else implementation("settings", array)
         if settings is None:
             return function(*args, **kwargs)
@@ -36,12 +38,14 @@ def under_own_settings(function: Callable[P, R]) -> Callable[P, R]:
     return computed
 
 
-def _first_array(arguments: Any) -> Any:
+def _first_array(arguments: Iterable[Any]) -> Any:
     """Return the first array among the arguments, their spike times and their members, or None."""
     for argument in arguments:
-        array = getattr(argument, "times", argument)  # of Events
-        if isinstance(array, tuple | list):
-            array = _first_array(array)
-        if hasattr(array, "dtype"):
+        if hasattr(argument, "dtype"):
+            return argument
+        array = getattr(argument, "times", None)  # of Events
+        if isinstance(argument, tuple | list):
+            array = _first_array(argument)
+        if array is not None:
             return array
     return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import array_api_compat
@@ -23,7 +23,7 @@ from .dense import latencies, trains
 from .order import rows_of_lists, sorted_spikes
 from .selection import pattern_number, pattern_numbers
 
-__all__ = ["Events"]
+__all__ = ["Events", "from_latencies", "map_arrays", "widen"]
 
 Array = Any
 
@@ -91,22 +91,7 @@ class Events:
             If the shape is not (B, N), a time is NaN, an integer is too large to be exact, or
             ``duration`` is not positive and finite.
         """
-        return cls._from_latencies("times", times, duration)
-
-    @classmethod
-    def _from_latencies(cls, name: str, times: Array, duration: float) -> Events:
-        """Make events from an argument that errors call ``name``."""
-        xp = array_namespace(**{name: times})
-        times, duration = checked_times(name, times, duration, "(B, N)", 2, xp)
-        afferents = xp.arange(times.shape[1], device=device_of(times))
-        afferents = xp.broadcast_to(afferents[None, :], times.shape)
-        n_afferents = times.shape[1]
-        return cls(
-            *sorted_spikes(times, afferents, n_afferents, duration, xp),
-            n_afferents,
-            duration,
-            source_shape=(n_afferents,),
-        )
+        return from_latencies("times", times, duration)
 
     @classmethod
     @under_own_settings
@@ -231,7 +216,7 @@ class Events:
         check_same_device(**{f"parts[{i}]": part.times for i, part in enumerate(parts)})
         width = max(part.times.shape[1] for part in parts)
         source_width = max(part.order.shape[1] for part in parts)
-        padded = [part._widened(width, source_width) for part in parts]
+        padded = [widen(part, width, source_width) for part in parts]
 
         def joined(name: str) -> Array:
             return xp.concat([getattr(part, name) for part in padded])
@@ -276,10 +261,8 @@ class Events:
     def __iter__(self) -> Iterator[Events]:
         return (self[b] for b in range(len(self)))
 
-    @under_own_settings
     def __getitem__(self, patterns: Any) -> Events:
         """Select patterns by number, slice, list, or integer or boolean array; always a batch."""
-        xp = self.xp
         number = pattern_number(patterns)
         if number is not None:
             if not -len(self) <= number < len(self):
@@ -288,10 +271,9 @@ class Events:
         if isinstance(patterns, slice):
             start, stop, step = patterns.indices(len(self))
             if step > 0:
-                return self._mapped(lambda a: a[start:stop:step, ...])
+                return map_arrays(self, lambda a: a[start:stop:step, ...])
             patterns = list(range(start, stop, step))  # not every library slices backwards
-        index = pattern_numbers(patterns, self.order)
-        return self._mapped(lambda a: xp.take(a, index, axis=0))
+        return _chosen(self, patterns)
 
     def to_device(self, device: Any) -> Events:
         """Move all arrays to a device of the same library; those that are there stay as they are.
@@ -305,7 +287,7 @@ class Events:
         -------
         Events
         """
-        return self._mapped(lambda a: array_api_compat.to_device(a, device))
+        return map_arrays(self, lambda a: array_api_compat.to_device(a, device))
 
     @under_own_settings
     def to_latencies(self) -> Array:
@@ -366,41 +348,56 @@ class Events:
         (kept,) = xp.nonzero(xp.reshape(column[None, :] < lengths[:, None], (-1,)))
         return xp.take(xp.reshape(values, (-1,)), kept, axis=0)
 
-    def _mapped(self, f: Any) -> Events:
-        """Apply ``f`` to every array (all have the patterns on their first axis)."""
-        return Events(
-            f(self.times),
-            f(self.afferents),
-            f(self.counts),
-            f(self.order),
-            self.n_afferents,
-            self.duration,
-            self.source_shape,
-            None if self.source_lengths is None else f(self.source_lengths),
-        )
 
-    def _widened(self, width: int, source_width: int) -> Events:
-        """Pad to ``width`` events and ``source_width`` source entries per pattern."""
-        xp = self.xp
-        times, afferents, order = self.times, self.afferents, self.order
-        if (extra := width - times.shape[1]) > 0:
-            last = xp.broadcast_to(times[:, -1:], (len(self), extra))
-            times = xp.concat([times, last], axis=1)
-            nobody = xp.full(
-                (len(self), extra), self.n_afferents, dtype=afferents.dtype, device=self.device
-            )
-            afferents = xp.concat([afferents, nobody], axis=1)
-        if source_width > order.shape[1]:
-            more = xp.arange(order.shape[1], source_width, dtype=order.dtype, device=self.device)
-            more = xp.broadcast_to(more[None, :], (len(self), more.shape[0]))
-            order = xp.concat([order, more], axis=1)
-        return Events(
-            times,
-            afferents,
-            self.counts,
-            order,
-            self.n_afferents,
-            self.duration,
-            self.source_shape,
-            self.source_lengths,
+def from_latencies(name: str, times: Array, duration: float) -> Events:
+    """`Events.from_latencies` of an argument that errors call ``name``."""
+    xp = array_namespace(**{name: times})
+    times, duration = checked_times(name, times, duration, "(B, N)", 2, xp)
+    afferents = xp.arange(times.shape[1], device=device_of(times))
+    afferents = xp.broadcast_to(afferents[None, :], times.shape)
+    n_afferents = times.shape[1]
+    return Events(
+        *sorted_spikes(times, afferents, n_afferents, duration, xp),
+        n_afferents,
+        duration,
+        source_shape=(n_afferents,),
+    )
+
+
+def map_arrays(events: Events, f: Callable[[Array], Array]) -> Events:
+    """Apply ``f`` to every array of the events (all have the patterns on their first axis)."""
+    lengths = events.source_lengths
+    return replace(
+        events,
+        times=f(events.times),
+        afferents=f(events.afferents),
+        counts=f(events.counts),
+        order=f(events.order),
+        source_lengths=None if lengths is None else f(lengths),
+    )
+
+
+def widen(events: Events, width: int, source_width: int) -> Events:
+    """Pad to ``width`` events and ``source_width`` source entries per pattern."""
+    xp, device = events.xp, events.device
+    times, afferents, order = events.times, events.afferents, events.order
+    n_patterns = len(events)
+    if (extra := width - times.shape[1]) > 0:
+        last = xp.broadcast_to(times[:, -1:], (n_patterns, extra))
+        times = xp.concat([times, last], axis=1)
+        nobody = xp.full(
+            (n_patterns, extra), events.n_afferents, dtype=afferents.dtype, device=device
         )
+        afferents = xp.concat([afferents, nobody], axis=1)
+    if source_width > order.shape[1]:
+        more = xp.arange(order.shape[1], source_width, dtype=order.dtype, device=device)
+        more = xp.broadcast_to(more[None, :], (n_patterns, more.shape[0]))
+        order = xp.concat([order, more], axis=1)
+    return replace(events, times=times, afferents=afferents, order=order)
+
+
+@under_own_settings
+def _chosen(events: Events, patterns: Any) -> Events:
+    """Select patterns by a list or an array."""
+    xp, index = events.xp, pattern_numbers(patterns, events.order)
+    return map_arrays(events, lambda a: xp.take(a, index, axis=0))

@@ -13,14 +13,12 @@ from ..arrays.namespace import (
     known_true,
 )
 from ..arrays.numbers import whole_number
-from ..arrays.settings import under_own_settings
 
 __all__ = ["class_indices", "neurons_per_class", "pattern_weight", "should_fire"]
 
 Array = Any
 
 
-@under_own_settings
 def should_fire(labels: Array, v_max: Array, *, n_classes: int | None = None) -> Array:
     """Neurons that should fire, pattern by pattern.
 

@@ -207,7 +207,6 @@ def _errors(
     counts.
     """
     xp = array_namespace(v_max=v_max, labels=labels)
-    check_same_device(v_max=v_max, labels=labels)
     check_floating("v_max", v_max, xp=xp)
     v_threshold = positive_float("v_threshold", v_threshold)
     margin = positive_float("margin", margin, or_zero=True)

@@ -28,6 +28,7 @@ import array_api_compat
 
 from ..arrays.namespace import clip, device_of, zeros
 from ..events import Events
+from ..events.batch import widen
 from ..kernel import Kernel
 from .scan import block_length, scan
 
@@ -83,7 +84,7 @@ def integrate(events: Events, weight: Array, kernel: Kernel, *, static: bool) ->
     n_patterns, n_events = times.shape
     block = 0 if static else block_length(times, weight.dtype, kernel, xp=xp)
     if block and (extra := -n_events % block):
-        events = events._widened(n_events + extra, 0)
+        events = widen(events, n_events + extra, 0)
         times, afferents = events.times, events.afferents
     jumps = xp.take(weight, xp.reshape(afferents, (-1,)), axis=1)
     jumps = xp.reshape(jumps, (weight.shape[0], *afferents.shape))

@@ -25,6 +25,7 @@ from ..learning.schedules import cosine
 from ..neuron import Neuron
 from .learning_step import Objective, learning_step
 from .network import Network
+from .prediction import class_values
 from .silence import SilenceWarning
 from .training import begin, run_epoch
 
@@ -35,8 +36,6 @@ HostArray = NDArray[Any]
 
 SEEN_AT_START = 1000
 """Patterns that the weights to start from are scaled by."""
-
-AT_ONCE = 256  # patterns; bounds the memory of predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +72,9 @@ class Fitted:
         -------
         array, shape (B, C)
         """
-        starts = range(0, max(len(events), 1), AT_ONCE)
-        parts = (events[start : start + AT_ONCE] for start in starts)
-        values = [self.objective.class_values(self.network.forward(p).peak.v_max) for p in parts]
-        return events.xp.concat(values, axis=0)
+        return class_values(
+            self.network, self.objective, lambda index: _chosen(events, index), len(events)
+        )
 
     def predict(self, events: Events) -> HostArray:
         """Return the label of the class of the largest value, the first of equal ones.
@@ -264,7 +262,12 @@ class _InMemory:
         return len(self.labels)
 
     def events(self, index: NDArray[np.int64]) -> Events:
-        return self._events[self._events.xp.asarray(index, device=self._events.device)]
+        return _chosen(self._events, index)
+
+
+def _chosen(events: Events, index: NDArray[np.int64]) -> Events:
+    """Return patterns whose numbers are on the host."""
+    return events[events.xp.asarray(index, device=events.device)]
 
 
 def _labels(name: str, labels: Any, events: Events) -> HostArray:

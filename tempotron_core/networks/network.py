@@ -32,6 +32,7 @@ from ..arrays.numbers import positive_float
 from ..arrays.settings import under_own_settings
 from ..encoding.clock import fixed_times, with_clock, without_clock
 from ..events import Events
+from ..events.batch import from_latencies
 from ..neuron import Neuron
 from ..readouts.arguments import check_readout
 from ..readouts.crossing import first_crossing
@@ -346,7 +347,7 @@ class Network:
                 for t in self.reference_times
             ]
             spikes = xp.concat([spikes, *reference], axis=1)
-        return Events._from_latencies(f"spikes of layer {layer}", spikes, duration)
+        return from_latencies(f"spikes of layer {layer}", spikes, duration)
 
 
 def _tuple(name: str, values: Any, what: str) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from ..arrays.namespace import (
 from ..arrays.numbers import positive_float, whole_number
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.batch import from_latencies
 from ..learning.labels import class_indices
 from ..neuron import Neuron
 from ..readouts.arguments import grid_times
@@ -312,7 +313,7 @@ class Tempotron:
                 f"in_spikes must have shape (B, in_features) with in_features = "
                 f"{self.in_features}, got {tuple(in_spikes.shape)}"
             )
-        events = Events._from_latencies("in_spikes", in_spikes, float(self.T))
+        events = from_latencies("in_spikes", in_spikes, float(self.T))
         weight = self.weight  # read once: another thread may be in its first call
         if isinstance(weight, np.ndarray) and not isinstance(in_spikes, np.ndarray):
             device = device_of(in_spikes) if self.device is None else self.device

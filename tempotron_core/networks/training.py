@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..arrays.host import to_host
 from ..events import Events
+from ..events.batch import map_arrays
 from ..learning.optimisers import Adam, Momentum
 from ..neuron import Neuron
 from .initialisation import initial_network
@@ -137,7 +138,7 @@ def begin(
     make_optimiser : callable
         Returns a new optimiser, for one layer.
     """
-    on_host = events._mapped(to_host)
+    on_host = map_arrays(events, to_host)
     network = initial_network(on_host, hidden, n_outputs, neuron, rng, **options)
     received = network.forward(on_host).inputs
     place = events.xp.asarray

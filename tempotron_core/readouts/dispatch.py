@@ -14,6 +14,7 @@ import array_api_compat
 from ..arrays.registry import implementation
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.batch import map_arrays
 
 __all__ = ["constant", "differentiable"]
 
@@ -75,7 +76,7 @@ def constant(function: Callable[P, R]) -> Callable[P, R]:
                 )
             return found(argument)
         if isinstance(argument, Events) and _in_autodiff(argument.times):
-            return argument._mapped(detach)
+            return map_arrays(argument, detach)
         if isinstance(argument, tuple) and hasattr(argument, "_fields"):  # a Peak
             return type(argument)(*map(detach, argument))
         return argument

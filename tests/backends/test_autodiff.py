@@ -176,7 +176,7 @@ def test_second_derivative_is_an_error():
 
 def test_unregistered_library_is_an_error_not_a_detached_result(monkeypatch):
     registry = importlib.import_module("tempotron_core.arrays.registry")
-    monkeypatch.setattr(registry, "_implementations", lambda _library: {})
+    monkeypatch.setattr(registry, "_of_type", lambda _kind: {})
     weight = torch.tensor(WEIGHT, requires_grad=True)
     events = _events(torch.tensor(TIMES))
     with pytest.raises(NotImplementedError, match="no differentiable peak is registered for torch"):

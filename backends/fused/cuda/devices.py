@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tempotron_core import Events, Peak
+from tempotron_core.events.batch import map_arrays
 
 from ..._backend import explain
 from .launch import FUNCTIONS, KERNELS, Arguments, Device
@@ -122,7 +123,7 @@ def _on_torch(index: int, function: Callable[..., Any], *arguments: Any) -> Any:
 
     def lend(argument: Any) -> Any:
         if isinstance(argument, Events):
-            return argument._mapped(lend)
+            return map_arrays(argument, lend)
         if isinstance(argument, Peak):
             return Peak(*map(lend, argument))
         if not isinstance(argument, torch.Tensor):

@@ -20,6 +20,7 @@ from patterns import batches, random_batch
 from tempotron_backends import Backend, select
 from tempotron_core import Events, Neuron, Peak, peak, peak_vjp
 from tempotron_core.arrays import registry
+from tempotron_core.events.batch import map_arrays
 
 pytestmark = pytest.mark.gpu
 
@@ -49,7 +50,7 @@ def forms_of(accelerator: Backend) -> dict[str, Callable[..., Any]]:
 
     def there(argument: Any) -> Any:
         if isinstance(argument, Events):
-            return argument._mapped(there)
+            return map_arrays(argument, there)
         if isinstance(argument, Peak):
             return Peak(*map(there, argument))
         return accelerator.from_numpy(argument) if isinstance(argument, np.ndarray) else argument
@@ -140,7 +141,7 @@ def test_torch_streams(problem):
 
     events, weight, neuron = problem
     expected = forms_of(accelerator)["peak"](events, weight, neuron, None)[0]
-    form, there = native_forms(accelerator)["peak"], events._mapped(accelerator.from_numpy)
+    form, there = native_forms(accelerator)["peak"], map_arrays(events, accelerator.from_numpy)
     rows = accelerator.from_numpy(weight)
     torch.cuda.synchronize()
     with torch.cuda.stream(torch.cuda.Stream()):
@@ -158,7 +159,7 @@ def test_torch_autograd(problem):
     accelerator = obtain_or_skip("torch:cuda")
     events, weight, neuron = problem
     rows = accelerator.from_numpy(weight).requires_grad_()
-    found = peak(events._mapped(accelerator.from_numpy), rows, neuron)
+    found = peak(map_arrays(events, accelerator.from_numpy), rows, neuron)
     found.v_max.sum().backward()
     plain = peak(events, weight, neuron, method="pruned")
     expected = peak_vjp(events, weight, neuron, plain, np.ones_like(plain.v_max), method="pruned")

@@ -33,6 +33,7 @@ from tempotron_backends.fused.cuda import devices, launch
 from tempotron_backends.fused.cuda.source import kernel_source
 from tempotron_core import Events, Neuron, Peak, peak
 from tempotron_core.arrays import registry
+from tempotron_core.events.batch import map_arrays
 
 BLOCKS = (1, 3, 12, 128)
 
@@ -403,7 +404,7 @@ def test_binding_to_torch(binding, library, monkeypatch, make_forms, small, n_pa
     stream = SimpleNamespace(cuda_stream=1234)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _: stream)
     monkeypatch.setattr(devices, "_torch_device", lambda _: "cpu")
-    lent, rows = events._mapped(torch.asarray), torch.asarray(weight, requires_grad=True)
+    lent, rows = map_arrays(events, torch.asarray), torch.asarray(weight, requires_grad=True)
     forms = binding.fused_for_torch(ON_DEVICE_0)
     expected = gradients(make_forms(128), events, weight, neuron)
 

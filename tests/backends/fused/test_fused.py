@@ -32,6 +32,7 @@ from tempotron_core import (
     voltage_vjp,
 )
 from tempotron_core.arrays.registry import fused
+from tempotron_core.events.batch import map_arrays
 
 numba = pytest.importorskip("numba")
 
@@ -263,8 +264,8 @@ def test_arguments_may_be_read_only_or_strided_and_are_not_changed():
 
     for given, rows in (
         (every_other, spaced[::2, ::3]),
-        (events._mapped(locked), locked(weight)),
-        (events._mapped(np.asfortranarray), np.asfortranarray(weight)),
+        (map_arrays(events, locked), locked(weight)),
+        (map_arrays(events, np.asfortranarray), np.asfortranarray(weight)),
         (events, weight),
     ):
         before = rows.copy(), given.times.copy()

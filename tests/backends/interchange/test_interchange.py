@@ -26,6 +26,7 @@ from tempotron_backends.interchange import (
 )
 from tempotron_backends.interchange.moving import to_backend
 from tempotron_core import Events, Network, Neuron, Tempotron, peak, peak_vjp
+from tempotron_core.events.batch import map_arrays
 
 RNG = np.random.default_rng(11)
 COUNTS = (RNG.random((4, 12, 5)) < 0.2) * RNG.integers(1, 4, (4, 12, 5))
@@ -781,7 +782,7 @@ def test_events_travel_and_come_back() -> None:
     """NumPy to torch to JAX to array-api-strict and back: the same memory, the same results."""
     neuron, weight = Neuron(), RNG.normal(size=(3, 5))
     home = from_rasters(COUNTS, 2.0)
-    home = home._mapped(aligned)
+    home = map_arrays(home, aligned)
     wanted = peak(home, weight, neuron)
     events, moved = home, aligned(weight)
     for name in ("torch", "jax", "strict", "numpy"):

@@ -11,6 +11,7 @@ from spiking_reference import SpikingReference
 
 import tempotron_backends
 from tempotron_core import Events, Neuron, peak, peak_vjp
+from tempotron_core.events.batch import map_arrays
 from tempotron_core.spiking import (
     critical_threshold,
     critical_threshold_vjp,
@@ -198,7 +199,7 @@ def test_a_neuron_that_never_rises():
 def test_float32():
     _, events, weight, neuron = setting(8)
     exact = critical_threshold(events, weight, neuron, 3)
-    narrow = events._mapped(lambda a: a.astype("float32") if a.dtype == "float64" else a)
+    narrow = map_arrays(events, lambda a: a.astype("float32") if a.dtype == "float64" else a)
     found = critical_threshold(narrow, weight.astype("float32"), neuron, 3)
     assert found.theta.dtype == found.t.dtype == np.float32
     scale = 0.8 * np.abs(weight).sum(axis=1).max() * 2
