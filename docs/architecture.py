@@ -86,7 +86,9 @@ def read(root: Path = ROOT) -> Imports:
         imports[module] = set()
         for name in imported(module, path):
             target = name
-            while target and target not in paths:  # a name in a module, or one that is not ours
+            while (
+                target and target not in paths
+            ):  # a name in a module, or one that is not ours
                 target = target.rpartition(".")[0]
             imports[module] |= {target} - {""}
     return imports
@@ -126,7 +128,9 @@ def faults(imports: Imports) -> list[str]:
     for module, targets in imports.items():
         here = room_of(module)
         if here is None:
-            found.append(f"{module} stands in no room of ORDER, in docs/architecture.py")
+            found.append(
+                f"{module} stands in no room of ORDER, in docs/architecture.py"
+            )
             continue
         for target in sorted(targets):
             there = room_of(target)
@@ -139,14 +143,18 @@ def faults(imports: Imports) -> list[str]:
     try:
         TopologicalSorter(imports).prepare()
     except CycleError as error:
-        found.append(f"modules import each other in a circle: {' <- '.join(error.args[1])}")
+        found.append(
+            f"modules import each other in a circle: {' <- '.join(error.args[1])}"
+        )
     return found
 
 
 def arrows(imports: Imports) -> set[tuple[Room, Room]]:
     """Pairs of rooms, the first of which imports from the second."""
     pairs = {
-        (room_of(module), room_of(to)) for module, targets in imports.items() for to in targets
+        (room_of(module), room_of(to))
+        for module, targets in imports.items()
+        for to in targets
     }
     return {(a, b) for a, b in pairs if a is not None and b is not None and a != b}
 
@@ -161,7 +169,9 @@ def needed(pairs: set[tuple[Room, Room]]) -> set[tuple[Room, Room]]:
             below[room] = direct.union(*(reach(b) for b in direct))
         return below[room]
 
-    return {(a, b) for a, b in pairs if not any(b in reach(c) for x, c in pairs if x == a)}
+    return {
+        (a, b) for a, b in pairs if not any(b in reach(c) for x, c in pairs if x == a)
+    }
 
 
 # -- the picture --------------------------------------------------------------------------------
@@ -231,7 +241,9 @@ def boxes() -> dict[Room, tuple[float, float, float]]:
             for k, name in enumerate(names):
                 share = left + (k + 0.5) / len(names) * (right - left)
                 middle = MIDDLES[package].get(name, share)
-                half = 0.5 * WIDTHS.get(name, 0.35 + 0.115 * len(label(package, name)))
+                half = 0.5 * WIDTHS.get(
+                    name, 0.35 + 0.115 * len(label(package, name))
+                )
                 placed[package, name] = (middle - half, middle + half, row * step)
     return placed
 
@@ -247,7 +259,9 @@ def draw(path: Path, imports: Imports) -> None:
     placed = boxes()
     with new_figure(9.6, 5.2) as figure, mpl.rc_context(settings):
         axes = figure.subplots()
-        for a, b in sorted(needed({(a, b) for a, b in arrows(imports) if a[0] == b[0]})):
+        for a, b in sorted(
+            needed({(a, b) for a, b in arrows(imports) if a[0] == b[0]})
+        ):
             (left, right, top), (left_b, right_b, bottom) = placed[a], placed[b]
             aim = LANES.get((a[1], b[1]), 0.5 * (left_b + right_b))
             start = min(max(aim, left + MARGIN), right - MARGIN)
@@ -256,7 +270,12 @@ def draw(path: Path, imports: Imports) -> None:
                 "",
                 (end, bottom + 0.5 * HEIGHT),
                 xytext=(start, top - 0.5 * HEIGHT),
-                arrowprops={"arrowstyle": "-|>", "color": QUIET, "shrinkA": 0, "shrinkB": 0},
+                arrowprops={
+                    "arrowstyle": "-|>",
+                    "color": QUIET,
+                    "shrinkA": 0,
+                    "shrinkB": 0,
+                },
             )
             arrow.arrow_patch.set_gid(f"{a[1]} imports {b[1]}")
         for (package, name), (left, right, y) in placed.items():
@@ -283,9 +302,15 @@ def draw(path: Path, imports: Imports) -> None:
             )
         axes.set(xlim=(-0.2, 14.6), ylim=(-0.5, 7.5))
         axes.set_axis_off()
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        figure.savefig(
+            path, metadata={"Date": None} if path.suffix == ".svg" else None
+        )
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs/images/architecture.svg"
+    target = (
+        Path(sys.argv[1])
+        if len(sys.argv) > 1
+        else ROOT / "docs/images/architecture.svg"
+    )
     draw(target, read())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -29,7 +30,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # formulas without a network: MathJax and its fonts in the site
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
 ]
@@ -37,8 +38,20 @@ exclude_patterns = ["_build", "_templates", "examples"]
 templates_path = ["_templates"]
 nitpicky = True
 default_role = "py:obj"
-nitpick_ignore = [("py:obj", name) for name in ("DTYPES", "xp")]  # a constant and an argument
-EXTERNAL = {"cupy", "dask", "functools", "jax", "matplotlib", "neo", "nir", "numpy", "scipy"}
+nitpick_ignore = [
+    ("py:obj", name) for name in ("DTYPES", "xp")
+]  # a constant and an argument
+EXTERNAL = {
+    "cupy",
+    "dask",
+    "functools",
+    "jax",
+    "matplotlib",
+    "neo",
+    "nir",
+    "numpy",
+    "scipy",
+}
 EXTERNAL |= {"sklearn", "sparse", "torch"}
 
 # -- pages --------------------------------------------------------------------------------------
@@ -66,7 +79,8 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "ignore_pattern": r"__init__\.py$",
     "within_subsection_order": "NumberOfCodeLinesSortKey",
-    "thumbnail_size": (480, 300),
+    "thumbnail_size": (640, 400),
+    "image_srcset": ["2x"],  # for screens of two dots per pixel
     "capture_repr": (),
     "download_all_examples": False,
     "show_memory": False,
@@ -96,6 +110,22 @@ def link_to_gallery(_app: Any, page: str, source: list[str]) -> None:
         lambda found: f"]({up}gallery/{found[1] or 'index'}.rst)",
         source[0],
     )
+
+
+def list_every_name(app: Any, page: str, source: list[str]) -> None:
+    """Give the reference's first page a line for each name in the tables of its parts."""
+    if page != "api/index":
+        return
+    for part, module in (("core", "tempotron_core."), ("backends", "")):
+        text = Path(app.srcdir, "api", f"{part}.md").read_text(encoding="utf-8")
+        names = {
+            f"{module}{name}"
+            for name in re.findall(r"^   ~?(\w[\w.]*)$", text, re.MULTILINE)
+        }
+        lines = "".join(f"   {name}\n" for name in sorted(names, key=str.lower))
+        heading = f"## Every name of tempotron_{part}"
+        table = f"```{{eval-rst}}\n.. autosummary::\n   :nosignatures:\n\n{lines}```"
+        source[0] += f"\n{heading}\n\n{table}\n"
 
 
 def show_formulas_as_written(_app: Any, tree: nodes.document) -> None:
@@ -129,10 +159,15 @@ def skip_member(
     return True if foreign or type(member).__name__ == "_tuplegetter" else None
 
 
-def find_without_module(app: Any, env: Any, node: Any, contents: nodes.Node) -> nodes.Node | None:
+def find_without_module(
+    app: Any, env: Any, node: Any, contents: nodes.Node
+) -> nodes.Node | None:
     """Let docstrings name objects of the two packages without their modules, and others at all."""
     target = node.get("reftarget", "")
-    if node.get("refdomain") != "py" or ("py:obj", target) in app.config.nitpick_ignore:
+    if (
+        node.get("refdomain") != "py"
+        or ("py:obj", target) in app.config.nitpick_ignore
+    ):
         return None
     if target in sys.modules or target.partition(".")[0] in EXTERNAL:
         return contents  # nothing is fetched, so there is nothing to link to
@@ -149,6 +184,7 @@ def find_without_module(app: Any, env: Any, node: Any, contents: nodes.Node) -> 
 
 def setup(app: Any) -> None:
     app.connect("source-read", link_to_gallery)
+    app.connect("source-read", list_every_name)
     app.connect("doctree-read", show_formulas_as_written)
     app.connect("doctree-read", leave_out_foreign_citations)
     app.connect("autodoc-skip-member", skip_member)

@@ -14,7 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from tempotron_backends.plotting.style import FAINT, INK, QUIET, RIVAL, TARGET, new_figure
+from tempotron_backends.plotting.style import (
+    FAINT,
+    INK,
+    QUIET,
+    RIVAL,
+    TARGET,
+    new_figure,
+)
 from tempotron_core import Events, Neuron, first_crossing, peak, voltage
 
 IMAGES = Path(__file__).parent / "images"
@@ -26,7 +33,9 @@ def one_pattern(spikes: list[float], duration: float) -> Events:
     return Events.from_latencies(np.asarray([spikes]), duration)
 
 
-def trace(spikes: list[float], weights: list[float], t: Any, neuron: Neuron = NEURON) -> Any:
+def trace(
+    spikes: list[float], weights: list[float], t: Any, neuron: Neuron = NEURON
+) -> Any:
     """Membrane potential of one neuron at the times ``t``."""
     events = one_pattern(spikes, float(max(t.max(), *spikes)) + 1.0)
     return voltage(events, np.asarray([weights]), neuron, t)[0, 0]
@@ -40,7 +49,9 @@ def slope(spikes: list[float], weights: list[float], at: float) -> float:
     return float((high - low) / 1e-6)
 
 
-def mark(axes: Any, x: float, y: float, text: str, offset: tuple[float, float], **how: Any) -> None:
+def mark(
+    axes: Any, x: float, y: float, text: str, offset: tuple[float, float], **how: Any
+) -> None:
     axes.annotate(text, (x, y), xytext=offset, textcoords="offset points", **how)
 
 
@@ -60,17 +71,28 @@ def kernel(path: Path) -> None:
         v0 = 2.1165347359575305
         slow, fast = v0 * np.exp(-x / 15.0), v0 * np.exp(-x / 3.75)
         parts.plot(x, slow, color=QUIET, label=r"$v_0\,e^{-x/\tau}$")
-        parts.plot(x, fast, color=QUIET, linestyle=DASHES, label=r"$v_0\,e^{-x/\tau_s}$")
+        parts.plot(
+            x, fast, color=QUIET, linestyle=DASHES, label=r"$v_0\,e^{-x/\tau_s}$"
+        )
         parts.plot(x, slow - fast, color=TARGET, linewidth=1.9, label=r"$K(x)$")
         top = 15.0 * 3.75 / 11.25 * np.log(4.0)
-        parts.plot([top, top, 0.0], [0.0, 1.0, 1.0], color=INK, linewidth=0.8, linestyle=":")
+        parts.plot(
+            [top, top, 0.0], [0.0, 1.0, 1.0], color=INK, linewidth=0.8, linestyle=":"
+        )
         parts.plot(top, 1.0, "o", color=TARGET, markersize=6)
         mark(parts, top, 1.0, r"$(t_\mathrm{peak},\ P)$", (36, 8))
         parts.set(title=r"A difference of exponentials: $\tau = 15$, $\tau_s = 3.75$")
         parts.legend(loc="upper right")
-        for tau_s, colour in ((1.0, FAINT), (3.75, TARGET), (7.5, QUIET), (15.0, RIVAL)):
+        for tau_s, colour in (
+            (1.0, FAINT),
+            (3.75, TARGET),
+            (7.5, QUIET),
+            (15.0, RIVAL),
+        ):
             v = trace([0.0], [1.0], x, Neuron(15.0, tau_s))
-            shapes.plot(x, v, color=colour, linewidth=1.9, label=rf"$\tau_s = {tau_s:g}$")
+            shapes.plot(
+                x, v, color=colour, linewidth=1.9, label=rf"$\tau_s = {tau_s:g}$"
+            )
         shapes.set(title=r"One height for all constants: $\tau = 15$")
         shapes.legend(loc="upper right")
         for axes in (parts, shapes):
@@ -97,10 +119,20 @@ def state(path: Path) -> None:
         for f in spikes:
             for axes in (upper, lower):
                 axes.axvline(f, color=FAINT, linewidth=0.8, zorder=0)
-        upper.fill_between(t[inside], 0.0, decay, color=TARGET, alpha=0.15, linewidth=0)
-        upper.fill_between(t[inside], decay, v[inside], color=RIVAL, alpha=0.2, linewidth=0)
+        upper.fill_between(
+            t[inside], 0.0, decay, color=TARGET, alpha=0.15, linewidth=0
+        )
+        upper.fill_between(
+            t[inside], decay, v[inside], color=RIVAL, alpha=0.2, linewidth=0
+        )
         upper.plot(t, v, color=TARGET, linewidth=1.9)
-        upper.plot(spikes, trace(spikes, weights, np.asarray(spikes)), "o", color=TARGET, ms=5)
+        upper.plot(
+            spikes,
+            trace(spikes, weights, np.asarray(spikes)),
+            "o",
+            color=TARGET,
+            ms=5,
+        )
         mark(upper, spikes[k], v_k, "$V_k$", (-17, 6))
         upper.text(spikes[k] + 6.5, 0.22, r"$e^{-u/\tau}\,V_k$", ha="center")
         upper.annotate(
@@ -109,7 +141,9 @@ def state(path: Path) -> None:
             xytext=(28.5, 1.15),
             arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.8},
         )
-        upper.set(ylabel="$V$", title="Membrane potential: continuous, with kinks at spikes")
+        upper.set(
+            ylabel="$V$", title="Membrane potential: continuous, with kinks at spikes"
+        )
         lower.plot(t, synapse, color=RIVAL, linewidth=1.9)
         lower.axhline(0.0, color=FAINT, linewidth=0.8, zorder=0)
         for f, index in ((spikes[k], "k"), (spikes[end], "{k+1}")):
@@ -131,14 +165,25 @@ def maxima(path: Path) -> None:
     """The four places where the largest potential can be."""
     with new_figure(9.0, 2.7) as figure:
         panels = figure.subplots(1, 4, sharey=True)
-        for axes, (title, spikes, weights, duration) in zip(panels, CASES, strict=True):
+        for axes, (title, spikes, weights, duration) in zip(
+            panels, CASES, strict=True
+        ):
             t = np.linspace(0.0, duration, 2401)
             for f, w in zip(spikes, weights, strict=True):
-                axes.axvline(f, color=TARGET if w > 0 else RIVAL, linewidth=0.9, alpha=0.5)
+                axes.axvline(
+                    f, color=TARGET if w > 0 else RIVAL, linewidth=0.9, alpha=0.5
+                )
             axes.axhline(0.0, color=FAINT, linewidth=0.8, zorder=0)
             axes.plot(t, trace(spikes, weights, t), color=INK, linewidth=1.7)
             top = peak(one_pattern(spikes, duration), np.asarray([weights]), NEURON)
-            axes.plot(top.t_max[0, 0], top.v_max[0, 0], "o", color=RIVAL, ms=7, clip_on=False)
+            axes.plot(
+                top.t_max[0, 0],
+                top.v_max[0, 0],
+                "o",
+                color=RIVAL,
+                ms=7,
+                clip_on=False,
+            )
             axes.set(xlim=(0, duration), xlabel="time (ms)", title=title)
         panels[0].set(ylabel="$V$")
         figure.savefig(path)
@@ -146,8 +191,38 @@ def maxima(path: Path) -> None:
 
 def search(path: Path) -> None:
     """Bounds by tangents, and the steps towards a crossing."""
-    spikes = [3.0, 7.0, 10.0, 14.0, 19.0, 23.0, 27.0, 33.0, 37.0, 40.0, 44.0, 48.0, 52.0, 56.0]
-    weights = [0.4, -0.3, 0.5, -0.7, 0.4, -0.3, 0.8, 0.7, -0.9, -0.3, 0.4, 0.3, -0.6, 0.3]
+    spikes = [
+        3.0,
+        7.0,
+        10.0,
+        14.0,
+        19.0,
+        23.0,
+        27.0,
+        33.0,
+        37.0,
+        40.0,
+        44.0,
+        48.0,
+        52.0,
+        56.0,
+    ]
+    weights = [
+        0.4,
+        -0.3,
+        0.5,
+        -0.7,
+        0.4,
+        -0.3,
+        0.8,
+        0.7,
+        -0.9,
+        -0.3,
+        0.4,
+        0.3,
+        -0.6,
+        0.3,
+    ]
     t = np.linspace(0.0, 60.0, 2401)
     v = trace(spikes, weights, t)
     at_spikes = trace(spikes, weights, np.asarray(spikes))
@@ -165,7 +240,9 @@ def search(path: Path) -> None:
                 continue
             open_ = bound > best
             colour = RIVAL if open_ else QUIET
-            bounds.plot([start, end], [at_spikes[k], bound], color=colour, linewidth=1.3)
+            bounds.plot(
+                [start, end], [at_spikes[k], bound], color=colour, linewidth=1.3
+            )
         bounds.plot(t, v, color=TARGET, linewidth=1.9)
         bounds.plot(spikes, at_spikes, "o", color=TARGET, markersize=5)
         bounds.plot([], [], color=RIVAL, label="tangent passes the best: solve")
@@ -186,10 +263,14 @@ def search(path: Path) -> None:
             parabola = value + first * (u - at) + 0.5 * second * (u - at) ** 2
             label = "parabola at the top" if step == 1 else "and at its root"
             near = u < at + 1.8
-            crossing.plot(u[near], parabola[near], color=colour, linewidth=1.3, label=label)
+            crossing.plot(
+                u[near], parabola[near], color=colour, linewidth=1.3, label=label
+            )
             crossing.plot(at, value, "o", color=colour, markersize=6, zorder=3)
             at -= 2.0 * value / (first + np.sqrt(first**2 - 2.0 * value * second))
-        exact = first_crossing(one_pattern([0.0], 30.0), np.asarray([[1.35]]), NEURON)[0, 0]
+        exact = first_crossing(
+            one_pattern([0.0], 30.0), np.asarray([[1.35]]), NEURON
+        )[0, 0]
         crossing.plot(exact, 0.0, "o", color=TARGET, markersize=6, zorder=4)
         crossing.legend(loc="lower right")
         crossing.set(xlim=(0, 9), ylim=(-1.0, 0.5), xlabel="$u$ (ms)")
@@ -216,26 +297,48 @@ def gradients(path: Path) -> None:
         smooth.plot(t, new, color=TARGET, linewidth=1.9)
         smooth.plot([t[i], t[i]], [old[i], new[i]], color=INK, linewidth=1.2)
         middle = 0.5 * (old[i] + new[i])
-        point_out(smooth, t[i], middle, r"$\partial V(t^\ast)/\partial w$", (16.0, 0.95), INK)
+        point_out(
+            smooth,
+            t[i],
+            middle,
+            r"$\partial V(t^\ast)/\partial w$",
+            (16.0, 0.95),
+            INK,
+        )
         smooth.plot(t[i], old[i], "o", color=QUIET, markersize=6)
         smooth.plot(t[j], new[j], "o", color=TARGET, markersize=6)
         smooth.set(xlim=(9, 27), ylim=(0.65, 1.35), title="Smooth peak")
 
         t = np.linspace(10.0, 22.0, 2401)
-        spikes, weights, moved = [5.0, 11.0, 14.0], [0.6, 0.9, -2.4], [5.0, 11.0, 15.0]
+        spikes, weights, moved = (
+            [5.0, 11.0, 14.0],
+            [0.6, 0.9, -2.4],
+            [5.0, 11.0, 15.0],
+        )
         old, new = trace(spikes, weights, t), trace(moved, weights, t)
         kink.plot(t, old, color=QUIET, linewidth=1.9)
         kink.plot(t, new, color=TARGET, linewidth=1.9)
         v, rise = old.max(), slope(spikes, weights, 14.0)
-        kink.plot([13.0, 15.6], [v - 1.0 * rise, v + 1.6 * rise], ":", color=INK, linewidth=1.2)
+        kink.plot(
+            [13.0, 15.6],
+            [v - 1.0 * rise, v + 1.6 * rise],
+            ":",
+            color=INK,
+            linewidth=1.2,
+        )
         mark(kink, 15.6, v + 1.6 * rise, "slope $L$", (5, -3))
         kink.plot(14.0, v, "o", color=QUIET, markersize=6)
         kink.plot(15.0, new.max(), "o", color=TARGET, markersize=6)
         kink.annotate(
-            "", (15.1, 1.5), xytext=(13.9, 1.5), arrowprops={"arrowstyle": "->", "color": RIVAL}
+            "",
+            (15.1, 1.5),
+            xytext=(13.9, 1.5),
+            arrowprops={"arrowstyle": "->", "color": RIVAL},
         )
         kink.text(14.5, 1.52, r"$\delta_j$", ha="center", color=RIVAL)
-        kink.set(xlim=(11, 18), ylim=(0.55, 1.6), title="Kink: an inhibitory spike moves")
+        kink.set(
+            xlim=(11, 18), ylim=(0.55, 1.6), title="Kink: an inhibitory spike moves"
+        )
 
         t = np.linspace(0.0, 14.0, 2001)
         spikes, weights, more = [0.5, 4.0], [0.9, 0.35], [0.9, 0.42]
@@ -248,9 +351,18 @@ def gradients(path: Path) -> None:
         crossing.plot([b, a], [1.0, 1.0], color=RIVAL, linewidth=2.2)
         crossing.plot([a, a], [1.0, high], color=INK, linewidth=1.2)
         middle = 0.5 * (1.0 + high)
-        point_out(crossing, a, middle, r"$\partial V(\hat t)/\partial w$", (6.2, 0.94), INK)
+        point_out(
+            crossing, a, middle, r"$\partial V(\hat t)/\partial w$", (6.2, 0.94), INK
+        )
         middle = 0.5 * (a + b)
-        point_out(crossing, middle, 1.0, r"$\partial \hat t/\partial w$", (4.85, 1.08), RIVAL)
+        point_out(
+            crossing,
+            middle,
+            1.0,
+            r"$\partial \hat t/\partial w$",
+            (4.85, 1.08),
+            RIVAL,
+        )
         crossing.plot(a, 1.0, "o", color=QUIET, markersize=6)
         crossing.plot(b, 1.0, "o", color=TARGET, markersize=6)
         crossing.set(xlim=(4.4, 7.4), ylim=(0.85, 1.2), title="Crossing")

@@ -134,6 +134,18 @@ def test_imports_are_in_order(path):
             assert modules == sorted(set(modules))
 
 
+@pytest.mark.parametrize("path", [*DOCUMENTS, *EXAMPLES], ids=title)
+def test_code_fits_the_page(path):
+    """Lines of at most 86 characters: more are cut off, or scroll, in the column of the site.
+
+    Formulas are set, not shown as written.
+    """
+    fenced = re.findall(r"^```([^\n]*)\n(.*?)^```$", read(path), BLOCK)
+    lines = [line for kind, text in fenced if kind != "math" for line in text.splitlines()]
+    lines = read(path).splitlines() if path.suffix == ".py" else lines
+    assert not [line for line in lines if len(line) > 86]
+
+
 # -- names ------------------------------------------------------------------------------------
 
 
@@ -319,6 +331,13 @@ def test_extras_in_commands_exist():
         for names in re.findall(r"'(?:\.|tempotron-core)\[([\w,-]+)\]'", read(path)):
             for name in names.split(","):
                 assert re.search(rf"^{re.escape(name)} = \[", pyproject, re.MULTILINE), name
+
+
+def test_packages_are_installed_from_a_clone_until_one_is_published():
+    """By name only where it is there already, for which pip asks no index."""
+    for path in DOCUMENTS:
+        for line in re.findall(r"^.*pip install '?tempotron-core.*$", read(path), re.MULTILINE):
+            assert line.startswith("Once it is installed, "), f"{title(path)}: {line}"
 
 
 # -- every file -------------------------------------------------------------------------------

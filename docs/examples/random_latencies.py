@@ -2,10 +2,10 @@
 Learning random patterns by heart
 =================================
 
-How much can one neuron tell apart by spike times alone? In the task that introduced the tempotron,
-every afferent fires once per pattern, at a random time, and a random half of the patterns is to
-make the neuron fire. There is no rule behind it, so the neuron has to store every single one. Rates
-say nothing: all patterns have the same.
+How much can one neuron tell apart by spike times alone? In the task that introduced
+the tempotron, every afferent fires once per pattern, at a random time, and a random
+half of the patterns is to make the neuron fire. There is no rule behind it, so the
+neuron has to store every single one. Rates say nothing: all patterns have the same.
 """
 
 import matplotlib.pyplot as plt
@@ -26,8 +26,8 @@ events, neuron = Events.from_latencies(times, 500.0), Neuron(tau=15.0, tau_s=3.7
 start = rng.normal(0.0, 0.05, (1, 150))
 
 # %%
-# The tempotron rule, in batches: only patterns on the wrong side of the threshold change weights.
-# The step shrinks with the number of errors that are left.
+# The tempotron rule, in batches: only patterns on the wrong side of the threshold
+# change weights. The step shrinks with the number of errors that are left.
 weight, errors = start, []
 rule = Momentum(0.15, momentum=0.9)
 for _ in range(400):
@@ -40,24 +40,39 @@ for _ in range(400):
     for first in range(0, 300, 50):
         pick = order[first : first + 50]
         found = peak(events[pick], weight, neuron)
-        _, cotangent = tempotron_loss(found.v_max, labels[pick, None], neuron.v_threshold)
+        _, cotangent = tempotron_loss(
+            found.v_max, labels[pick, None], neuron.v_threshold
+        )
         gradient = peak_vjp(events[pick], weight, neuron, found, cotangent)
         weight = rule.step(weight, gradient.weight)
 
 # %%
-# The number of wrong patterns falls to zero. The neuron starts silent, with all its peaks far
-# below threshold. They end up on either side of it: most of them just so, since the rule lets go of
-# a pattern as soon as it is right.
-figure, (curve, before, after) = plt.subplots(1, 3, figsize=(9.0, 2.9), layout="constrained")
+# The number of wrong patterns falls to zero. The neuron starts silent, with all its
+# peaks far below threshold. They end up on either side of it: most of them just so,
+# since the rule lets go of a pattern as soon as it is right.
+figure, (curve, before, after) = plt.subplots(
+    1, 3, figsize=(9.0, 2.9), layout="constrained"
+)
 curve.plot(errors, color=INK)
-curve.set(xlabel="epoch", ylabel="wrong patterns", title=f"0 of 300 after {len(errors) - 1} epochs")
+curve.set(
+    xlabel="epoch",
+    ylabel="wrong patterns",
+    title=f"0 of 300 after {len(errors) - 1} epochs",
+)
 curve.set_ylim(0, None)
 bins = np.linspace(0.0, 2.0, 41)
 for panel, w, title in ((before, start, "Before"), (after, weight, "After")):
     v_max = peak(events, w, neuron).v_max[:, 0]
-    for fire, colour, text in ((True, TARGET, "should fire"), (False, RIVAL, "should not")):
+    for fire, colour, text in (
+        (True, TARGET, "should fire"),
+        (False, RIVAL, "should not"),
+    ):
         panel.hist(
-            np.clip(v_max[labels == fire], 0.0, 1.99), bins, color=colour, alpha=0.75, label=text
+            np.clip(v_max[labels == fire], 0.0, 1.99),
+            bins,
+            color=colour,
+            alpha=0.75,
+            label=text,
         )
     panel.axvline(neuron.v_threshold, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
     panel.set(xlabel="largest potential", ylabel="patterns", title=title)
@@ -65,13 +80,20 @@ after.legend(loc="upper left")
 plt.show()
 
 # %%
-# Four of each class, after learning. Every trace of the second kind stays below the threshold for
-# the whole half second.
+# Four of each class, after learning. Every trace of the second kind stays below the
+# threshold for the whole half second.
 t = np.linspace(0.0, 500.0, 2001)
-figure, panels = plt.subplots(2, 1, figsize=(9.0, 3.8), layout="constrained", sharex=True)
+figure, panels = plt.subplots(
+    2, 1, figsize=(9.0, 3.8), layout="constrained", sharex=True
+)
 for panel, fire, colour in zip(panels, (True, False), (TARGET, RIVAL), strict=True):
     chosen = np.nonzero(labels == fire)[0][:4]
-    panel.plot(t, voltage(events[chosen], weight, neuron, t)[:, 0].T, color=colour, linewidth=0.9)
+    panel.plot(
+        t,
+        voltage(events[chosen], weight, neuron, t)[:, 0].T,
+        color=colour,
+        linewidth=0.9,
+    )
     panel.axhline(neuron.v_threshold, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
     panel.axhline(0.0, color=FAINT, linewidth=0.8, zorder=0)
     panel.set(xlim=(0, 500), ylim=(-1.6, 1.5), ylabel="V")

@@ -2,9 +2,10 @@
 Telling patterns apart by synchrony
 ===================================
 
-Two classes of pattern in which every afferent fires once, at any time. They differ in who fires
-together: each class pairs the afferents in its own way. No afferent by itself, and no count of
-spikes, says anything. A tempotron learns it all the same, and its weights show how.
+Two classes of pattern in which every afferent fires once, at any time. They differ in
+who fires together: each class pairs the afferents in its own way. No afferent by
+itself, and no count of spikes, says anything. A tempotron learns it all the same, and
+its weights show how.
 """
 
 import matplotlib.pyplot as plt
@@ -18,8 +19,8 @@ from tempotron_core.learning import Momentum, tempotron_loss
 plt.rcParams.update(STYLE)
 
 # %%
-# 20 afferents; 400 patterns to learn from and 400 new ones. "Together" is within a few
-# milliseconds.
+# 20 afferents; 400 patterns to learn from and 400 new ones. "Together" is within a
+# few milliseconds.
 times, labels = synchrony(800, 20, 300.0, np.random.default_rng(0), jitter=2.0)
 events, neuron = Events.from_trains(times, 300.0), Neuron(tau=15.0, tau_s=3.75)
 weight = np.random.default_rng(1).normal(0.0, 0.05, (1, 20))
@@ -32,11 +33,16 @@ for _ in range(50):
         batch = events[start : start + 50]
         found = peak(batch, weight, neuron)
         fire = labels[start : start + 50, None]
-        _, cotangent = tempotron_loss(found.v_max, fire, neuron.v_threshold, margin=0.1)
-        weight = rule.step(weight, peak_vjp(batch, weight, neuron, found, cotangent).weight)
+        _, cotangent = tempotron_loss(
+            found.v_max, fire, neuron.v_threshold, margin=0.1
+        )
+        weight = rule.step(
+            weight, peak_vjp(batch, weight, neuron, found, cotangent).weight
+        )
 
 # %%
-# Who fires with whom can be read from the patterns of a class: partners are never far apart.
+# Who fires with whom can be read from the patterns of a class: partners are never far
+# apart.
 
 
 def partners(label):
@@ -47,13 +53,16 @@ def partners(label):
 
 
 # %%
-# Weights of partners, for the pairs of both classes. In the class that should not fire they cancel
-# (diamonds on the falling line), so that a pair leaves the potential nearly where it was. In the
-# other class the same afferents have other partners, and the two that excite most are a pair.
+# Weights of partners, for the pairs of both classes. In the class that should not
+# fire they cancel (diamonds on the falling line), so that a pair leaves the potential
+# nearly where it was. In the other class the same afferents have other partners, and
+# the two that excite most are a pair.
 figure, (curve, pairs) = plt.subplots(1, 2, figsize=(8.0, 3.4), layout="constrained")
 curve.plot(accuracy, color=INK, linewidth=1.9)
 curve.axhline(0.5, color=FAINT)
-curve.annotate("chance", (49, 0.5), ha="right", xytext=(0, 3), textcoords="offset points")
+curve.annotate(
+    "chance", (49, 0.5), ha="right", xytext=(0, 3), textcoords="offset points"
+)
 curve.set(xlabel="epoch", ylabel="right, of 400 new patterns", ylim=(0.4, 1.02))
 curve.set_title("Accuracy")
 reach = 1.15 * np.abs(weight).max()
@@ -64,9 +73,13 @@ for label, colour, marker, text in (
     (True, TARGET, "o", "fire together: should fire"),
     (False, RIVAL, "D", "fire together: should not"),
 ):
-    pairs.plot(weight[0], weight[0, partners(label)], marker, color=colour, ms=5, label=text)
+    pairs.plot(
+        weight[0], weight[0, partners(label)], marker, color=colour, ms=5, label=text
+    )
 pairs.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-pairs.set(xlabel="weight of an afferent", ylabel="weight of its partner", title="Pairs")
+pairs.set(
+    xlabel="weight of an afferent", ylabel="weight of its partner", title="Pairs"
+)
 pairs.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 plt.show()
 

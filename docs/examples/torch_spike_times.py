@@ -2,9 +2,10 @@
 Spikes at set times, with torch
 ===============================
 
-Where a neuron should not only fire, but fire *then*, the time of its spike is the output and its
-distance from the target the loss. The crossing of the threshold is exact, and so is its gradient:
-autograd and any optimiser of ``torch.optim`` do the rest.
+Where a neuron should not only fire, but fire *then*, the time of its spike is the
+output and its distance from the target the loss. The crossing of the threshold is
+exact, and so is its gradient: autograd and any optimiser of ``torch.optim`` do the
+rest.
 """
 
 import matplotlib.pyplot as plt
@@ -20,17 +21,24 @@ plt.rcParams.update(STYLE)
 torch.manual_seed(0)
 
 # %%
-# One pattern of 80 afferents, and three neurons that should spike at 30, 60 and 90 ms.
+# One pattern of 80 afferents, and three neurons that should spike at 30, 60 and 90
+# ms.
 latencies = 120.0 * torch.rand(1, 80, dtype=torch.float64)
 target = torch.tensor([[30.0, 60.0, 90.0]], dtype=torch.float64)
 layer = ExactTempotron(
-    80, 3, duration=120.0, tau=10.0, tau_s=2.5, ret_type="t_spike", dtype=torch.float64
+    80,
+    3,
+    duration=120.0,
+    tau=10.0,
+    tau_s=2.5,
+    ret_type="t_spike",
+    dtype=torch.float64,
 )
 torch.nn.init.normal_(layer.fc.weight, mean=0.16, std=0.1)
 
 # %%
-# A silent neuron has no spike that could be moved. All three fire to begin with, and would be left
-# out of the loss if they did not.
+# A silent neuron has no spike that could be moved. All three fire to begin with, and
+# would be left out of the loss if they did not.
 optimiser = torch.optim.Adam(layer.parameters(), lr=0.005)
 first, history = layer.fc.weight.detach().clone(), []
 for _ in range(150):
@@ -45,13 +53,15 @@ history.append(layer(latencies).detach()[0])
 history = torch.stack(history).numpy()
 
 # %%
-# The spikes move to their targets. The steep parts of the curves are jumps from one rise of the
-# potential to the next, when the first one has sunk below the threshold: times are differentiable
-# between such events, not across them.
+# The spikes move to their targets. The steep parts of the curves are jumps from one
+# rise of the potential to the next, when the first one has sunk below the threshold:
+# times are differentiable between such events, not across them.
 t = torch.linspace(0.0, 120.0, 1201, dtype=torch.float64)
 events = Events.from_latencies(latencies, 120.0)
 last = layer.fc.weight.detach()
-before, after = (voltage(events, w, layer.neuron, t)[0].numpy() for w in (first, last))
+before, after = (
+    voltage(events, w, layer.neuron, t)[0].numpy() for w in (first, last)
+)
 
 figure = plt.figure(figsize=(9.0, 3.9), layout="constrained")
 grid = figure.add_gridspec(3, 2, width_ratios=(1.0, 1.5))
@@ -64,7 +74,10 @@ for o in range(3):
     panel = figure.add_subplot(grid[o, 1])
     panel.axvline(target[0, o], color=RIVAL, linewidth=0.9, linestyle=(0, (4, 3)))
     panel.axhline(1.0, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    for v, spike, colour in ((before, history[0], QUIET), (after, history[-1], TARGET)):
+    for v, spike, colour in (
+        (before, history[0], QUIET),
+        (after, history[-1], TARGET),
+    ):
         panel.plot(t, v[o], color=colour, linewidth=1.4)
         panel.plot(spike[o], 1.0, marker=CARETDOWN, color=colour, markersize=8)
     panel.set(xlim=(0, 120), ylabel="V")
