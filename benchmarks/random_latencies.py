@@ -100,24 +100,31 @@ def draw(path: str, times: Any, labels: Any, duration: float, found: Learning) -
     n_shown = 3
     events = Events.from_latencies(times, duration)
     t = np.linspace(0.0, duration, 1001)
-    with new_figure(9.0, 3.2) as figure:
-        curve, traces = figure.subplots(1, 2, width_ratios=(1.0, 1.5))
+    with new_figure(9.0, 4.4) as figure:
+        grid = figure.add_gridspec(n_shown, 3, width_ratios=(1.2, 1.0, 1.0))
+        curve = figure.add_subplot(grid[:, 0])
         curve.plot(found.errors, color=INK)
         curve.set(xlabel="epoch", ylabel="patterns", title=f"Wrong, of {len(labels)}")
         curve.set_xlim(0, None)
         curve.set_ylim(0, None)
-        for fire, colour, text in (
-            (False, RIVAL, "should not fire"),
-            (True, TARGET, "should fire"),
-        ):
+        kinds = ((True, TARGET, "Should fire"), (False, RIVAL, "Should not fire"))
+        first = None
+        for column, (fire, colour, title) in enumerate(kinds, start=1):
             chosen = np.nonzero(labels == fire)[0][:n_shown]
-            v = voltage(events[chosen], found.weight, NEURON, t)[:, 0]
-            traces.plot(t, v.T, color=colour, linewidth=0.9)
-            traces.plot([], [], color=colour, label=text)
-        traces.axhline(NEURON.v_threshold, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        traces.set(xlim=(0.0, duration), xlabel="time (ms)", ylabel="V", title="After learning")
-        traces.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, handlelength=1.5)
-        figure.savefig(path, dpi=120)
+            traces = voltage(events[chosen], found.weight, NEURON, t)[:, 0]
+            tops = peak(events[chosen], found.weight, NEURON)
+            for row in range(len(chosen)):
+                panel = figure.add_subplot(grid[row, column], sharex=first, sharey=first)
+                first = panel if first is None else first
+                panel.axhline(NEURON.v_threshold, color=INK, lw=0.9, linestyle=(0, (4, 3)))
+                panel.plot(t, traces[row], color=colour, linewidth=1.2)
+                panel.plot(tops.t_max[row], tops.v_max[row], "o", color=colour, markersize=5)
+                panel.set(xlim=(0.0, duration), title=title if row == 0 else "")
+                panel.tick_params(labelbottom=row == n_shown - 1, labelleft=column == 1)
+                panel.set_ylabel("V" if column == 1 else "")
+                if row == n_shown - 1:
+                    panel.set_xlabel("time (ms)")
+        figure.savefig(path, dpi=200)
 
 
 def now_and_then(epoch: int, errors: int, seconds: float) -> None:

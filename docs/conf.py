@@ -95,6 +95,7 @@ sphinx_gallery_conf = {
 # -- output -------------------------------------------------------------------------------------
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = "tempotron_core"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
@@ -117,7 +118,9 @@ def list_every_name(app: Any, page: str, source: list[str]) -> None:
     if page != "api/index":
         return
     for part, module in (("core", "tempotron_core."), ("backends", "")):
-        text = Path(app.srcdir, "api", f"{part}.md").read_text(encoding="utf-8")
+        tables = Path(app.srcdir, "api", f"{part}.md")
+        app.env.note_dependency(str(tables))
+        text = tables.read_text(encoding="utf-8")
         names = {
             f"{module}{name}"
             for name in re.findall(r"^   ~?(\w[\w.]*)$", text, re.MULTILINE)

@@ -95,7 +95,9 @@ function play(host) {
     });
     for (let t = 0; t <= DURATION; t += 20) {
       out += line(x(t), low - 24, x(t), low - 19, "axis");
-      out += text(x(t), low - 6, t === DURATION ? "100 ms" : t, 'text-anchor="middle"');
+      const last = t === DURATION;
+      out += text(x(t) + (last ? 12 : 0), low - 6, last ? "100 ms" : t,
+        `text-anchor="${last ? "end" : "middle"}"`);
     }
     out += line(x(0), low - 24, right, low - 24, "axis") + line(x(0), y(0), right, y(0), "faint");
     out += line(x(0), y(1), right, y(1), "threshold") + text(left + 20, y(0) + 4, "0", 'text-anchor="end"');
