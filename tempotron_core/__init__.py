@@ -16,6 +16,7 @@ from .events import Events
 from .files.checkpoint import load, read_arrays, read_metadata, save
 from .networks.delays import delay_gradient, delayed, peak_with_delays, peak_with_delays_vjp
 from .networks.fit import Fitted, fit
+from .networks.fit_counts import FittedCounts, fit_counts
 from .networks.initialisation import fire_like, initial_network, scale_to_fire
 from .networks.network import Activity, Network, NetworkGradient
 from .networks.random_start import firing_deviation, random_weight
@@ -39,6 +40,7 @@ __all__ = [
     "Activity",
     "Events",
     "Fitted",
+    "FittedCounts",
     "Gradient",
     "Network",
     "NetworkGradient",
@@ -54,6 +56,7 @@ __all__ = [
     "first_crossing",
     "first_crossing_vjp",
     "fit",
+    "fit_counts",
     "initial_network",
     "learning",
     "load",

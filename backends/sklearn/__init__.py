@@ -1,5 +1,6 @@
-"""A classifier in scikit-learn's form: tables of features in, classes and probabilities out."""
+"""Estimators in scikit-learn's form: a classifier of tables, a regressor of spike counts."""
 
 from .classifier import TempotronClassifier
+from .counter import TempotronCounter
 
-__all__ = ["TempotronClassifier"]
+__all__ = ["TempotronClassifier", "TempotronCounter"]

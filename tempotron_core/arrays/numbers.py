@@ -9,7 +9,7 @@ import numpy as np
 
 from .plain import check_plain, check_plain_number
 
-__all__ = ["check_generator", "positive_float", "real_number", "whole_number"]
+__all__ = ["check_generator", "generator_of", "positive_float", "real_number", "whole_number"]
 
 _PLAIN = frozenset({float, int, np.float64, np.float32, np.int64, np.int32})
 """Types of numbers that are nothing else, and common enough not to look further."""
@@ -63,3 +63,15 @@ def check_generator(rng: object) -> None:
     """Raise TypeError unless ``rng`` is a numpy.random.Generator."""
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
+
+
+def generator_of(rng: object) -> np.random.Generator:
+    """Return ``rng`` itself, or a generator seeded with that integer."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    try:
+        return np.random.default_rng(whole_number("rng", rng, least=0))
+    except TypeError:
+        raise TypeError(
+            f"rng must be a numpy.random.Generator or an integer to seed one, got {rng!r}"
+        ) from None

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays.host import to_host
-from ..arrays.numbers import positive_float, whole_number
+from ..arrays.numbers import generator_of, positive_float, whole_number
 from ..encoding.augmentation import delete_spikes
 from ..events import Events
 from ..learning.optimisers import Adam
@@ -217,7 +217,7 @@ def fit(
         hidden,
         len(classes) * objective.neurons_per_class,
         neuron,
-        rng if isinstance(rng, np.random.Generator) else _generator(rng),
+        generator_of(rng),
         lambda: Adam(0.0),
         clock=clock,
         **{"min_slope": 0.1 * threshold} | options,
@@ -303,12 +303,3 @@ def _validation(given: Any, classes: HostArray) -> tuple[Events, HostArray]:
             f"got {unknown.tolist()}"
         )
     return events, found
-
-
-def _generator(seed: Any) -> np.random.Generator:
-    try:
-        return np.random.default_rng(whole_number("rng", seed, least=0))
-    except TypeError:
-        raise TypeError(
-            f"rng must be a numpy.random.Generator or an integer to seed one, got {seed!r}"
-        ) from None

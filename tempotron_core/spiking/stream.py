@@ -149,6 +149,10 @@ class Stream:
         time : float
             On the clock of the stream, not before its ``time``.
 
+        Returns
+        -------
+        StreamSpikes
+
         Raises
         ------
         ValueError
@@ -163,11 +167,22 @@ class Stream:
         return self._joined([self._follow(nothing, None, time, xp)], xp)
 
     def state(self) -> dict[str, Array | float]:
-        """Return what `restore` needs to go on from here: the clock, potentials and sums."""
+        """Return what `restore` needs to go on from here.
+
+        Returns
+        -------
+        dict
+            ``time``, the clock, and ``v`` and ``s``, potentials and synaptic sums of shape (O,).
+        """
         return {"time": self.time, "v": self._v, "s": self._s}
 
     def restore(self, state: Mapping[str, Array | float]) -> None:
         """Go on from a `state` of a stream with these weights and constants.
+
+        Parameters
+        ----------
+        state : mapping
+            What `state` returned, its arrays in the library and on the device of the weights.
 
         Raises
         ------

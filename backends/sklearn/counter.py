@@ -1,0 +1,161 @@
+"""The regressor of spike counts in scikit-learn's form: events in, numbers of spikes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tempotron_core import Events, FittedCounts, Neuron, fit_counts
+from tempotron_core.arrays.host import to_host
+
+try:
+    from sklearn.base import BaseEstimator, RegressorMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.validation import check_is_fitted
+except ImportError as error:
+    raise ImportError(
+        f"TempotronCounter needs scikit-learn 1.6 or newer: "
+        f"pip install 'tempotron-core[train]' ({error})"
+    ) from error
+
+__all__ = ["TempotronCounter"]
+
+Integers = NDArray[np.int64]
+
+
+class TempotronCounter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Neurons that answer each spike pattern with as many spikes as it asks for.
+
+    Patterns are `Events`, of any array library that does not trace, or a list of them, as
+    scikit-learn makes of `Events` where it splits and searches.  The settings are those of
+    :func:`tempotron_core.fit_counts`, where they are described at length.
+
+    Parameters
+    ----------
+    rule : {'exact', 'correlation'}
+        Follow the gradient of the critical threshold, or change the afferents that had most to do
+        with the potential.
+    tau, tau_s, v_threshold : float
+        Constants of the neurons; a postsynaptic potential peaks at 1.
+    epochs, batch_size : int
+        Passes through the patterns at most, and patterns per step.
+    learning_rate, spread : float
+        Step size and standard deviation of the first weights, in thresholds, times the mean number
+        of spikes of a pattern.
+    random_state : int, RandomState or None
+        Source of all random numbers; an int gives the same result every time.
+
+    Attributes
+    ----------
+    weight_ : array of NumPy, shape (O, N)
+    neuron_ : Neuron
+    history_ : dict of str to list
+        ``loss`` and ``accuracy`` of each epoch, see :class:`tempotron_core.FittedCounts`.
+    n_iter_ : int
+        Epochs made.
+    n_features_in_ : int
+        Afferents.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempotron_backends.sklearn import TempotronCounter
+    >>> from tempotron_core import Events
+    >>> rng = np.random.default_rng(0)
+    >>> counts = rng.integers(0, 2, 40)
+    >>> trains = rng.uniform(0.0, 200.0, (40, 30, 2))
+    >>> trains[counts > 0, :, 0] = 90.0 + rng.uniform(0.0, 10.0, 30)
+    >>> counter = TempotronCounter(random_state=0).fit(Events.from_trains(trains, 200.0), counts)
+    >>> counter.score(Events.from_trains(trains, 200.0), counts)
+    1.0
+    """
+
+    def __init__(
+        self,
+        *,
+        rule: str = "exact",
+        tau: float = 20.0,
+        tau_s: float = 5.0,
+        v_threshold: float = 1.0,
+        epochs: int = 40,
+        batch_size: int = 32,
+        learning_rate: float = 4.0,
+        spread: float = 15.0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.rule = rule
+        self.tau = tau
+        self.tau_s = tau_s
+        self.v_threshold = v_threshold
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.spread = spread
+        self.random_state = random_state
+
+    def fit(self, X: Events | Sequence[Events], y: ArrayLike) -> TempotronCounter:
+        """Train from the start.
+
+        Parameters
+        ----------
+        X : Events or sequence of Events
+            B patterns in all.
+        y : integer array, shape (B,) or (B, O)
+            Spikes that one neuron, or each of O, should answer with.
+
+        Returns
+        -------
+        TempotronCounter
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :func:`tempotron_core.fit_counts`.
+        """
+        events = _joined(X)
+        fitted = fit_counts(
+            events,
+            y,
+            Neuron(self.tau, self.tau_s, self.v_threshold, psp_peak=1.0),
+            rule=self.rule,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            spread=self.spread,
+            rng=check_random_state(self.random_state).randint(2**31 - 1),
+        )
+        self.weight_, self.neuron_ = np.array(to_host(fitted.weight)), fitted.neuron
+        self.history_, self.n_iter_ = fitted.history, len(fitted.history["loss"])
+        self.n_features_in_ = events.n_afferents
+        self._one = np.ndim(y) == 1
+        return self
+
+    def predict(self, X: Events | Sequence[Events]) -> Integers:
+        """Return the output spikes in every pattern.
+
+        Parameters
+        ----------
+        X : Events or sequence of Events
+
+        Returns
+        -------
+        integer array, shape (B,) or (B, O)
+            As the counts that were learned.
+        """
+        check_is_fitted(self, "weight_")
+        events = _joined(X)
+        weight: Any = events.xp.asarray(self.weight_, device=events.device)
+        found = FittedCounts(weight, self.neuron_, self.history_).predict(events)
+        return found[:, 0] if self._one else found
+
+
+def _joined(patterns: Any) -> Events:
+    if isinstance(patterns, Events):
+        return patterns
+    if isinstance(patterns, Sequence) and all(isinstance(each, Events) for each in patterns):
+        return Events.concat(patterns)
+    raise TypeError(f"X must be an Events or a sequence of them, got {type(patterns).__name__}")
