@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 import array_api_extra as xpx
 
@@ -55,6 +55,30 @@ class OutputTrains(NamedTuple):
     times: Array
     outputs: Array
     offsets: Array
+
+
+@overload
+def output_spikes(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    *,
+    max_spikes: int | None = None,
+    layout: Literal["padded"] = "padded",
+    method: str = "auto",
+) -> OutputSpikes: ...
+
+
+@overload
+def output_spikes(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    *,
+    max_spikes: int | None = None,
+    layout: Literal["csr"],
+    method: str = "auto",
+) -> OutputTrains: ...
 
 
 @under_own_settings
