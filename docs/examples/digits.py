@@ -50,6 +50,11 @@ pattern_images(
     captions=[f"{y_test[i]} as {predicted[i]}" for i in wrong],
     title="Mistakes",
 )
+matrix.set_title(
+    matrix.get_title("left"), pad=18
+)  # level with the other, above captions
+for panel in (matrix, images):
+    panel.set_anchor("N")
 plt.show()
 
 assert accuracy > 0.95

@@ -64,6 +64,13 @@ for panel in (trace, zoom):
     panel.plot(t_max[0, 0], v_max[0, 0], "o", color=RIVAL, markersize=7, zorder=3)
     panel.set(xlabel="time (ms)")
 trace.set(xlim=(0, 100), ylabel="V", title="Membrane potential")
+trace.annotate(
+    "threshold",
+    (99, neuron.v_threshold),
+    ha="right",
+    xytext=(0, -12),
+    textcoords="offset points",
+)
 zoom.plot(
     t_spike[0, 0],
     neuron.v_threshold,

@@ -76,29 +76,29 @@ for panel, w, title in ((before, start, "Before"), (after, weight, "After")):
         )
     panel.axvline(neuron.v_threshold, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
     panel.set(xlabel="largest potential", ylabel="patterns", title=title)
-after.legend(loc="upper left")
+before.legend(loc="upper right")  # where there is room
 plt.show()
 
 # %%
-# Four of each class, after learning. Every trace of the second kind stays below the
-# threshold for the whole half second.
+# Three of each class, after learning, each with its largest potential. Those of the
+# second kind stay below the threshold for the whole half second.
 t = np.linspace(0.0, 500.0, 2001)
 figure, panels = plt.subplots(
-    2, 1, figsize=(9.0, 3.8), layout="constrained", sharex=True
+    3, 2, figsize=(9.0, 4.8), layout="constrained", sharex=True, sharey=True
 )
-for panel, fire, colour in zip(panels, (True, False), (TARGET, RIVAL), strict=True):
-    chosen = np.nonzero(labels == fire)[0][:4]
-    panel.plot(
-        t,
-        voltage(events[chosen], weight, neuron, t)[:, 0].T,
-        color=colour,
-        linewidth=0.9,
-    )
-    panel.axhline(neuron.v_threshold, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    panel.axhline(0.0, color=FAINT, linewidth=0.8, zorder=0)
-    panel.set(xlim=(0, 500), ylim=(-1.6, 1.5), ylabel="V")
-    panel.set_title("should fire" if fire else "should not fire")
-panels[1].set(xlabel="time (ms)")
+for column, fire, colour in ((0, True, TARGET), (1, False, RIVAL)):
+    chosen = np.nonzero(labels == fire)[0][:3]
+    traces = voltage(events[chosen], weight, neuron, t)[:, 0]
+    v_max, t_max = peak(events[chosen], weight, neuron)
+    for row, panel in enumerate(panels[:, column]):
+        panel.axhline(neuron.v_threshold, color=INK, lw=0.9, linestyle=(0, (4, 3)))
+        panel.axhline(0.0, color=FAINT, linewidth=0.8, zorder=0)
+        panel.plot(t, traces[row], color=colour, linewidth=1.4)
+        panel.plot(t_max[row], v_max[row], "o", color=colour, ms=6, clip_on=False)
+    panels[0, column].set_title("should fire" if fire else "should not fire")
+    panels[2, column].set(xlim=(0, 500), xlabel="time (ms)")
+for panel in panels[:, 0]:
+    panel.set_ylabel("V")
 plt.show()
 
 assert errors[-1] == 0

@@ -57,7 +57,9 @@ def partners(label):
 # fire they cancel (diamonds on the falling line), so that a pair leaves the potential
 # nearly where it was. In the other class the same afferents have other partners, and
 # the two that excite most are a pair.
-figure, (curve, pairs) = plt.subplots(1, 2, figsize=(8.0, 3.4), layout="constrained")
+figure, (curve, pairs) = plt.subplots(
+    1, 2, figsize=(8.0, 4.4), layout="constrained", width_ratios=(1, 1.2)
+)
 curve.plot(accuracy, color=INK, linewidth=1.9)
 curve.axhline(0.5, color=FAINT)
 curve.annotate(
@@ -80,7 +82,7 @@ pairs.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
 pairs.set(
     xlabel="weight of an afferent", ylabel="weight of its partner", title="Pairs"
 )
-pairs.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+figure.legend(*pairs.get_legend_handles_labels(), loc="outside lower right", ncols=2)
 plt.show()
 
 assert accuracy[-1] > 0.95

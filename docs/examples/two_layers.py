@@ -109,7 +109,7 @@ for panel, point, spikes, v_max in zip(
     panel.plot(
         spikes[order], np.arange(40), "|", color=(TARGET, RIVAL)[c], ms=7, mew=2.0
     )
-    panel.set(xlim=(0, 40), xlabel="time (ms)")
+    panel.set(xlim=(0, 40), xticks=(0, 15, 30), xlabel="time (ms)")
     panel.set_title(f"({point[0]}, {point[1]}): class {c}")
 panels[0].set(ylabel="hidden neuron")
 plt.show()
