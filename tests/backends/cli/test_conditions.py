@@ -145,8 +145,18 @@ def test_closed_streams(tmp_path: Path, closed: int) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "model.png").read_bytes().startswith(b"\x89PNG")
-    # nothing that was printed went into a file that was opened in its place
     assert read_metadata(tmp_path / "model.npz")["dtype"] == "float32"
+
+
+@POSIX
+def test_no_file_is_opened_in_the_place_of_a_closed_stream() -> None:
+    """Else a library that writes to it would write into the file."""
+    code = (
+        "import os, sys; from tempotron_backends.cli.streams import forgiving_streams\n"
+        "with forgiving_streams(): sys.exit(os.open(os.devnull, os.O_RDONLY))"
+    )
+    command = ["/bin/sh", "-c", 'exec "$@" 1>&-', "sh", sys.executable, "-c", code]
+    assert subprocess.run(command, timeout=300).returncode > 2
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
@@ -213,7 +223,8 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path, failing: Any) -> None:
 def test_nothing_of_an_earlier_run_stays_beside_a_new_one(tmp_path: Path) -> None:
     assert main([*QUICK, "--validation=0.25", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "best.npz").exists()
-    (tmp_path / "interrupted.npz").touch()
+    for name in ("interrupted.npz", ".best.npz.0123456789ab.tmp"):  # the other of a killed run
+        (tmp_path / name).touch()
     assert main([*QUICK, "--out", str(tmp_path)]) == 0
     assert sorted(os.listdir(tmp_path)) == ["last.npz", "log.csv", "model.npz", "model.png"]
 

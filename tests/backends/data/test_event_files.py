@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from argparse import ArgumentParser
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +18,10 @@ from idx import small_images, write_folder
 from tempotron_backends.cli.encode import add_arguments, run
 from tempotron_backends.data.event_encoding import encode_dataset
 from tempotron_backends.data.event_files import EventFile, EventWriter
+from tempotron_backends.data.folders import put_folder
 from tempotron_backends.data.idx import load_idx_folder
+from tempotron_backends.data.npy_column import Column
+from tempotron_backends.data.patterns import open_patterns
 from tempotron_backends.recipes.recipe import Recipe
 from tempotron_core import Events
 
@@ -213,6 +218,68 @@ def test_something_that_came_meanwhile_stays(tmp_path: Path) -> None:
         writer.append_spikes([1.0], [2], [0, 1], [1])
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no locks on Windows")
+def test_the_next_writer_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    left, other = (tmp_path / f".{name}.events.0123456789ab.tmp" for name in ("a", "b"))
+    for folder in (left, other):
+        folder.mkdir()
+        (folder / "times.npy").write_bytes(b"half")
+    write(tmp_path / "a.events")
+    assert sorted(tmp_path.iterdir()) == [other, tmp_path / "a.events"]
+
+
+def test_a_kill_between_two_renames_costs_no_file(tmp_path: Path) -> None:
+    """Where two folders cannot be exchanged, the old one waits under another name."""
+    path, away = tmp_path / "a.events", tmp_path / ".a.events.0123456789ab.old"
+    write(path).rename(away)
+    with pytest.raises(FileExistsError, match="path must be free unless overwrite"):
+        EventWriter(path, N, DURATION)
+    assert list(tmp_path.iterdir()) == [path]
+    assert len(EventFile.open(path)) == 12
+    shutil.copytree(path, away)  # the kill came after the second
+    with EventWriter(path, N, DURATION, overwrite=True) as writer:
+        writer.append_spikes([1.0], [2], [0, 1], [1])
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_are_exchanged_in_one_step_or_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, old = tmp_path / "new", tmp_path / "old"
+    for folder in (new, old):
+        folder.mkdir()
+        (folder / folder.name).touch()
+
+    def no_rename(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempotron_backends.data.folders.os.rename", no_rename)
+    if sys.platform == "linux":  # there never is a moment without a folder
+        put_folder(new, old)
+        assert [item.name for item in old.iterdir()] == ["new"]
+        assert list(tmp_path.iterdir()) == [old]
+        return
+    with pytest.raises(OSError, match="No space"):
+        put_folder(new, old)
+    assert [item.name for item in old.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("at", ["finish", "header"])
+def test_a_disk_that_is_full_at_the_end_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    writer = EventWriter(tmp_path / "a.events", N, DURATION)
+    writer.append_spikes([1.0], [2], [0, 1], [1])
+    kind, name = {"finish": (Column, "finish"), "header": (Path, "write_text")}[at]
+    monkeypatch.setattr(kind, name, full)
+    with pytest.raises(OSError, match=r"No space left on device: .*a\.events'"):
+        writer.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 # -- damage -----------------------------------------------------------------------------------
 
 
@@ -324,6 +391,8 @@ def test_checksums_see_what_else_has_changed(tmp_path: Path) -> None:
     file.read(np.arange(12))
     with pytest.raises(ValueError, match=r"hurt.events.*afferents.npy must have the checksum"):
         file.verify()
+    with pytest.raises(ValueError, match=r"afferents.npy must have the checksum"):
+        open_patterns(str(path)).describe()  # which every command that trains or scores asks for
 
 
 @pytest.mark.parametrize("size", [2**50, 2**60, 2**70])

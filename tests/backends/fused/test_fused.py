@@ -386,7 +386,7 @@ def test_a_busy_pool_holds_nobody_up(monkeypatch):
 
 def test_one_pool_serves_batches_of_any_size(monkeypatch):
     """Its threads are as many as were asked for last; those of an earlier number end."""
-    from tempotron_backends.fused.cpu.threads import run
+    from tempotron_backends.fused.cpu.threads import _pool, run
 
     def helpers():
         return [thread for thread in threading.enumerate() if "tempotron" in thread.name]
@@ -395,6 +395,7 @@ def test_one_pool_serves_batches_of_any_size(monkeypatch):
         together = threading.Barrier(n_parts)
         run(lambda _: together.wait(60), range(n_parts))
 
+    made = _pool.cache_info().misses
     for n_threads in (8, 5):
         monkeypatch.setenv("TEMPOTRON_NUM_THREADS", str(n_threads))
         for n_parts in range(2, n_threads + 1):
@@ -404,6 +405,7 @@ def test_one_pool_serves_batches_of_any_size(monkeypatch):
                 break
             time.sleep(0.1)
         assert len(helpers()) == n_threads - 1
+    assert _pool.cache_info().misses <= made + 2
 
 
 PEAK = """
