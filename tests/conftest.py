@@ -4,13 +4,16 @@ They are `backend`, `xp`, `device`, `dtype`, `asarray` and `to_numpy`. `device` 
 the default one for array-api-strict, so that any array made without ``device=`` is an error. A
 test that a framework cannot pass says so with ``@pytest.mark.skip_backend("jax", reason="...")``,
 one that adds little there to what it takes with ``slow_backend``, likewise.
+JAX compiles every operation for every shape and dtype, which takes more time than all the rest:
+there a test is slow unless it is marked ``on_jax``, as one of each public function and property
+is (tests/backends/jax has JAX's own).
 A framework is imported by the first test that runs on it. With TEMPOTRON_TEST_CUDA=1 in the
 environment, torch and JAX are also tested on the first CUDA device, as CuPy is where it is
 installed.
 
 NumPy runs every combination of a test's parameters. What the other backends add to it is not
 another sweep over them: each runs as many combinations as show it every value of every parameter
-(JAX in single precision only), and the rest are marked `slow` (see `shown_elsewhere`).
+(JAX one, in single precision), and the rest are marked `slow` (see `shown_elsewhere`).
 """
 
 from __future__ import annotations
@@ -102,6 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in (
         "skip_backend(name, *, reason): the test does not apply to a framework",
         "slow_backend(name, *, reason): on a framework, the test is slow",
+        "on_jax: one case of the test on JAX is not slow",
     ):
         config.addinivalue_line("markers", line)
     # Half of the suite's time is XLA compiling small programs: for this and later runs, for both
@@ -140,14 +144,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             any(marker.args[0] == wanted.framework for marker in item.iter_markers(name))
             for name in ("skip_backend", "slow_backend")
         )
-        # JAX compiles all of it for each dtype; test_jax_functions.py is in double precision
-        if on_request or (wanted.framework == "jax" and case.params.get("dtype") == "float64"):
+        if wanted.framework == "jax":  # test_jax_functions.py is in double precision
+            chosen = item.get_closest_marker("on_jax") is not None
+            on_request |= not chosen or case.params.get("dtype") == "float64"
+        if on_request:
             item.add_marker(pytest.mark.slow)
         elif wanted is not Backends.NUMPY and not skipped:
             sweeps[item.path, item.originalname, wanted].append((item, case.params))
     for (_, _, wanted), sweep in sweeps.items():
         slow = shown_elsewhere(params for _, params in sweep)
-        if wanted.framework == "jax":  # one case of each test; tests/backends/jax has its own
+        if wanted.framework == "jax":  # one case
             kept = min(set(range(len(sweep))) - slow)
             slow = set(range(len(sweep))) - {kept}
         for index in slow:

@@ -98,7 +98,16 @@ def test_documents_with_programs_are_found():
     assert found >= set(GIVEN)
 
 
-@pytest.mark.parametrize("path", WITH_PROGRAMS, ids=title)
+@pytest.mark.parametrize(
+    "path",
+    [
+        # JAX compiles for long
+        pytest.param(path, marks=[pytest.mark.slow] if path.name == "jax.md" else [])
+        for path in WITH_PROGRAMS
+        if path.name != "README.md"  # below
+    ],
+    ids=title,
+)
 def test_programs_run(path):
     programs(path)
 

@@ -62,6 +62,7 @@ def run(code: str) -> str:
 # Choosing
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize(
     ("asked", "given"),
     [
@@ -336,6 +337,7 @@ def test_framework_modules_are_attributes() -> None:
 DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "float32", "float64")
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("name", DTYPES)
 def test_round_trip(backend: Backend, name: str) -> None:
     host = np.array([[0, 1, 2], [3, 4, 5]]).astype(name)
@@ -348,6 +350,7 @@ def test_round_trip(backend: Backend, name: str) -> None:
     np.testing.assert_array_equal(back, host)
 
 
+@pytest.mark.on_jax
 def test_from_numpy_on_the_device(backend: Backend, xp: ModuleType, device: Any) -> None:
     array = backend.from_numpy(np.ones(3, dtype=np.float32))
     assert import_module("array_api_compat").device(array) == device
@@ -381,6 +384,7 @@ def test_from_numpy_takes_any_layout(backend: Backend, host: np.ndarray) -> None
     np.testing.assert_array_equal(back, host)
 
 
+@pytest.mark.on_jax
 def test_from_numpy_converts(backend: Backend, xp: ModuleType, dtype: Any) -> None:
     for given in (dtype, backend.default_dtype):
         array = backend.from_numpy(np.array([0, 1, 255], dtype=np.uint8), given)
@@ -404,6 +408,7 @@ def test_dtype_that_is_none(backend: Backend, wrong: str) -> None:
             attempt(wrong)
 
 
+@pytest.mark.on_jax
 def test_dtype_names(backend: Backend, xp: ModuleType) -> None:
     for dtype in ("float32", np.float32, np.dtype("float32"), xp.float32):
         assert backend.dtype(dtype) == xp.float32
@@ -474,6 +479,7 @@ def test_to_numpy_detaches() -> None:
     np.testing.assert_array_equal(select("torch").to_numpy(tensor), [3.0, 3.0])
 
 
+@pytest.mark.on_jax
 def test_synchronise(backend: Backend) -> None:
     array = backend.from_numpy(np.ones((50, 50), dtype=np.float32))
     product = array @ array
@@ -495,6 +501,7 @@ def plain_index_sum(values: np.ndarray, index: np.ndarray, length: int) -> np.nd
     return np.array(sums, dtype=values.dtype).reshape(*values.shape[:-1], length)
 
 
+@pytest.mark.on_jax
 @pytest.mark.skip_backend("strict", reason="has no kernels, on purpose")
 @pytest.mark.parametrize("shape", [(40,), (3, 40), (2, 3, 40), (3, 0), (0, 40), (1, 1)])
 @pytest.mark.parametrize("index_dtype", ["int64", "int32"])

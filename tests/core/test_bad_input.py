@@ -523,6 +523,7 @@ COMMON = {
 }
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("case", COMMON)
 def test_every_readout(scene, case):
     different, error, message = COMMON[case]
@@ -989,6 +990,7 @@ def test_tempotron_on_a_device_that_is_none():
     check(lambda: elsewhere(torch.ones(1, 3), "v_max"), ValueError, message)
 
 
+@pytest.mark.on_jax
 def test_spikes_of_another_library_than_the_weights(scene):
     """NumPy weights follow their input; others stay where they are."""
     if scene.backend.name == "numpy":

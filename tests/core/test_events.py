@@ -186,6 +186,7 @@ def test_times_keep_their_dtype_and_device(build_each, dtype, device, layout):
     assert events.device == device
 
 
+@pytest.mark.on_jax
 def test_three_layouts_give_equal_events(build, rows):
     patterns = random_patterns(3, most=1)
     latencies, trains, csr = (rows(build(layout, patterns)) for layout in LAYOUTS)
@@ -387,6 +388,7 @@ def check_selected(found, events, wanted, to_numpy):
     assert found.source_shape == events.source_shape
 
 
+@pytest.mark.on_jax
 def test_selection(build, to_numpy):
     """Python and NumPy selections work on the events of every library."""
     events = build("csr", random_patterns(5, 7))
@@ -504,6 +506,7 @@ def test_no_pattern_in_an_empty_batch(build):
 # -- joining ----------------------------------------------------------------------------------
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_concat(build, to_numpy, layout):
     """Parts of different widths, an empty one and one with a long source row."""
@@ -631,6 +634,7 @@ def test_trains_under_tracing():
     np.testing.assert_array_equal(found, [[[1.0, 3.0, inf], [2.0, inf, inf]]])
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_to_device(backend, build, xp, to_numpy, layout):
     events = build(layout, random_patterns(11, most=1))
@@ -664,6 +668,7 @@ def source_entries(layout, patterns):
     return entries
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_in_source_layout(build, place, to_numpy, layout):
     """Every spike's value comes back where the spike was given, and 0 where there was none."""

@@ -184,6 +184,7 @@ def test_numbers_of_other_kinds(number: Any) -> None:
         positive_float("tau", number)
 
 
+@pytest.mark.on_jax
 def test_plain_numbers_of_any_library_are_taken(backend: Any) -> None:
     for number in (3, 3.0, np.float32(3.0), np.int8(3), np.asarray(3.0)):
         assert real_number("tau", number) == 3.0

@@ -133,17 +133,16 @@ def index_sum_without_kernels():
 
 
 def everything():
-    for neuron in (Neuron(), Neuron(shunt=True), Neuron(10.0, 10.0)):
-        for times_dtype, dtype in (
-            (torch.float32, torch.float32),
-            (torch.float64, torch.float64),
-            (torch.float64, torch.float32),
-        ):
-            # Two looks in making events: for a NaN, and for the longest pattern.
-            dense, several = empty(B, N, dtype=times_dtype), empty(B, N, 2, dtype=times_dtype)
-            events = watch.expect(2, Events.from_latencies, dense, 100.0)
-            trains = watch.expect(2, Events.from_trains, several, 100.0)
-            watch.expect(0, readouts, events, trains, times_dtype, dtype, neuron)
+    for neuron, times_dtype, dtype in (
+        (Neuron(), torch.float64, torch.float32),
+        (Neuron(shunt=True), torch.float32, torch.float32),
+        (Neuron(10.0, 10.0), torch.float64, torch.float64),
+    ):
+        # Two looks in making events: for a NaN, and for the longest pattern.
+        dense, several = empty(B, N, dtype=times_dtype), empty(B, N, 2, dtype=times_dtype)
+        events = watch.expect(2, Events.from_latencies, dense, 100.0)
+        trains = watch.expect(2, Events.from_trains, several, 100.0)
+        watch.expect(0, readouts, events, trains, times_dtype, dtype, neuron)
     times, weight = empty(B, N).requires_grad_(), empty(OUT, N).requires_grad_()
     watch.expect(0, autograd, Events.from_latencies(times, 100.0), times, weight)
     encoders_and_losses()

@@ -134,7 +134,7 @@ def run(args: list[Any], **more: Any) -> subprocess.CompletedProcess[str]:
 
 
 @POSIX
-@pytest.mark.parametrize("closed", [1, 2])
+@pytest.mark.parametrize("closed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_closed_streams(tmp_path: Path, closed: int) -> None:
     command = [*COMMAND, *QUICK, "--out", str(tmp_path)]
     done = subprocess.run(
@@ -169,6 +169,7 @@ def test_output_to_a_full_disk() -> None:
     assert re.fullmatch("tempotron: error: .*No space left on device.*\n", done.stderr)
 
 
+@pytest.mark.slow
 @POSIX
 def test_paths_that_the_terminal_cannot_show(tmp_path: Path) -> None:
     out = tmp_path / "\u00e9t\u00e9"
@@ -178,6 +179,7 @@ def test_paths_that_the_terminal_cannot_show(tmp_path: Path) -> None:
     assert (out / "model.png").exists()
 
 
+@pytest.mark.slow
 @POSIX
 def test_a_terminal_that_cannot_move_its_cursor_gets_lines(tmp_path: Path) -> None:
     here, there = os.openpty()
@@ -238,7 +240,9 @@ sys.exit(main(sys.argv[2:]))
 
 
 @POSIX
-@pytest.mark.parametrize("limit", [100, 40_000, 1_000_000])
+@pytest.mark.parametrize(
+    "limit", [40_000, *(pytest.param(size, marks=pytest.mark.slow) for size in (100, 1_000_000))]
+)
 @pytest.mark.parametrize("command", [["encode"], QUICK], ids=["encode", "train"])
 def test_a_full_disk_leaves_nothing(tmp_path: Path, limit: int, command: list[str]) -> None:
     """The largest size of a file stands in for the disk's: both end a write in its middle."""

@@ -132,6 +132,7 @@ def test_spike_lists_are_sorted_and_cleaned(tmp_path: Path) -> None:
     assert file.n_classes == 4
 
 
+@pytest.mark.on_jax
 def test_events_of_every_library(tmp_path: Path, asarray: Any) -> None:
     events = Events.from_trains(asarray(trains(0, 12)), DURATION)
     with EventWriter(tmp_path / "a.events", N, DURATION, dtype="float64") as writer:

@@ -60,6 +60,7 @@ def check(source: Any, index: Any, patterns: np.ndarray, to_numpy: Any) -> None:
     assert (events.n_afferents, events.duration) == (N, DURATION)
 
 
+@pytest.mark.on_jax
 def test_batches(source: Any, to_numpy: Any, dtype: Any, backend: Any) -> None:
     assert isinstance(len(source), int)
     assert (len(source), source.n_classes, source.n_afferents, source.duration) == (B, 4, N, 25.0)

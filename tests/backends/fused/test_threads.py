@@ -172,6 +172,7 @@ LIBRARIES = {
 }
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_first_calls_ever(library):
     """Entry points are loaded, and JAX told of Events, once, whoever comes first."""

@@ -62,6 +62,7 @@ def spikes_of_counts(counts: Any, dt: float = 1.0, within: float = 0.0) -> Spike
 SCIPY_FORMATS = ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
 
 
+@pytest.mark.on_jax
 def test_dense_raster(backend: Backend) -> None:
     events = from_rasters(COUNTS, 0.5, backend=backend)
     assert events.xp is backend.xp
@@ -329,6 +330,7 @@ def test_spike_list_round_trip(patterns: Spikes) -> None:
     assert spikes(again) == spikes(events)
 
 
+@pytest.mark.on_jax
 def test_to_spike_list(backend: Backend) -> None:
     events = Events.from_latencies(
         backend.from_numpy(np.asarray([[3.0, -1.0, 1.0], [-1.0] * 3, [0.5] * 3]), "float32"), 4.0
@@ -607,6 +609,7 @@ def aligned(values: np.ndarray) -> np.ndarray:
     return found
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("source", FRAMEWORKS)
 @pytest.mark.parametrize(
     "name", ["bool", "int8", "int16", "int32", "int64", "uint8", "float32", "float64"]
@@ -731,6 +734,7 @@ def test_from_dlpack_copies_what_no_one_device_holds(monkeypatch: pytest.MonkeyP
         np.testing.assert_array_equal(np.from_dlpack(found), [1.0] * 3)
 
 
+@pytest.mark.on_jax
 def test_from_dlpack_refuses(backend: Backend) -> None:
     for wrong in ([1.0], 1.0, None, np.float64, "a"):
         with pytest.raises(TypeError, match="array must be one with values that has __dlpack__"):
@@ -799,6 +803,7 @@ def test_events_travel_and_come_back() -> None:
     assert isinstance(events.times, np.ndarray)
 
 
+@pytest.mark.on_jax
 def test_models_and_results(backend: Backend) -> None:
     home = select("numpy")
     neuron = Neuron(v_threshold=0.5)

@@ -103,6 +103,7 @@ def test_values_and_gradients_against_50_digits(readout):
     close(to_times, time_bar, 1e-10)
 
 
+@pytest.mark.slow
 def test_trains_are_more_spikes_of_an_afferent():
     trains = jnp.stack([ARRAYS[1], jnp.asarray(TIMES[:, ::-1])], axis=2)
     apart = jnp.concatenate([trains[:, :, 0], trains[:, :, 1]], axis=1)
@@ -114,6 +115,7 @@ def test_trains_are_more_spikes_of_an_afferent():
     close(to_times, np.stack([each_time[:, :5], each_time[:, 5:]], axis=2))
 
 
+@pytest.mark.slow
 def test_events_are_taken_for_spike_times():
     events = Events.from_latencies(ARRAYS[1], DURATION)
     for function in (peak, first_crossing):
@@ -136,6 +138,7 @@ def test_grid():
     close(found.v_max, v.max(axis=2), 1e-12)
 
 
+@pytest.mark.slow
 def test_float32_stays_float32():
     weight, times = (a.astype(jnp.float32) for a in ARRAYS)
     value, gradients = jax.jit(jax.value_and_grad(lambda w, x: v_max(w, x).sum(), (0, 1)))(
@@ -165,6 +168,7 @@ def test_vmap_of_gradients_over_weights_and_patterns():
                 np.testing.assert_allclose(found[i, b], expected, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_jacrev_has_a_gradient_for_every_output():
     found = jax.jit(jax.jacrev(v_max))(*ARRAYS)
     assert found.shape == (3, 2, 2, 5)
@@ -173,6 +177,7 @@ def test_jacrev_has_a_gradient_for_every_output():
     assert np.all(np.asarray(found)[:, 0, 1] == 0.0)
 
 
+@pytest.mark.slow
 def test_training_in_a_scan_with_donated_and_rematerialised_arrays():
     target = jnp.asarray([[1.5, 0.2], [0.2, 1.5], [1.5, 1.5]])
 
@@ -229,7 +234,7 @@ def test_layers_stack_and_a_silent_neuron_makes_no_nan():
 
 ALPHA, SHUNT = Neuron(tau=10.0, tau_s=10.0), Neuron(shunt=True)
 SECOND = [
-    pytest.param(v_max, {}, id="v_max"),
+    pytest.param(v_max, {}, id="v_max", marks=pytest.mark.slow),
     pytest.param(t_spike, {}, id="t_spike"),
     pytest.param(t_max, {}, id="t_max", marks=pytest.mark.slow),
     pytest.param(v_at, {}, id="v_at", marks=pytest.mark.slow),
@@ -297,17 +302,29 @@ def test_forward_mode_of_a_readout_is_an_error():
 # -- what cannot be ------------------------------------------------------------------------------
 
 
-def test_nan_is_an_error_where_it_can_be_seen_and_comes_out_where_it_cannot():
+def test_nan_is_an_error_where_it_can_be_seen():
     weight, in_spikes = ARRAYS
     spoilt = in_spikes.at[1, 2].set(jnp.nan)
     for function in (v_max, t_spike, v_at):
         with pytest.raises(ValueError, match="in_spikes must not hold NaN"):
             function(weight, spoilt)
-        found = np.asarray(jax.jit(function)(weight, spoilt))
-        assert np.all(np.isnan(found[1]))
-        np.testing.assert_allclose(found[::2], function(weight, in_spikes)[::2], rtol=1e-12)
-    gradient = jax.jit(jax.grad(lambda w, x: v_max(w, x).sum()))(weight, spoilt)
-    assert np.isnan(gradient).any()
+
+
+@pytest.mark.parametrize(
+    "function", [v_max, *(pytest.param(f, marks=pytest.mark.slow) for f in (t_spike, v_at))]
+)
+def test_nan_comes_out_where_it_cannot_be_seen(function):
+    weight, in_spikes = ARRAYS
+
+    @jax.jit
+    def run(weight, in_spikes):
+        found, pull_back = jax.vjp(function, weight, in_spikes)
+        return found, pull_back(jnp.ones_like(found))
+
+    found, gradients = run(weight, in_spikes.at[1, 2].set(jnp.nan))
+    assert np.all(np.isnan(found[1]))
+    np.testing.assert_allclose(found[::2], run(weight, in_spikes)[0][::2], rtol=1e-12)
+    assert np.isnan(gradients[0]).any()
 
 
 def test_nan_sample_times():
@@ -387,7 +404,7 @@ def test_bad_input(name):
 
 @pytest.mark.parametrize(
     "kind",
-    ["v_max", "t_spike", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("t_max", "v"))],
+    ["v_max", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("t_spike", "t_max", "v"))],
 )
 def test_gradients_within_shard_map(kind):
     """Weights that all shards share, patterns that they do not; the sum over shards is XLA's."""
@@ -468,21 +485,21 @@ def test_programs_lower_for_devices_that_are_not_here(dtype):
     params = {"hidden": W.astype(dtype), "output": jnp.ones((3, 2), dtype=dtype)}
     program = jax.jit(jax.value_and_grad(loss))
     given = params, X.astype(dtype)
-    for platform in ("cpu", "cuda", "tpu"):
-        exported = export.export(program, platforms=[platform])(*given)
-        text = exported.mlir_module()
-        assert "sort" in text
-        assert "callback" not in text
-        # with 64-bit types on, Python numbers are f64 constants, but no array may be
-        assert (re.search(r"tensor<\d+x[\dx]*f64>", text) is None) == (dtype == "float32")
-        back = export.deserialize(exported.serialize())
-        assert back.platforms == (platform,)
-        if platform == "cpu":
-            here = jax.device_put(given, jax.devices("cpu")[0])
-            found, expected = back.call(*here), program(*here)
-            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, expected)
+    platforms = "cpu", "cuda", "tpu"
+    exported = export.export(program, platforms=platforms)(*given)
+    text = exported.mlir_module()
+    assert "sort" in text
+    assert "callback" not in text
+    # with 64-bit types on, Python numbers are f64 constants, but no array may be
+    assert (re.search(r"tensor<\d+x[\dx]*f64>", text) is None) == (dtype == "float32")
+    back = export.deserialize(exported.serialize())
+    assert back.platforms == platforms
+    here = jax.device_put(given, jax.devices("cpu")[0])
+    found, expected = back.call(*here), program(*here)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, expected)
 
 
+@pytest.mark.slow
 def test_crossings_do_not_depend_on_how_the_compiler_rounds():
     """XLA, at the level users have, rounds one sum differently in two places of this program."""
     program = """

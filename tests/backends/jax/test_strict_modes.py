@@ -90,6 +90,7 @@ def test_autodiff_of_the_core(readout, compiled, inputs, events):
     assert jnp.all(jnp.isfinite(gradient(inputs.weight, events)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["peak", "first_crossing", "voltage"])
 def test_pure_functions_and_their_gradients(name, inputs):
     more = (inputs.sample_times,) if name == "voltage" else ()
@@ -104,6 +105,7 @@ def test_pure_functions_and_their_gradients(name, inputs):
     assert to_times.dtype == jnp.float64
 
 
+@pytest.mark.slow
 def test_second_derivative_of_a_crossing(inputs):
     def loss(weight):
         found = functions.first_crossing(weight, inputs.latencies, duration=50.0)
@@ -120,6 +122,7 @@ def test_pooling(inputs):
         assert pool_vjp(v, 3, inputs.cotangent, how=how).shape == v.shape
 
 
+@pytest.mark.slow
 def test_delays(inputs, events):
     delay = 0.25 * jnp.ones_like(inputs.weight)
     found = peak_with_delays(events, inputs.weight, delay, NEURON)
@@ -127,6 +130,7 @@ def test_delays(inputs, events):
     assert jnp.all(jnp.isfinite(peak_with_delays_vjp(*given).delay))
 
 
+@pytest.mark.slow
 def test_learning_step_of_a_network(inputs, events):
     weights = jnp.ones((4, INPUTS.weight.shape[1]), "float32"), jnp.ones((6, 4), "float32")
     network = Network(weights, [NEURON, NEURON])
@@ -135,6 +139,7 @@ def test_learning_step_of_a_network(inputs, events):
     assert all(jnp.all(jnp.isfinite(gradient)) for gradient in found.gradients)
 
 
+@pytest.mark.slow
 def test_multi_spike_neuron(inputs, events):
     given = events, 3.0 * inputs.weight, NEURON
     found = output_spikes(*given, max_spikes=3, method="static")

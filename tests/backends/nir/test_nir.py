@@ -149,6 +149,7 @@ def same(network: Network, weights: list[Any], neurons: list[Neuron]) -> None:
         assert one.kernel.psp_peak == pytest.approx(other.kernel.psp_peak, rel=1e-14)
 
 
+@pytest.mark.on_jax
 def test_weights_of_every_library(asarray: Any, to_numpy: Any) -> None:
     weight = asarray(np.random.default_rng(0).normal(size=(2, 4)))
     same(from_nir(to_nir(weight, Neuron())), [to_numpy(weight)], [Neuron()])

@@ -78,6 +78,7 @@ def test_the_command_trains_over_nccl():
     check_training("--backend=nccl", processes=1)
 
 
+@pytest.mark.slow
 def test_the_command_says_what_is_wrong():
     done = torchrun("-m", "tempotron_backends.training.distributed", "--batch-size=7")
     assert done.returncode != 0

@@ -407,6 +407,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(name: str, after: int, tmp_pa
     assert [float(row["loss"]) for row in rows] == complete.history["loss"]
 
 
+@pytest.mark.on_jax
 def test_runs_move_between_backends(backend: Backend, tmp_path: Path) -> None:
     interrupted_run(QUICK, tmp_path, 14)
     resumed = Experiment.resume(tmp_path / "last.npz", small_dataset(), backend)

@@ -40,6 +40,7 @@ def tolerance(dtype: Any) -> float:
     return 1e-4 if "float32" in str(dtype) else 1e-11
 
 
+@pytest.mark.on_jax
 def test_latency_falls_linearly_with_the_value(asarray: Any, to_numpy: Any) -> None:
     x = asarray([[0.0, 0.25, 0.5], [1.0, 0.75, 0.125]])
     times = to_numpy(encode_latency(x, 80.0))
@@ -84,6 +85,7 @@ def test_integers_are_converted(asarray: Any, to_numpy: Any) -> None:
     np.testing.assert_array_equal(to_numpy(times), [[INF, 12.0, 0.0]])
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("m", [3, 4, 9])
 def test_gaussian_fields_follow_the_formula(
     m: int, asarray: Any, to_numpy: Any, dtype: Any

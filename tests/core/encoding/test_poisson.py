@@ -60,6 +60,7 @@ def test_the_rate_follows_the_range_and_stops_at_its_ends() -> None:
     np.testing.assert_array_equal(times[:, 4:], again[:, 4:])
 
 
+@pytest.mark.on_jax
 def test_every_backend_gets_the_same_trains(asarray: Any, to_numpy: Any, dtype: Any) -> None:
     x = rng(4).integers(0, 9, (3, 5)) / 8.0
     given = asarray(x)

@@ -119,6 +119,7 @@ def test_a_network_comes_back(saved_network: Path, saved: Path) -> None:
     assert (found.pass_on, found.reference_times) == ("first_crossing", ())
 
 
+@pytest.mark.on_jax
 def test_networks_go_to_and_come_from_any_library_and_device(
     tmp_path: Path, backend: Any, asarray: Any, to_numpy: Any, dtype: Any
 ) -> None:

@@ -19,6 +19,7 @@ def norm_of(arrays: Any) -> float:
     return math.sqrt(math.fsum(float(x) ** 2 for array in arrays for x in np.ravel(array)))
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("part", [0.01, 0.5, 0.999, 1.001, 100.0])
 def test_norm_is_at_most_what_is_asked_for(
     part: float, asarray: Any, to_numpy: Any, dtype: Any

@@ -35,6 +35,7 @@ def expected(power: int, v_max: Any, labels: Any, threshold: float, margin: floa
     return total, slope
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("threshold", [1.0, 0.7])
 @pytest.mark.parametrize("margin", [0.0, 0.25])

@@ -44,6 +44,7 @@ def test_momentum_repeats_a_part_of_the_last_change(
     assert f"momentum=0.8, weight_decay={decay}" in repr(rule)
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("decay", [0.0, 0.3])
 def test_adam_follows_its_definition(decay: float, asarray: Any, to_numpy: Any) -> None:
     rule = Adam(1.0, beta_1=0.7, beta_2=0.9, epsilon=1e-3, weight_decay=decay)

@@ -44,6 +44,7 @@ def test_pooled_values(
     np.testing.assert_allclose(to_numpy(pooled), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("how", HOW)
 def test_pulled_back(how: str, asarray: Any, to_numpy: Any, dtype: Any) -> None:
     found = pool_vjp(asarray(V), 3, asarray(COTANGENT), how=how, temperature=0.4)

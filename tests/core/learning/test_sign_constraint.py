@@ -16,6 +16,7 @@ WEIGHT = np.random.default_rng(2).normal(size=(6, 5))
 WEIGHT[0] = 0.0
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("as_floats", [False, True])
 def test_projection(as_floats: bool, asarray: Any, to_numpy: Any, dtype: Any) -> None:
     weight, signs = asarray(WEIGHT), asarray(SIGNS * 1.0 if as_floats else SIGNS)

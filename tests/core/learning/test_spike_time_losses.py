@@ -77,6 +77,7 @@ def test_cross_entropy_with_class_weights(asarray: Any, to_numpy: Any) -> None:
     np.testing.assert_allclose(to_numpy(cotangent), slope, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.on_jax
 def test_regression(asarray: Any, to_numpy: Any, dtype: Any) -> None:
     t_spike = asarray(T_SPIKE)
     loss, cotangent = spike_time_loss(t_spike, asarray(TARGET), silent_time=SILENT)

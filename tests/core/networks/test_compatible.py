@@ -53,6 +53,7 @@ def pair_of_models(backend, constants, n_afferents, n_outputs, seed=0, scale=1.0
     return model, dense
 
 
+@pytest.mark.on_jax
 @pytest.mark.parametrize("whole", [True, False], ids=["on samples", "between samples"])
 @pytest.mark.parametrize("constants", EVERY_CONSTANTS)
 def test_values(backend, constants, whole):
@@ -111,6 +112,7 @@ def test_gradients(backend, constants, kind, whole):
     )
 
 
+@pytest.mark.on_jax
 def test_cotangent_may_be_a_function_of_the_value(backend):
     """A loss's gradient in one call: the value is computed once and handed over."""
     times = patterns(4, 5, 7, whole=False)

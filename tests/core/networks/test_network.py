@@ -307,6 +307,7 @@ def test_gradient_of_times_comes_in_the_layout_of_the_events() -> None:
 # -- single cases -----------------------------------------------------------------------------
 
 
+@pytest.mark.on_jax
 @NOT_ON_JAX
 @pytest.mark.parametrize("pass_on", ["first_crossing", "peak"])
 def test_one_layer_is_a_tempotron(pass_on: str, asarray: Any, to_numpy: Any) -> None:
