@@ -12,7 +12,7 @@ as `tempotron_core.spiking`.
 from . import encoding as encoding
 from . import learning as learning
 from . import spiking as spiking
-from .events import Events
+from .events import Events, UnitsWarning
 from .files.checkpoint import load, read_arrays, read_metadata, save
 from .networks.delays import delay_gradient, delayed, peak_with_delays, peak_with_delays_vjp
 from .networks.fit import Fitted, fit
@@ -48,6 +48,7 @@ __all__ = [
     "Peak",
     "SilenceWarning",
     "Tempotron",
+    "UnitsWarning",
     "delay_gradient",
     "delayed",
     "encoding",

@@ -12,7 +12,7 @@ from .kernel import Kernel
 __all__ = ["Neuron"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Neuron:
     r"""Constants of a leaky integrate-and-fire neuron that classifies spike patterns.
 
@@ -85,6 +85,11 @@ class Neuron:
                 f"tau={self.tau}, tau_s={self.tau_s}, v_threshold={self.v_threshold}, "
                 f"psp_peak={self.psp_peak}"
             )
+
+    def __repr__(self) -> str:
+        more = "" if self.psp_peak is None else f", psp_peak={self.psp_peak}"
+        more += ", shunt=True" if self.shunt else ""
+        return f"Neuron(tau={self.tau}, tau_s={self.tau_s}, v_threshold={self.v_threshold}{more})"
 
     @cached_property
     def kernel(self) -> Kernel:

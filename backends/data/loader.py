@@ -11,6 +11,7 @@ from tempotron_core import Events
 from tempotron_core.arrays.plain import check_plain
 from tempotron_core.arrays.registry import compiled
 from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.units import UnitsWatch
 
 from .._backend import Backend
 from .event_files import EventFile
@@ -178,6 +179,7 @@ class FromEventFile:
         # of the whole file, so that training and test part have one width
         self.width = max(1, int(counts.max()))
         self.mean_spikes = float(np.mean(counts[self.index]))
+        self._units = UnitsWatch()  # one look is enough for all batches
 
     def __len__(self) -> int:
         return len(self.index)
@@ -225,6 +227,7 @@ class FromEventFile:
             self.duration,
             None,
             place(counts),
+            self._units,
         )
 
     def subset(self, index: ArrayLike) -> FromEventFile:

@@ -27,6 +27,7 @@ from tempotron_core.arrays.integers import check_exact
 from tempotron_core.arrays.namespace import known_true
 from tempotron_core.arrays.numbers import positive_float
 from tempotron_core.arrays.plain import check_plain
+from tempotron_core.events.units import UnitsWatch
 from tempotron_core.networks.silence import SilenceWatch
 from tempotron_core.readouts.arguments import check_grid
 
@@ -258,6 +259,9 @@ def _call(
             f"shape {in_spikes.shape}"
         )
     _refuse_nan("in_spikes", in_spikes)
+    units = _units_of(duration, neuron)
+    if not units.seen:
+        units.look(in_spikes, duration, neuron)
     program = _Program(read, *name, neuron, duration)
     return _compiled(program, weight, in_spikes, *more)
 
@@ -297,6 +301,12 @@ def _watch(
 def _watch_of(_shape: tuple[int, ...], _neuron: Neuron) -> SilenceWatch:
     """The one watch over layers of that shape: functions have no state of their own."""
     return SilenceWatch()
+
+
+@lru_cache(maxsize=64)
+def _units_of(_duration: float, _neuron: Neuron) -> UnitsWatch:
+    """The one watch over spike times of that duration for that neuron."""
+    return UnitsWatch()
 
 
 def _checked_neuron(neuron: object) -> Neuron:

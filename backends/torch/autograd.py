@@ -263,6 +263,16 @@ def soft_peak_time(
     return t
 
 
+def in_transform() -> bool:
+    """Whether a graph is being made, or a transform of ``torch.func`` is under way."""
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        or torch._C._are_functorch_transforms_active()
+        or torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
+    )
+
+
 def is_followed(tensor: Tensor) -> bool:
     """Whether autograd records a tensor or a transform of ``torch.func`` stands behind it."""
     return tensor.requires_grad or torch._C._functorch.is_functorch_wrapped_tensor(tensor)
@@ -271,6 +281,7 @@ def is_followed(tensor: Tensor) -> bool:
 DIFFERENTIABLE: dict[str, Callable[..., Any]] = {
     "is_followed": is_followed,
     "detach": torch.Tensor.detach,
+    "in_transform": lambda _: in_transform(),
     "peak": peak,
     "first_crossing": first_crossing,
     "voltage": voltage,

@@ -15,8 +15,8 @@ from tempotron_core.arrays.numbers import positive_float, whole_number
 from tempotron_core.encoding import clock_times
 from tempotron_core.networks.silence import SilenceWatch
 
-from .autograd import Spikes
-from .layer import Layer, in_transform
+from .autograd import Spikes, in_transform
+from .layer import Layer
 from .operators import as_text
 
 __all__ = ["ExactTempotron", "Readout"]

@@ -8,6 +8,7 @@ ones of the core.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,9 +19,16 @@ from tempotron_core.arrays.choices import check_choice
 from tempotron_core.arrays.numbers import whole_number
 from tempotron_core.encoding import with_clock
 from tempotron_core.events.batch import from_latencies
+from tempotron_core.events.units import UnitsWatch, check_units
 
 from .arguments import check_dense, check_events, check_tensor
-from .autograd import Spikes, differentiable_readout, sorted_spikes, spikes_of
+from .autograd import (
+    Spikes,
+    differentiable_readout,
+    in_transform,
+    sorted_spikes,
+    spikes_of,
+)
 from .operators import pack
 
 __all__ = ["Layer"]
@@ -87,6 +95,7 @@ class Layer(nn.Module):
             self._n_columns, self.out_features, deviation, dtype=dtype, device=device
         )
         self._constants = pack(neuron, duration)
+        self._units = UnitsWatch()
         self.register_load_state_dict_pre_hook(_rename_foreign_weights)  # type: ignore[no-untyped-call]
 
     # The constants are part of what is compiled, and a layer keeps those it was made with.
@@ -152,7 +161,12 @@ class Layer(nn.Module):
         if not isinstance(in_spikes, Events) and in_transform():
             in_spikes = self._beside_clock(_of_full_precision(in_spikes))
             return sorted_spikes(in_spikes, self._constants)
-        return spikes_of(self.events_of(in_spikes))
+        events = self.events_of(in_spikes)
+        if not isinstance(in_spikes, Events):
+            events = replace(events, _units=self._units)  # one look is enough for a layer
+        if not in_transform():
+            check_units(events, self.neuron)
+        return spikes_of(events)
 
     def _beside_clock(self, in_spikes: Tensor) -> Tensor:
         """Append a row of the clock's afferents to spikes that are not sorted yet."""
@@ -180,16 +194,6 @@ def _of_full_precision(in_spikes: Tensor) -> Tensor:
     if in_spikes.ndim == 3 and in_spikes.shape[2] == 0:
         in_spikes = nn.functional.pad(in_spikes, (0, 1), value=-1.0)  # one place, no spike
     return in_spikes
-
-
-def in_transform() -> bool:
-    """Whether a graph is being made, or a transform of ``torch.func`` is under way."""
-    return (
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-        or torch._C._are_functorch_transforms_active()
-        or torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
-    )
 
 
 def _rename_foreign_weights(

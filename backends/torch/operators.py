@@ -25,6 +25,7 @@ from torch import Tensor
 
 from tempotron_core import Events, Neuron, Peak
 from tempotron_core.events.batch import from_latencies, widen
+from tempotron_core.events.units import UnitsWatch
 from tempotron_core.readouts.arguments import is_static
 from tempotron_core.readouts.crossing import first_crossing
 from tempotron_core.readouts.crossing_gradient import first_crossing_adjoint
@@ -36,6 +37,10 @@ from tempotron_core.readouts.voltage import voltage
 from tempotron_core.readouts.voltage_gradient import sample_time_gradient, voltage_adjoint
 
 Tensors = tuple[Tensor, ...]
+
+
+LOOKED_AT = UnitsWatch(seen=True)
+"""Of arrays that come from Events, which were looked at, or from a layer, which sees to it."""
 
 
 def as_text(*numbers: float) -> str:
@@ -73,7 +78,9 @@ def _model(
         times, afferents = times[:, :width].contiguous(), afferents[:, :width].contiguous()
     neuron, duration = _unpacked(constants)
     # the order of the source is not needed for a readout
-    events = Events(times, afferents, counts, afferents, weight.shape[1], duration)
+    events = Events(
+        times, afferents, counts, afferents, weight.shape[1], duration, _units=LOOKED_AT
+    )
     return events, weight.detach(), neuron
 
 

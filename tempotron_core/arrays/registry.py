@@ -13,6 +13,8 @@ Names asked for:
     Whether autodiff records what is done with the array; by default its ``requires_grad``.
 ``detach(array)``
     The array without its part in an autodiff graph.
+``in_transform(array)``
+    Whether values cannot be looked at, as a graph is being made or a transform is under way.
 ``compiled(function)``
     A function of Events and arrays, compiled for their shapes: for a framework that is slow call by
     call.

@@ -1,5 +1,6 @@
 """Batches of spike patterns: checked, sorted in time, selected, joined and read back."""
 
 from .batch import Events
+from .units import UnitsWarning
 
-__all__ = ["Events"]
+__all__ = ["Events", "UnitsWarning"]

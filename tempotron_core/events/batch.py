@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import array_api_compat
@@ -22,6 +22,7 @@ from .arguments import checked_lists, checked_times
 from .dense import latencies, trains
 from .order import rows_of_lists, sorted_spikes
 from .selection import pattern_number, pattern_numbers
+from .units import UnitsWatch
 
 __all__ = ["Events", "from_latencies", "map_arrays", "widen"]
 
@@ -65,6 +66,7 @@ class Events:
     duration: float
     source_shape: tuple[int, ...] | None = None
     source_lengths: Array | None = None
+    _units: UnitsWatch = field(default_factory=UnitsWatch)
 
     @classmethod
     @under_own_settings
@@ -230,6 +232,7 @@ class Events:
             first.duration,
             first.source_shape,
             None if first.source_lengths is None else joined("source_lengths"),
+            first._units,
         )
 
     @property

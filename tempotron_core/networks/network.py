@@ -83,7 +83,7 @@ class NetworkGradient(NamedTuple):
     times: Array | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """Tempotrons in layers.
 
@@ -185,6 +185,15 @@ class Network:
         ):
             object.__setattr__(self, name, value)
 
+    def __repr__(self) -> str:
+        first = self.weights[0]
+        sizes = " - ".join(str(n) for n in (first.shape[1], *(w.shape[0] for w in self.weights)))
+        neurons = self.neurons if len(set(self.neurons)) > 1 else self.neurons[0]
+        more = f", pass_on={self.pass_on!r}" if len(self.weights) > 1 else ""
+        more += f", reference_times={self.reference_times}" if self.reference_times else ""
+        more += f", min_slope={self.min_slope:.4g}" if self.min_slope else ""
+        return f"Network({sizes}, {first.dtype} on {device_of(first)}, {neurons}{more})"
+
     @property
     def neurons(self) -> tuple[Neuron, ...]:
         """Constants of each layer."""
@@ -260,7 +269,7 @@ class Network:
             name = f"layer {len(hidden) - 1} of the network"
             if self._silence.wants(name, spikes):
                 self._silence.look(name, spikes, inputs[-1].counts > 0, REMEDY)
-            inputs.append(self._passed_on(spikes, events.duration, len(hidden) - 1))
+            inputs.append(self._passed_on(spikes, events, len(hidden) - 1))
         last = peak(inputs[-1], self.weights[-1], self.neurons[-1])
         return Activity(tuple(inputs), tuple(hidden), last)
 
@@ -338,7 +347,7 @@ class Network:
         # not silent but unknown, as a first crossing has it
         return xp.where(xp.isnan(found.v_max), float("nan"), spikes)
 
-    def _passed_on(self, spikes: Array, duration: float, layer: int) -> Events:
+    def _passed_on(self, spikes: Array, events: Events, layer: int) -> Events:
         """Return a layer's output spikes, and the reference spikes, as the next one's input."""
         if self.reference_times:
             xp = array_namespace(spikes=spikes)
@@ -347,7 +356,8 @@ class Network:
                 for t in self.reference_times
             ]
             spikes = xp.concat([spikes, *reference], axis=1)
-        return from_latencies(f"spikes of layer {layer}", spikes, duration)
+        passed_on = from_latencies(f"spikes of layer {layer}", spikes, events.duration)
+        return replace(passed_on, _units=events._units)  # looked at where it came in
 
 
 def _tuple(name: str, values: Any, what: str) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..arrays.numbers import positive_float, whole_number
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..events.batch import from_latencies
+from ..events.units import UnitsWatch
 from ..learning.labels import class_indices
 from ..neuron import Neuron
 from ..readouts.arguments import grid_times
@@ -124,6 +126,7 @@ class Tempotron:
         check_dense("weight", weight)
         check_floating("weight", weight, xp=xp)
         self.weight = weight
+        self._units = UnitsWatch()
 
     @property
     def tau(self) -> float:
@@ -314,6 +317,7 @@ class Tempotron:
                 f"{self.in_features}, got {tuple(in_spikes.shape)}"
             )
         events = from_latencies("in_spikes", in_spikes, float(self.T))
+        events = replace(events, _units=self._units)  # one look is enough
         weight = self.weight  # read once: another thread may be in its first call
         if isinstance(weight, np.ndarray) and not isinstance(in_spikes, np.ndarray):
             device = device_of(in_spikes) if self.device is None else self.device

@@ -16,6 +16,7 @@ from ..arrays.namespace import (
 )
 from ..arrays.numbers import positive_float, whole_number
 from ..events import Events
+from ..events.units import check_units
 from ..neuron import Neuron
 
 __all__ = [
@@ -50,6 +51,7 @@ def check_readout(events: Events, weight: Array, neuron: Neuron) -> Any:
             f"for {events.n_afferents} afferents"
         )
     check_floating("weight", weight, xp=xp)
+    check_units(events, neuron)
     return xp
 
 
