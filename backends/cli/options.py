@@ -79,7 +79,9 @@ def make_parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "backends",
         help="show what can be used on this machine",
-        description="Show every array library and device, and why one cannot be used.",
+        description="Show every array library and device, and why one cannot be used; or compile "
+        "the kernels.",
     )
+    backends.add_arguments(command)
     command.set_defaults(run=backends.run)
     return parser

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import pickle
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "told"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +33,7 @@ def compiled(function: F) -> F:
     try:
         dispatcher._cache = _KernelCache(function)
     except RuntimeError:  # no folder to write to
+        dispatcher._cache = _NoCache()
         _warn_uncached()
     return cast(F, dispatcher)
 
@@ -46,6 +49,13 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]
         super().__init__(function)
         self._cache_file = _CheckedFile(self.cache_path, self._impl.filename_base, _sources())
 
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """Load, or say once that what is not there is compiled now."""
+        found = super().load_overload(signature, target_context)
+        if found is None:
+            _say_compiling()
+        return found
+
     def save_overload(self, signature: Any, data: Any) -> None:
         """Save, or say once that it cannot be done."""
         try:
@@ -53,6 +63,14 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]
         except OSError:
             self.disable()
             _warn_uncached()
+
+
+class _NoCache(NullCache):  # type: ignore[misc]
+    """Keeps nothing."""
+
+    def load_overload(self, signature: Any, target_context: Any) -> None:  # noqa: ARG002
+        """Say once that everything is compiled now."""
+        _say_compiling()
 
 
 class _CheckedFile(IndexDataCacheFile):  # type: ignore[misc]
@@ -108,6 +126,27 @@ def _sources() -> str:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+told: list[str] = []
+"""How users were told of the compilation: once per process is enough."""
+
+
+def _say_compiling() -> None:
+    """Tell whoever waits at a terminal, once per process, what they wait for.
+
+    Not in a log or a notebook, and not in a test, where it would be noise.
+    """
+    stream = sys.stderr
+    if told or stream is None or not stream.isatty() or "PYTEST_CURRENT_TEST" in os.environ:
+        return
+    told.append("a line")
+    print(
+        "tempotron: compiling kernels for this processor, a few seconds each and only once "
+        "(all of them now: tempotron backends --compile)",
+        file=stream,
+        flush=True,
+    )
 
 
 @functools.cache  # once per process

@@ -388,6 +388,17 @@ def test_backends_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> Non
         assert word in output
 
 
+def test_backends_can_be_read_on_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["backends"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert lines[:2] == ["numpy:cpu", f"  {np.__version__}, float64"]
+    assert "…" not in "".join(lines)
+
+
 def test_backends_works_without_rich(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,60 @@
+"""Compiling every kernel ahead of its first call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tempotron_core import Events, Neuron
+
+from . import functions
+from .compiled import told
+from .peak_scan import scan_peaks
+
+__all__ = ["cache_folder", "compile_ahead"]
+
+DTYPES = ("float32", "float64")
+
+
+def compile_ahead() -> Iterator[str]:
+    """Call every kernel once with times and weights of each dtype; both of one, as is usual.
+
+    Yields
+    ------
+    str
+        What is ready now; its machine code is read where it was compiled before.
+    """
+    told.append("by the caller")
+    for dtype in DTYPES:
+        for name, call in _calls(np.dtype(dtype)):
+            call()
+            yield f"{name} ({dtype})"
+
+
+def cache_folder() -> str:
+    """Return where machine code is kept; an empty text if it is not."""
+    path: str | None = scan_peaks._cache.cache_path  # type: ignore[attr-defined]
+    return path or ""
+
+
+def _calls(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yield each kernel's name and a call that takes all of it, on two spikes."""
+    times, weight = np.asarray([[1.0, 2.0]], dtype), np.ones((1, 2), dtype)
+    ones, sampled = np.ones((1, 1), dtype), np.asarray([3.0], dtype)
+    yield "order_spikes", lambda: functions.order_spikes(times, 50.0)
+    events, neuron = Events.from_latencies(times, 50.0), Neuron()
+    given, shunted = (events, weight, neuron), (events, weight, Neuron(shunt=True))
+    found, t_spike = (ones, 8.0 * ones), 8.0 * ones
+    yield "peak", lambda: functions.peak(*given, None)
+    yield "peak on a grid", lambda: functions.peak(*given, (5, 1.0))
+    yield "peak_vjp", lambda: functions.peak_vjp(*given, found, ones, None, False, None)
+    yield "peak_vjp by times", lambda: functions.peak_vjp(*given, found, ones, ones, True, None)
+    yield "first_crossing", lambda: functions.first_crossing(*given)
+    yield (
+        "first_crossing_vjp",
+        lambda: functions.first_crossing_vjp(*given, t_spike, ones, True, 0.0),
+    )
+    yield "voltage", lambda: functions.voltage(*shunted, sampled)
+    yield "voltage_vjp", lambda: functions.voltage_vjp(*given, sampled, ones[:, :, None], True)

@@ -1,0 +1,106 @@
+"""Kernels compiled ahead, and the line that says what a first call waits for."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from tempotron_backends.cli.command import main
+from tempotron_backends.fused import choice
+from tempotron_backends.fused.cpu import ahead, compiled, peak_scan
+from tempotron_core import Events, Neuron, peak
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    stream = Terminal()
+    monkeypatch.setattr(compiled, "told", [])
+    monkeypatch.setattr(sys, "stderr", stream)
+    return stream
+
+
+def of_two_kinds() -> None:
+    """Compile a new kernel for integers and for floats."""
+
+    @compiled.compiled
+    def twice(x):  # type: ignore[no-untyped-def]
+        return x + x
+
+    assert (twice(2), twice(2.5)) == (4, 5.0)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_one_line_says_that_kernels_compile(
+    terminal: Terminal, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # neither is read from a cache: a function within a function has none
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # of this phase of the test
+    cache = compiled._KernelCache if kept else compiled._NoCache
+    monkeypatch.setattr(cache, "save_overload", lambda *_: None)
+    if not kept:
+        monkeypatch.setattr(compiled, "_KernelCache", _raise)
+        monkeypatch.setattr(compiled, "_warn_uncached", lambda: None)
+    of_two_kinds()
+    written = terminal.getvalue()
+    assert written.count("\n") == 1
+    assert "compiling kernels" in written
+    assert "tempotron backends --compile" in written
+
+
+def _raise(*_: object) -> None:
+    raise RuntimeError
+
+
+def test_nothing_is_said_elsewhere(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    monkeypatch.setattr(terminal, "isatty", lambda: False)
+    compiled._say_compiling()
+    monkeypatch.setattr(sys, "stderr", None)
+    compiled._say_compiling()
+    assert terminal.getvalue() == ""
+    assert compiled.told == []
+
+
+def test_all_kernels_are_compiled(terminal: Terminal) -> None:
+    ready = list(ahead.compile_ahead())
+    assert terminal.getvalue() == ""
+    for name in choice._NAMES:
+        for dtype in ahead.DTYPES:
+            assert any(what.startswith(name) and dtype in what for what in ready), (name, dtype)
+    before = peak_scan.scan_peaks.signatures
+    for dtype in ahead.DTYPES:
+        events = Events.from_latencies(np.ones((2, 3), dtype), 20.0)
+        peak(events, np.ones((2, 3), dtype), Neuron())
+    assert peak_scan.scan_peaks.signatures == before
+
+
+def test_the_command_says_how_long_and_where(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ahead, "compile_ahead", lambda: iter(["peak (float32)", "peak (float64)"]))
+    assert main(["backends", "--compile"]) == 0
+    found = capsys.readouterr()
+    assert found.out.startswith("2 kernels are ready, after ")
+    assert found.out.splitlines()[1] == f"they are kept in {ahead.cache_folder()}"
+    assert found.err == "compiling kernels, a minute or two ...\n"
+    monkeypatch.setattr(ahead, "cache_folder", lambda: "")
+    assert main(["backends", "--compile"]) == 0
+    assert "NUMBA_CACHE_DIR" in capsys.readouterr().err
+
+
+def test_without_numba_the_command_says_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tempotron_backends.fused.cpu.ahead", None)
+    assert main(["backends", "--compile"]) == 2
+    assert "--compile needs Numba" in capsys.readouterr().err
