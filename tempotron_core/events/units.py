@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from ..arrays.host import to_host
 from ..arrays.namespace import device_of
 from ..arrays.registry import implementation
 from ..neuron import Neuron
-
-if TYPE_CHECKING:
-    from .batch import Events
 
 __all__ = ["UnitsWarning", "UnitsWatch", "check_units"]
 
@@ -29,8 +26,8 @@ EARLY_SPIKES = 0.01
 PACKAGES = ("tempotron_core", "tempotron_backends")
 
 
-def check_units(events: Events, neuron: Neuron) -> None:
-    """Look at patterns whose watch has not looked yet."""
+def check_units(events: Any, neuron: Neuron) -> None:
+    """Look at Events whose watch has not looked yet."""
     if not events._units.seen:
         events._units.look(events.times, events.duration, neuron, events.counts)
 

@@ -21,9 +21,10 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Not a fixture: pytest sets stream and environment anew for each phase of a test."""
     stream = Terminal()
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
     monkeypatch.setattr(compiled, "told", [])
     monkeypatch.setattr(sys, "stderr", stream)
     return stream
@@ -40,11 +41,9 @@ def of_two_kinds() -> None:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_one_line_says_that_kernels_compile(
-    terminal: Terminal, kept: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_line_says_that_kernels_compile(kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     # neither is read from a cache: a function within a function has none
-    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # of this phase of the test
+    terminal = at_a_terminal(monkeypatch)
     cache = compiled._KernelCache if kept else compiled._NoCache
     monkeypatch.setattr(cache, "save_overload", lambda *_: None)
     if not kept:
@@ -61,8 +60,8 @@ def _raise(*_: object) -> None:
     raise RuntimeError
 
 
-def test_nothing_is_said_elsewhere(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+def test_nothing_is_said_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = at_a_terminal(monkeypatch)
     monkeypatch.setattr(terminal, "isatty", lambda: False)
     compiled._say_compiling()
     monkeypatch.setattr(sys, "stderr", None)
@@ -71,7 +70,8 @@ def test_nothing_is_said_elsewhere(terminal: Terminal, monkeypatch: pytest.Monke
     assert compiled.told == []
 
 
-def test_all_kernels_are_compiled(terminal: Terminal) -> None:
+def test_all_kernels_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = at_a_terminal(monkeypatch)
     ready = list(ahead.compile_ahead())
     assert terminal.getvalue() == ""
     for name in choice._NAMES:
