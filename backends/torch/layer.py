@@ -146,7 +146,8 @@ class Layer(nn.Module):
 
     def events_of(self, in_spikes: Tensor | Events) -> Events:
         """Sort spikes that were checked; not for graphs, whose shapes cannot depend on values."""
-        return with_clock(self._sorted(in_spikes), self._clock)
+        events = self._sorted(in_spikes)
+        return with_clock(events, self._clock) if self._clock else events
 
     def _sorted(self, in_spikes: Tensor | Events) -> Events:
         if isinstance(in_spikes, Events):
