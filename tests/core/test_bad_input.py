@@ -689,6 +689,30 @@ def peaks():
         yield f"peak_vjp {message}", ("peak_vjp", lambda s, m=make: {"peak": m(s)}, error, message)
 
 
+def impossible_times():
+    """That no readout can have returned: a silent neuron has inf, a lost one NaN."""
+    for time in (NAN, -1.0, 51.0):
+        yield (
+            f"peak at {time}",
+            (
+                "peak_vjp",
+                lambda s, t=time: {"peak": Peak(s.ones(1, 2), s.array([[1.0, t]]))},
+                ValueError,
+                f"^peak.t_max must be from 0 to 50.0, got {time}",
+            ),
+        )
+    for time in (-INF, -1.0, 51.0):
+        yield (
+            f"crossing at {time}",
+            (
+                "first_crossing_vjp",
+                lambda s, t=time: {"t_spike": s.array([[1.0, t]])},
+                ValueError,
+                f"^t_spike must be from 0 to 50.0, got {time}",
+            ),
+        )
+
+
 def numbers():
     for value, error, message in (
         (-1.0, ValueError, "must be finite and not negative, got -1.0"),
@@ -737,6 +761,7 @@ GROUPS = {
     "outputs": dict(outputs()),
     "sample times": dict(sample_times()),
     "peaks": dict(peaks()),
+    "impossible times": dict(impossible_times()),
     "numbers": dict(numbers()),
 }
 
