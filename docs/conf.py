@@ -117,18 +117,18 @@ def list_every_name(app: Any, page: str, source: list[str]) -> None:
     """Give the reference's first page a line for each name in the tables of its parts."""
     if page != "api/index":
         return
-    for part, module in (("core", "tempotron_core."), ("backends", "")):
-        tables = Path(app.srcdir, "api", f"{part}.md")
+    for package in ("tempotron_core", "tempotron_backends"):
+        tables = Path(app.srcdir, "api", f"{package.removeprefix('tempotron_')}.md")
         app.env.note_dependency(str(tables))
         text = tables.read_text(encoding="utf-8")
-        names = {
-            f"{module}{name}"
-            for name in re.findall(r"^   ~?(\w[\w.]*)$", text, re.MULTILINE)
-        }
-        lines = "".join(f"   {name}\n" for name in sorted(names, key=str.lower))
-        heading = f"## Every name of tempotron_{part}"
-        table = f"```{{eval-rst}}\n.. autosummary::\n   :nosignatures:\n\n{lines}```"
-        source[0] += f"\n{heading}\n\n{table}\n"
+        listed = re.findall(r"^   ~?(\w[\w.]*)$", text, re.MULTILINE)
+        names = {name.removeprefix(f"{package}.") for name in listed}
+        lines = "".join(f"      {name}\n" for name in sorted(names, key=str.lower))
+        source[0] += (
+            f"\n## Every name of {package}\n\n```{{eval-rst}}\n.. currentmodule:: {package}\n\n"
+            f".. container:: every-name\n\n   .. autosummary::\n      :nosignatures:\n\n"
+            f"{lines}```\n"
+        )
 
 
 def show_formulas_as_written(_app: Any, tree: nodes.document) -> None:
