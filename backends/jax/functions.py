@@ -57,7 +57,9 @@ def peak(
     Parameters
     ----------
     weight : array, shape (O, N)
-        Synaptic weights, float32 or float64.
+        Synaptic weights, float32 or float64, also in an object with ``__jax_array__``, such as a
+        Flax parameter.  bfloat16 and float16 are computed with in float32, and so are their
+        gradients, which are rounded at the end.
     in_spikes : array, shape (B, N) or (B, N, S), or Events
         Spike times, in any order; a negative time or inf is no spike.  `Events`, sorted once, save
         sorting in every step of a training loop.
@@ -152,6 +154,7 @@ def first_crossing(
     def read(events: Events, w: jax.Array) -> Any:
         return readouts.first_crossing(events, w, neuron, min_slope=min_slope)
 
+    weight, in_spikes = _unwrapped(weight), _unwrapped(in_spikes)
     name = ("first_crossing", positive_float("min_slope", min_slope, or_zero=True))
     found: jax.Array = _call(read, name, weight, in_spikes, duration, neuron)
     _watch(found, in_spikes, np.shape(weight), neuron)
@@ -315,7 +318,15 @@ def _checked_neuron(neuron: object) -> Neuron:
     return neuron
 
 
+def _unwrapped(value: Any) -> Any:
+    """Return the array in an object that holds one, such as a parameter of Flax."""
+    if hasattr(value, "__jax_array__") and not isinstance(value, jax.Array):
+        return value.__jax_array__()
+    return value
+
+
 def _array(name: str, value: object) -> jax.Array:
+    value = _unwrapped(value)
     if not isinstance(value, jax.Array | np.ndarray):
         raise TypeError(f"{name} must be a JAX or NumPy array, got {type(value).__name__}")
     check_plain(name, value)
@@ -324,6 +335,8 @@ def _array(name: str, value: object) -> jax.Array:
 
 def _floating_array(name: str, value: object) -> jax.Array:
     array = _array(name, value)
+    if array.dtype in (jnp.bfloat16, jnp.float16):  # kept so, and computed with in float32
+        return array.astype(jnp.float32)
     if array.dtype not in (jnp.float32, jnp.float64):
         raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
     return array
@@ -331,6 +344,7 @@ def _floating_array(name: str, value: object) -> jax.Array:
 
 def _real_array(name: str, value: object) -> jax.Array:
     """Real numbers; integers as floats, to be exact in them where they can be looked at."""
+    value = _unwrapped(value)
     if not (isinstance(value, jax.Array | np.ndarray) and jnp.issubdtype(value.dtype, jnp.integer)):
         return _floating_array(name, value)
     dtype = jnp.result_type(float)

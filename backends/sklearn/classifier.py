@@ -19,7 +19,7 @@ from ..data.loader import InMemory
 from ..recipes.recipe import Recipe
 from ..training.loop import begin, potentials
 from ..training.run_state import pack, unpack
-from .class_weight import weights_of_classes
+from .drawing import weights_of_patterns
 from .features import coded, finite_range
 from .fitting import fit_epochs
 from .settings import recipe_of
@@ -30,7 +30,7 @@ try:
     from sklearn.model_selection import train_test_split
     from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_is_fitted, validate_data
+    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError(
         f"TempotronClassifier needs scikit-learn 1.6 or newer: "
@@ -89,7 +89,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     class_weight : None, 'balanced' or dict
         ``'balanced'`` weighs errors inversely to how often a class occurs.  A dict from class to
         weight (1 where a class is missing) decides how often its patterns are drawn in an epoch,
-        which has as many as there are patterns.
+        which has as many as there are patterns, as `fit`'s ``sample_weight`` does for each.
     recovery : {'none', 'eligibility', 'end'}
         Where to read the potential of a neuron that never rises above rest.
     epochs, batch_size : int
@@ -242,15 +242,20 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> TempotronClassifier:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> TempotronClassifier:
         """Train from the start.
 
         Parameters
         ----------
-        X : array, shape (B, F)
+        X : array or sparse array, shape (B, F)
             A row of finite features per pattern.
         y : array, shape (B,)
             Class of each, numbers or strings.
+        sample_weight : array, shape (B,), optional
+            How often a pattern is drawn in an epoch, beside the others; an epoch has as many draws
+            as there are patterns of some weight.  Those of weight 0 are left out altogether.
 
         Returns
         -------
@@ -266,6 +271,8 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         recipe, backend = recipe_of(self), self._backend()
         features, classes = self._checked(X, y, reset=True)
         self.classes_, labels = np.unique(classes, return_inverse=True)
+        self._class_weight = self.class_weight
+        features, labels, weight = self._weighted(features, labels, sample_weight)
         self._start(features, recipe)
         rng = self._generator()
         source = self._source(features, labels, backend, self.dtype)
@@ -278,11 +285,16 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 random_state=int(rng.integers(2**31)),
             )
             watched, source = source.subset(held_out), source.subset(chosen)
+            weight = None if weight is None else weight[chosen]
         state = begin(backend, source, recipe, rng, self.dtype)
-        return self._train(backend, source, state, recipe, watched)
+        return self._train(backend, source, state, recipe, watched, weight)
 
     def partial_fit(
-        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> TempotronClassifier:
         """Go once through a part of the data, and keep what was learned before.
 
@@ -301,6 +313,8 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Class of each.
         classes : array, optional
             Every class there is; required at the first call.
+        sample_weight : array, shape (B,), optional
+            As for `fit`.
 
         Returns
         -------
@@ -328,10 +342,14 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(unknown):
             raise ValueError(f"y must hold classes among {known}, got {unknown}")
         self.classes_ = known
+        labels = np.searchsorted(known, given)
+        if first:
+            self._class_weight = self.class_weight
+        features, labels, weight = self._weighted(features, labels, sample_weight)
         if first:
             self._start(features, recipe)
         dtype = self.dtype if first else self._dtype
-        source = self._source(features, np.searchsorted(known, given), backend, dtype)
+        source = self._source(features, labels, backend, dtype)
         if first:
             state = begin(backend, source, recipe, self._generator(), dtype)
         else:
@@ -344,7 +362,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             validation=0,
             patience=0,
         )
-        return self._train(backend, source, state, once, None)
+        return self._train(backend, source, state, once, None, weight)
 
     def decision_function(self, X: ArrayLike) -> NDArray[Any]:
         """Return the classes' values: the pooled largest potentials of their neurons.
@@ -397,6 +415,25 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return found
 
     @property
+    def feature_weights_(self) -> NDArray[Any]:
+        """Weights of the first layer by feature, shape (O, n_features, fields).
+
+        Entry ``[o, f, k]`` is the weight from field k of feature f to neuron o: with the Gaussian
+        encoder fields follow one another from the least to the largest value, and the latency
+        encoder has one.  Without hidden layers, the neurons of class c are numbers
+        ``c * neurons_per_class`` and those that follow.  A clock's weights are no part of it.
+        """
+        check_is_fitted(self, "network_")
+        weight: NDArray[Any] = self.network_.weights[0][:, : self.network_.n_afferents]
+        return weight.reshape(len(weight), self.n_features_in_, -1)
+
+    def __sklearn_tags__(self) -> Any:
+        """Say that sparse tables are taken."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    @property
     def _dtype(self) -> str:
         """The dtype of the trained weights."""
         return str(self.network_.weights[0].dtype)
@@ -415,9 +452,27 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _checked(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Floats, NDArray[Any]]:
         check_plain("X", X)
         check_plain("y", y)
-        features, classes = validate_data(self, X, y, reset=reset, dtype=np.float64)
+        features, classes = validate_data(
+            self, X, y, reset=reset, dtype=np.float64, accept_sparse="csr"
+        )
         check_classification_targets(classes)
-        return np.asarray(features), classes
+        return _dense(features), classes
+
+    def _weighted(
+        self, features: Floats, labels: Integers, sample_weight: ArrayLike | None
+    ) -> tuple[Floats, Integers, Floats | None]:
+        """Return the patterns that count, and how much if not all alike."""
+        given = None
+        if sample_weight is not None:
+            check_plain("sample_weight", sample_weight)
+            given = _check_sample_weight(
+                sample_weight, features, dtype=np.float64, ensure_non_negative=True
+            )
+        weight = weights_of_patterns(self._class_weight, self.classes_, labels, given)
+        if weight is None:
+            return features, labels, None
+        kept = weight > 0.0
+        return features[kept], labels[kept], weight[kept]
 
     def _start(self, features: Floats, recipe: Recipe) -> None:
         """Set what the first data decide."""
@@ -427,7 +482,6 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         self.x_min_, self.x_max_ = finite_range(features)
         self.recipe_ = recipe
-        self._drawn_by = weights_of_classes(self.class_weight, self.classes_)
 
     def _source(
         self, features: Floats, labels: Integers | None, backend: Backend, dtype: str
@@ -445,6 +499,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         state: Training,
         recipe: Recipe,
         watched: InMemory | None,
+        drawn_by: Floats | None,
     ) -> TempotronClassifier:
         fit_epochs(
             backend,
@@ -452,7 +507,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             state,
             recipe,
             watched=watched,
-            drawn_by=self._drawn_by,
+            drawn_by=drawn_by,
             verbose=self.verbose,
         )
         if state.interrupted:
@@ -478,8 +533,14 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return the value of each class, shape (B, C), in double precision."""
         check_is_fitted(self, "network_")
         check_plain("X", X)
-        features = np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
+        found = validate_data(self, X, reset=False, dtype=np.float64, accept_sparse="csr")
+        features = _dense(found)
         backend = select(self.device)
         source = self._source(features, None, backend, self._dtype)
-        found = potentials(backend, source, self._on(backend), self.recipe_)
-        return found.astype(np.float64)
+        values = potentials(backend, source, self._on(backend), self.recipe_)
+        return values.astype(np.float64)
+
+
+def _dense(features: Any) -> Floats:
+    """Return a table as an array of its own kind, for every feature has a spike or none."""
+    return np.asarray(features.toarray() if hasattr(features, "toarray") else features)

@@ -17,7 +17,7 @@ from ..training.augment import augmentation
 from ..training.callbacks import Callback
 from ..training.loop import train
 from ..training.progress import reporting
-from .class_weight import Drawn
+from .drawing import Drawn
 
 __all__ = ["fit_epochs"]
 
@@ -32,7 +32,7 @@ def fit_epochs(
     drawn_by: NDArray[np.float64] | None,
     verbose: bool,
 ) -> None:
-    """Train ``state`` in place; ``drawn_by`` has the weight of each class, if they differ."""
+    """Train ``state`` in place; ``drawn_by`` has the weight of each pattern, if they differ."""
     callbacks: list[Callback] = []
     patterns: Any = source
     if drawn_by is not None:

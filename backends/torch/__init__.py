@@ -15,6 +15,7 @@ from ..fused.choice import for_torch
 from .autograd import DIFFERENTIABLE
 from .encoding import GaussianTuning
 from .exact_tempotron import ExactTempotron, Readout
+from .loading import collate
 from .starting import fire_like_
 from .tempotron import Tempotron
 
@@ -25,6 +26,7 @@ __all__ = [
     "GaussianTuning",
     "Readout",
     "Tempotron",
+    "collate",
     "fire_like_",
 ]
 

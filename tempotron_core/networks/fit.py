@@ -9,7 +9,7 @@ were chosen on handwritten digits.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from ..events import Events
 from ..learning.optimisers import Adam
 from ..learning.schedules import cosine
 from ..neuron import Neuron
+from .class_weight import class_weights
 from .learning_step import Objective, learning_step
 from .network import Network
 from .prediction import class_values
@@ -120,6 +121,7 @@ def fit(
     temperature: float = Objective.temperature,
     deletion: float = 0.3,
     clock: Any = None,
+    class_weight: str | Mapping[Any, float] | None = None,
     validation: tuple[Events, Any] | None = None,
     rng: np.random.Generator | int = 0,
     **options: Any,
@@ -150,6 +152,9 @@ def fit(
     clock : 'tau', float, sequence of float, or None
         Afferents that fire in every pattern at fixed times, so that when something happens counts:
         once every membrane time constant, once in so much time, at these times, or never.
+    class_weight : 'balanced', mapping from label to float, or None
+        How much patterns of each class count: inversely to how many there are, or as much as is
+        given for their label (1 where it is missing), or all alike.
     validation : (Events, labels), optional
         Patterns to watch: the weights of the best epoch on them are kept.
     rng : numpy.random.Generator or int, default 0
@@ -193,6 +198,7 @@ def fit(
     classes, index = np.unique(_labels("labels", labels, events), return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"labels must be of two classes or more, got {classes.tolist()}")
+    weight_of_class = class_weights(class_weight, classes, np.bincount(index))
     watched = None if validation is None else _validation(validation, classes)
     neuron = Neuron() if neuron is None else neuron
     neurons: Any = (neuron,) if isinstance(neuron, Neuron) else neuron
@@ -224,7 +230,7 @@ def fit(
     )
     schedule = cosine(warm_up=0.1)
     per_step = learning_rate / max(state.mean_spikes, 1.0)
-    step = learning_step(state.network, objective)
+    step = learning_step(state.network, objective, weight_of_class)
     source = _InMemory(events, index)
     for _ in range(epochs):
         outcome = run_epoch(

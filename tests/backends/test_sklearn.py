@@ -26,7 +26,7 @@ from tempotron_backends import Backend, select
 from tempotron_backends.data.loader import InMemory
 from tempotron_backends.recipes.recipe import Recipe
 from tempotron_backends.sklearn import TempotronClassifier, fitting
-from tempotron_backends.sklearn.class_weight import Drawn
+from tempotron_backends.sklearn.drawing import Drawn
 from tempotron_backends.sklearn.settings import NOT_OFFERED
 from tempotron_core import Events, Neuron, peak
 from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
@@ -58,6 +58,13 @@ def iris() -> TempotronClassifier:
 # -- scikit-learn's contract ------------------------------------------------------------------
 
 
+def not_exact(estimator: Any) -> dict[str, str]:  # noqa: ARG001
+    """Checks that no learner passes whose steps depend on the order of the patterns."""
+    why = "weights say how often patterns are drawn, in batches of their own"
+    kinds = ("dense_data", "sparse_data")
+    return {f"check_sample_weight_equivalence_on_{kind}": why for kind in kinds}
+
+
 # One of the checks all but forbids two of three classes, whose neurons then have to stay silent.
 @pytest.mark.filterwarnings("ignore::tempotron_core.SilenceWarning")
 @parametrize_with_checks(
@@ -66,7 +73,8 @@ def iris() -> TempotronClassifier:
         TempotronClassifier(
             random_state=0, hidden=(20,), validation=0.25, patience=20, dtype="float64"
         ),
-    ]
+    ],
+    expected_failed_checks=not_exact,
 )
 def test_estimator_checks(estimator: Any, check: Any) -> None:
     check(estimator)
@@ -289,6 +297,77 @@ def test_every_epoch_draws_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bad_class_weights(weight: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         quick(class_weight=weight).fit(*rare())
+
+
+# -- weights of patterns, sparse tables, weights of features ----------------------------------
+
+
+def test_weighted_patterns_count_more() -> None:
+    features, labels = rare()
+    weight = np.where(labels == "rare", 10.0, 1.0)
+    weighted = quick().fit(features, labels, sample_weight=weight)
+    same = quick(class_weight={"rare": 10.0}).fit(features, labels)
+    assert_same_weights(weighted, same)
+    alike = quick().fit(features, labels, sample_weight=np.full(330, 0.3))
+    assert_same_weights(alike, quick().fit(features, labels))
+    part = quick().partial_fit(features, labels, ["often", "rare"], sample_weight=weight)
+    assert_same_weights(
+        part, quick(class_weight={"rare": 10.0}).partial_fit(features, labels, ["often", "rare"])
+    )
+
+
+def test_patterns_of_no_weight_are_left_out() -> None:
+    features, labels = rare()
+    weight = np.where(np.arange(330) % 3 == 0, 0.0, 1.0 + np.arange(330) % 2)
+    features[weight == 0.0] = 1e6  # not even the ranges of the features see them
+    kept = weight > 0.0
+    found = quick(validation=0.2).fit(features, labels, sample_weight=weight)
+    only = quick(validation=0.2).fit(features[kept], labels[kept], sample_weight=weight[kept])
+    assert_same_weights(found, only)
+    np.testing.assert_array_equal(found.x_max_, only.x_max_)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (np.ones(3), "sample_weight.shape"),
+        (np.full(330, -1.0), "[Nn]egative"),
+        (np.full(330, math.nan), "NaN"),
+        (np.zeros(330), "[Ss]ample.weights? must"),
+    ],
+)
+def test_bad_weights_of_patterns(weight: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        quick().fit(*rare(), sample_weight=weight)
+
+
+def test_sparse_tables_are_as_their_dense_form() -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    table = np.where(IRIS > 2.0, IRIS, 0.0)
+    dense = quick().fit(table, SPECIES)
+    for kind in (sparse.csr_array, sparse.coo_matrix):
+        found = quick().fit(kind(table), SPECIES)
+        assert_same_weights(found, dense)
+        np.testing.assert_array_equal(
+            found.decision_function(kind(table)), dense.decision_function(table)
+        )
+
+
+@pytest.mark.parametrize("settings", [{"encoder": "latency"}, {}, {"clock": "tau"}])
+def test_weights_by_feature(settings: dict[str, Any]) -> None:
+    """A feature that is left out of the input is one whose weights are zero."""
+    fitted = quick(**settings).fit(IRIS, SPECIES)
+    found = fitted.feature_weights_
+    fields = 1 if settings.get("encoder") == "latency" else 8
+    assert found.shape == (len(weights(fitted)[0]), 4, fields)
+    changed = IRIS.copy()
+    changed[:, 2] = IRIS[::-1, 2]
+    assert (fitted.decision_function(changed) != fitted.decision_function(IRIS)).any()
+    silenced = weights(fitted)[0].copy()
+    silenced[:, : 4 * fields].reshape(-1, 4, fields)[:, 2] = 0.0
+    fitted.network_ = fitted.network_.with_weights([silenced])
+    assert (fitted.feature_weights_[:, 2] == 0.0).all()
+    np.testing.assert_array_equal(fitted.decision_function(changed), fitted.decision_function(IRIS))
 
 
 # -- repetition, pickles, devices -------------------------------------------------------------

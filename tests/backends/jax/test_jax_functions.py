@@ -379,7 +379,6 @@ BAD = {
     ),
     "list": (lambda: v_max([[1.0]], X), TypeError, "weight must be a JAX or NumPy .* got list"),
     "list of times": (lambda: v_max(W, [[1.0]]), TypeError, "in_spikes must be .* got list"),
-    "half": (lambda: v_max(W, X.astype("float16")), TypeError, "in_spikes must be .* got float16"),
     "bool": (lambda: v_max(W, X > 3.0), TypeError, "in_spikes must be float32 .* got bool"),
     "integer weight": (lambda: v_max(W.astype(int), X), TypeError, "weight must be .* got int"),
     "neuron": (lambda: v_max(W, X, neuron=None), TypeError, "neuron must be a Neuron, got None"),

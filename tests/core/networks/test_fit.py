@@ -36,6 +36,36 @@ def test_it_learns_what_one_neuron_per_class_cannot() -> None:
     assert model.history["loss"][-1] < 0.5 * model.history["loss"][0]
 
 
+def test_class_weights_favour_a_rare_class() -> None:
+    rng = np.random.default_rng(1)
+    labels = np.repeat(["often", "rare"], [200, 20])
+    times = np.abs(rng.normal(np.where(labels == "rare", 22.0, 25.0)[:, None] * [1, 0] + 20.0, 3.0))
+    events = Events.from_latencies(times, DURATION)
+    found = {
+        name: fit(events, labels, **SMALL, class_weight=weight).predict(events)[200:] == "rare"
+        for name, weight in (
+            ("alike", None),
+            ("balanced", "balanced"),
+            ("given", {np.str_("rare"): 10.0}),
+        )
+    }
+    assert found["alike"].mean() + 0.2 < min(found["balanced"].mean(), found["given"].mean())
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ("even", "class_weight must be None, 'balanced' or a dict, got 'even'"),
+        ({3: 1.0}, r"class_weight must name classes among \[0, 1, 2\], got \[3\]"),
+        ({1: -1.0}, "class_weight must hold finite weights, zero or more"),
+        ({1: "much"}, "class_weight must hold finite weights, zero or more"),
+    ],
+)
+def test_bad_class_weights(weight: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit(EVENTS, LABELS, **SMALL, class_weight=weight)
+
+
 def test_backends_agree(asarray: Any, to_numpy: Any, dtype: Any) -> None:
     model = fit(events_of(asarray), LABELS, Neuron(), **SMALL)
     assert model.network.weights[0].dtype == dtype

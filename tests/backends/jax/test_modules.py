@@ -1,0 +1,70 @@
+"""The functions in modules of other libraries: parameters that are no arrays, half precision."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+jax = pytest.importorskip("jax")
+jnp = jax.numpy
+
+from tempotron_backends.jax import first_crossing, peak, voltage  # noqa: E402
+
+PAGE = Path(__file__).parents[3] / "docs" / "jax.md"
+DRAW = np.random.default_rng(0)
+TIMES = jnp.asarray(DRAW.uniform(0.0, 40.0, (3, 5)), jnp.float32)
+WEIGHT = jnp.asarray(DRAW.normal(0.8, 0.5, (2, 5)), jnp.float32)
+
+
+class Holder:
+    """As a parameter of Flax: no array, but it has one."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __jax_array__(self):
+        return self.array
+
+
+def test_what_holds_an_array_stands_for_it():
+    t_spike = first_crossing(Holder(WEIGHT), Holder(TIMES), duration=50.0)
+    np.testing.assert_array_equal(t_spike, first_crossing(WEIGHT, TIMES, duration=50.0))
+    v = voltage(Holder(WEIGHT), Holder(TIMES), Holder(TIMES[0]), duration=50.0)
+    np.testing.assert_array_equal(v, voltage(WEIGHT, TIMES, TIMES[0], duration=50.0))
+    with pytest.raises(TypeError, match="weight must be a JAX or NumPy array, got list"):
+        peak(Holder([[1.0]]), TIMES, duration=50.0)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_half_precision_is_computed_with_in_float32(dtype):
+    def v_max(weight, times):
+        return peak(weight, times, duration=50.0).v_max
+
+    half, times = WEIGHT.astype(dtype), TIMES.astype(dtype)
+    whole = half.astype(jnp.float32), times.astype(jnp.float32)
+    found = v_max(half, times)
+    assert found.dtype == jnp.float32
+    np.testing.assert_array_equal(found, v_max(*whole))
+    np.testing.assert_array_equal(v_max(np.asarray(half), np.asarray(times)), found)
+    gradient = jax.grad(lambda *given: v_max(*given).sum(), (0, 1))
+    for ours, exact in zip(gradient(half, times), gradient(*whole), strict=True):
+        assert ours.dtype == dtype
+        np.testing.assert_array_equal(ours, exact.astype(dtype))
+
+
+@pytest.mark.parametrize(("library", "place"), [("equinox", 0), ("flax", 1)])
+def test_modules_of_other_libraries_learn(library, place):
+    """The page's, on twenty steps with one batch of the digits."""
+    pytest.importorskip(library)
+    pytest.importorskip("optax")
+    images, labels = pytest.importorskip("sklearn.datasets").load_digits(return_X_y=True)
+    latencies = np.where(images > 0, 20.0 * (1.0 - images / 16.0), np.inf)
+    given = {"in_spikes": latencies[:64].astype(np.float32), "labels": labels[:64]}
+    blocks = re.findall(r"^```py\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    program = blocks[place]
+    assert f"import {library}" in program or f"from {library}" in program
+    exec(compile(program, f"{PAGE.name}, {library}", "exec"), given)
+    assert given["value"] < 1.6  # of log 10 = 2.3 where it guesses
