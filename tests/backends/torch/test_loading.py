@@ -24,11 +24,8 @@ def test_events_are_a_data_set():
     assert v_max.shape == (4, 2)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_beside_labels_and_in_dicts(workers):
-    pairs = DataLoader(
-        StackDataset(EVENTS, LABELS), batch_size=4, collate_fn=collate, num_workers=workers
-    )
+def test_beside_labels_and_in_dicts():
+    pairs = DataLoader(StackDataset(EVENTS, LABELS), batch_size=4, collate_fn=collate)
     for start, (events, labels) in zip((0, 4, 8), pairs, strict=True):
         torch.testing.assert_close(events.to_latencies(), TIMES[start : start + 4])
         torch.testing.assert_close(labels, LABELS[start : start + 4])
