@@ -189,8 +189,8 @@ def test_plain_numbers_of_any_library_are_taken(backend: Any) -> None:
     for number in (3, 3.0, np.float32(3.0), np.int8(3), np.asarray(3.0)):
         assert real_number("tau", number) == 3.0
     assert Neuron(backend.from_numpy(np.asarray(3.0, dtype=np.float32)), 1.0).tau == 3.0
-    mapped = np.zeros(3).view(np.recarray)
-    assert Events.from_latencies(mapped[None, :], 5.0).n_spikes == 3
+    for kind in (np.recarray, np.memmap):
+        assert Events.from_latencies(np.zeros((1, 3)).view(kind), 5.0).n_spikes == 3
 
 
 def test_a_constant_that_autodiff_follows_is_refused() -> None:
