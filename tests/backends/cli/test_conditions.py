@@ -160,10 +160,16 @@ def test_no_file_is_opened_in_the_place_of_a_closed_stream() -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
-def test_output_to_a_full_disk() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_to_a_full_disk(unbuffered: str) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [*COMMAND, "backends"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300
+            [*COMMAND, "backends"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
         )
     assert done.returncode == 2
     assert re.fullmatch("tempotron: error: .*No space left on device.*\n", done.stderr)
