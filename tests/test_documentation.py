@@ -323,7 +323,7 @@ def test_readme_has_the_commands_that_ci_runs():
     test, train, site = marked("test"), marked("train"), marked("docs")
     assert "pip install -e '.[test]'" in test
     assert test.endswith("-m pytest -n 2 --dist loadfile")
-    assert "pip install '.[train]'" in train
+    assert "pip install '.[train,fast]'" in train
     assert train.endswith("tempotron train")
     assert "pip install '.[docs]'" in site
     assert ".venv/bin/sphinx-build -W " in site
