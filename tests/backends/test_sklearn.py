@@ -202,7 +202,6 @@ def test_every_loss_learns_iris(loss: str) -> None:
     assert fitted.score(IRIS, SPECIES) > 0.93
 
 
-@pytest.mark.on_jax
 def test_backends_agree(backend: Backend) -> None:
     settings: dict[str, Any] = {"dtype": "float64", "epochs": 2, "jitter": 0.2}
     host = quick(**settings).fit(MOONS, SIDE)

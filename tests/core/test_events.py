@@ -506,7 +506,6 @@ def test_no_pattern_in_an_empty_batch(build):
 # -- joining ----------------------------------------------------------------------------------
 
 
-@pytest.mark.on_jax
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_concat(build, to_numpy, layout):
     """Parts of different widths, an empty one and one with a long source row."""

@@ -164,7 +164,6 @@ def difference(loss: Any, at: Any) -> Any:
     return slope
 
 
-@pytest.mark.on_jax
 @pytest.mark.parametrize("layout", EVERY_LAYOUT)
 def test_every_synapse_has_its_delay(layout: str, asarray: Any, to_numpy: Any, dtype: Any) -> None:
     """Against neurons of their own, whose patterns are made with the delays in them."""
