@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from .naming import in_options
 from .options import FAILURE, make_parser
 from .streams import discard_output, finish_output, forgiving_streams
 from .train import INTERRUPTED
@@ -32,11 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    command = None
     try:
         try:
             args = make_parser().parse_args(argv)
+            command = args.command
             with warnings.catch_warnings():
-                warnings.showwarning = _show_warning  # type: ignore[assignment]
+                warnings.showwarning = partial(_show_warning, command)
                 code = int(args.run(args))
         except SystemExit as stop:  # argparse has printed its message
             code = stop.code if isinstance(stop.code, int) else FAILURE
@@ -54,13 +58,13 @@ def _run(argv: Sequence[str] | None) -> int:
         except OSError as of_output:
             if getattr(error, "filename", "") is None:  # it was a line that could not be printed
                 cause = of_output
-        print(f"tempotron: error: {_message(cause)}", file=sys.stderr)
+        print(f"tempotron: error: {in_options(_message(cause), command)}", file=sys.stderr)
         return FAILURE
     return code
 
 
-def _show_warning(message: Warning | str, *_: Any) -> None:
-    print(f"tempotron: warning: {message}", file=sys.stderr)
+def _show_warning(command: str, message: Warning | str, *_: Any) -> None:
+    print(f"tempotron: warning: {in_options(str(message), command)}", file=sys.stderr)
 
 
 def _message(error: BaseException) -> str:

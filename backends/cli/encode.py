@@ -7,6 +7,7 @@ import argparse
 from ..recipes.coding import CODED_BY, LATENCY_FROM, usual_encoder
 from ..recipes.recipe import Recipe
 from ..recipes.settings import CHOICES
+from .training_options import checked
 
 __all__ = ["add_arguments", "run"]
 
@@ -32,19 +33,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fields",
         dest="n_fields",
         metavar="M",
-        type=int,
+        type=checked("n_fields", int),
         help=f"Gaussian fields per feature (default: {Recipe.n_fields})",
     )
     coding.add_argument(
         "--duration",
         metavar="T",
-        type=float,
+        type=checked("duration", float),
         help=f"length of a pattern in ms (default: {Recipe.duration})",
     )
     coding.add_argument(
         "--window",
         metavar="T",
-        type=float,
+        type=checked("window", float),
         help=f"first part of it that spikes are coded into (default: {Recipe.window})",
     )
 

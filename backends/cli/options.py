@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+import difflib
+from typing import Any, NoReturn
 
 from tempotron_core import __version__
 
@@ -16,10 +17,21 @@ FAILURE = 2
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and name the command that they are of."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(FAILURE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse unknown options here, where the command is known, and not in its parent."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = [name for action in self._actions for name in action.option_strings]
+            given = unknown[0].partition("=")[0].replace("_", "-")
+            close = difflib.get_close_matches(given, options, n=1, cutoff=0.75)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return found, unknown
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import json
+import os
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .where import add_where_options, chosen_backend
+
+if TYPE_CHECKING:
+    from ..training.trained_model import TrainedModel
 
 __all__ = ["add_arguments", "run"]
 
@@ -15,24 +26,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_where_options(parser)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="written by tempotron train")
     parser.add_argument(
-        "input", metavar="INPUT", help="a .npy or .csv file of feature rows, or IDX images"
+        "input",
+        metavar="INPUT",
+        help="an event file, or feature rows as .npy, a table of text (.csv) or IDX images; - "
+        "reads them from standard input",
+    )
+    parser.add_argument(
+        "--probabilities", action="store_true", help="print the probability of every class as well"
+    )
+    parser.add_argument(
+        "--format",
+        choices=tuple(WRITERS),
+        default="text",
+        help="text: a class per line, and probabilities behind it; csv: the same under a line of "
+        "headings; json: an array of objects (default: %(default)s)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one class per line.
+    """Print the class of every pattern.
 
     Raises
     ------
     ImportError, OSError, ValueError
         If checkpoint or patterns cannot be read, or do not fit each other.
     """
-    from ..data.feature_tables import read_features
     from ..training.trained_model import TrainedModel
 
     model = TrainedModel.read(args.checkpoint, chosen_backend(args))
-    features = read_features(args.input)
-    labels = model.classify(features)
+    values = _values(model, args.input)
+    names = model.class_names
+    classes = [names[number] for number in values.argmax(axis=1)]
+    probabilities = model.probabilities(values) if args.probabilities else None
+    WRITERS[args.format](names, classes, probabilities)
+    return 0
+
+
+def _values(model: TrainedModel, path: str) -> NDArray[Any]:
+    """Return the value of each class for each pattern of an event file or of rows."""
+    from ..data.event_files import EventFile
+    from ..data.feature_tables import read_features
+    from ..data.patterns import EventPatterns
+
+    if os.path.isdir(path):
+        if not os.path.isfile(os.path.join(path, "header.json")):
+            raise ValueError(
+                f"input must be an event file or a file of rows, got the folder {path!r}"
+            )
+        data = EventPatterns(EventFile.open(path))
+        return model.potentials(data, np.arange(len(data)))
+    features = read_features(path)
+    values = model.values(features)
     low, high = model.data["value_range"]
     if len(features) and (features.min() < low or features.max() > high):
         print(
@@ -40,6 +84,38 @@ def run(args: argparse.Namespace) -> int:
             f"the model was trained on {low:g} to {high:g}",
             file=sys.stderr,
         )
-    for label in labels:
-        print(label)
-    return 0
+    return values
+
+
+Names = Sequence[str] | Sequence[int]
+Probabilities = NDArray[np.float64] | None
+
+
+def _write_text(names: Names, classes: Names, probabilities: Probabilities) -> None:
+    for row, label in enumerate(classes):
+        more = [] if probabilities is None else [f"{p:.4f}" for p in probabilities[row]]
+        print(label, *more)
+
+
+def _write_csv(names: Names, classes: Names, probabilities: Probabilities) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["class"] + ([] if probabilities is None else [f"p_{name}" for name in names]))
+    for row, label in enumerate(classes):
+        more = [] if probabilities is None else [f"{p:.6g}" for p in probabilities[row]]
+        writer.writerow([label, *more])
+
+
+def _write_json(names: Names, classes: Names, probabilities: Probabilities) -> None:
+    """One object per line, all of them one array."""
+    lines = []
+    for row, label in enumerate(classes):
+        found: dict[str, Any] = {"class": label}
+        if probabilities is not None:
+            of_class = zip(map(str, names), probabilities[row].tolist(), strict=True)
+            found["probabilities"] = {name: round(p, 6) for name, p in of_class}
+        lines.append(json.dumps(found, ensure_ascii=False))
+    print("[" + ",\n ".join(lines) + "]")
+
+
+WRITERS = {"text": _write_text, "csv": _write_csv, "json": _write_json}
+"""By what ``--format`` calls them."""

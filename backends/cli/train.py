@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tempotron_core import SilenceWarning
+from tempotron_core import SilenceWarning, UnitsWarning
 
 from .output import output_folder, save_figure
 from .training_options import DTYPE, RECIPE_OPTIONS, add_training_options
@@ -53,11 +53,16 @@ def _train(args: argparse.Namespace, backend: Backend, out: Path) -> int:
     from ..training.experiment import Experiment, KeepState
     from ..training.progress import reporting
 
-    warnings.simplefilter("once", SilenceWarning)
+    for kind in (SilenceWarning, UnitsWarning):
+        warnings.simplefilter("once", kind)
     data = open_patterns(args.data)
     last = out / "last.npz"
     if args.resume:
-        experiment = Experiment.resume(last, data, backend)
+        if not last.is_file():
+            raise FileNotFoundError(
+                f"--resume needs a run to continue in --out, got {args.out!r} without {last.name}"
+            )
+        experiment = Experiment.resume(last, data, backend, epochs=args.epochs)
         _check_same_settings(args, experiment)
     else:
         experiment = Experiment.prepare(data, _recipe(args, data), backend, args.dtype or DTYPE)
@@ -73,7 +78,8 @@ def _train(args: argparse.Namespace, backend: Backend, out: Path) -> int:
         flush=True,
     )
     if done:
-        print(f"resuming  after {done} of {recipe.epochs} epochs", flush=True)
+        over = "" if done < recipe.epochs else ": complete, unless --epochs asks for more"
+        print(f"resuming  after {done} of {recipe.epochs} epochs{over}", flush=True)
     with reporting(recipe.epochs, done=done) as progress:
         log = CsvLog(out / "log.csv", epochs_done=done)
         experiment.train([KeepState(experiment, last, out / "best.npz"), log, progress])
@@ -168,6 +174,8 @@ def _check_same_settings(args: argparse.Namespace, experiment: Experiment) -> No
             f"--dtype must be that of the run to resume, {experiment.dtype}, got {args.dtype}"
         )
     asked = ({} if args.recipe is None else read_recipe(args.recipe)) | _given(args)
+    if args.epochs is not None:
+        del asked["epochs"]  # a run may be made longer
     for name, value in asked.items():
         own = getattr(experiment.recipe, name)
         if (tuple(value) if isinstance(value, list) else value) != own:

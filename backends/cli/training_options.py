@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from tempotron_core.encoding.clock import PER_TAU
 
 from ..recipes.coding import LATENCY_FROM
 from ..recipes.recipe import Recipe
-from ..recipes.settings import CHOICES
+from ..recipes.settings import CHOICES, check_settings
 
-__all__ = ["DTYPE", "RECIPE_OPTIONS", "add_training_options", "number_or_part"]
+__all__ = ["DTYPE", "RECIPE_OPTIONS", "add_training_options", "checked", "number_or_part"]
 
 
 def number_or_part(text: str) -> float | int:
@@ -32,6 +33,21 @@ def clock(text: str) -> str | float | tuple[float, ...]:
     if text == PER_TAU:
         return text
     return tuple(map(float, text.split(","))) if "," in text else float(text)
+
+
+def checked(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a reader of a setting that refuses what the setting may not be."""
+
+    def reader(text: str) -> Any:
+        value = read(text)
+        try:
+            check_settings({name: value})
+        except (TypeError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error).removeprefix(f"{name} ")) from None
+        return value
+
+    reader.__name__ = read.__name__  # argparse names it
+    return reader
 
 
 NUMBER: dict[str, Any] = {"metavar": "N", "type": int}
@@ -132,5 +148,12 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         shown = "none" if default in ((), None) else default
         choices: dict[str, Any] = {"choices": CHOICES[name]} if name in CHOICES else {}
         groups[group].add_argument(
-            flag, dest=name, help=f"{text} (default: {shown})", **more, **choices
+            flag, dest=name, help=f"{text} (default: {shown})", **_checked(name, more), **choices
         )
+
+
+def _checked(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of an option with a reader that also checks what it reads."""
+    if "type" not in arguments:
+        return arguments
+    return arguments | {"type": checked(name, arguments["type"])}

@@ -64,6 +64,7 @@ def load_breast_cancer() -> Dataset:
         (np.asarray(features, dtype=np.float64) - low) / (high - low),
         np.asarray(labels, dtype=np.int64),
         value_range=(0.0, 1.0),
+        classes=("malignant", "benign"),
     )
 
 

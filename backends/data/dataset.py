@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from tempotron_core.arrays.plain import check_plain
 
+from .class_labels import checked_names, class_numbers
+
 __all__ = ["Dataset", "Labelled", "checked_range"]
 
 
@@ -36,13 +38,16 @@ class Dataset:
         Feature values: finite real numbers.  Bytes stay bytes, an eighth of float64; the encoders
         convert what they are given.
     labels : array, shape (B,)
-        Class of each pattern, int64, from 0.
+        Class of each pattern, kept as int64 from 0; booleans, or names among ``classes``, become
+        that.
     value_range : tuple of float
         Smallest and largest value a feature can take, whether or not it does.
     image_shape : tuple of int, or None
         Rows and columns of a pattern that is an image.
     test_from : int or None
         Where the data come with a test set of their own, the index of its first pattern.
+    classes : tuple of str, or None
+        Names of the classes.
 
     Raises
     ------
@@ -57,11 +62,13 @@ class Dataset:
     value_range: tuple[float, float]
     image_shape: tuple[int, ...] | None = None
     test_from: int | None = None
+    classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        check_plain("features", self.features)
+        numbers = class_numbers(self.labels, self.classes).astype(np.int64, copy=False)
+        object.__setattr__(self, "labels", numbers)
         features, labels = self.features, self.labels
-        for name in ("features", "labels"):
-            check_plain(name, getattr(self, name))
         if features.ndim != 2 or labels.shape != features.shape[:1] or 0 in features.shape:
             raise ValueError(
                 f"features and labels must have shapes (patterns >= 1, features >= 1) and "
@@ -77,6 +84,8 @@ class Dataset:
         checked_range(f"value_range of {self.name}", self.value_range)
         if labels.min() < 0:
             raise ValueError(f"labels must be 0 or more, got {labels.min()} in {self.name}")
+        if self.classes is not None:
+            checked_names(f"classes of {self.name}", self.classes, self.n_classes)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -10,6 +10,7 @@ from tempotron_core.arrays.numbers import whole_number
 from ..recipes.coding import CODED_BY
 from ..recipes.recipe import Recipe
 from ..recipes.settings import check_settings
+from .class_labels import checked_names
 from .dataset import Dataset, checked_range
 from .event_files import EventFile
 from .event_format import reject
@@ -33,6 +34,8 @@ class Origin:
         Smallest and largest value of a feature.
     encoding : dict
         The settings of a recipe that made spikes of features.
+    classes : tuple of str, or None
+        Names of the classes.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Origin:
     image_shape: tuple[int, ...] | None = None
     value_range: tuple[float, float] | None = None
     encoding: dict[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, file: EventFile) -> Origin:
@@ -61,6 +65,7 @@ class Origin:
                 _image_shape(about.get("image_shape"), file.n_afferents),
                 _value_range(about.get("value_range")),
                 _encoding(about.get("encoding", {}), file),
+                _classes(about.get("classes"), file.n_classes),
             )
         except (TypeError, ValueError) as error:
             reject(file.path, f"its metadata are wrong: {error}")
@@ -69,7 +74,8 @@ class Origin:
     def metadata(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
         """Return the metadata of a data set encoded by a recipe."""
         settings = asdict(recipe)
-        return {
+        named = {} if dataset.classes is None else {"classes": list(dataset.classes)}
+        return named | {
             "name": dataset.name,
             "fingerprint": dataset.fingerprint,
             "image_shape": None if dataset.image_shape is None else list(dataset.image_shape),
@@ -103,6 +109,10 @@ def _image_shape(value: Any, n_afferents: int) -> tuple[int, ...] | None:
 
 def _value_range(value: Any) -> tuple[float, float] | None:
     return None if value is None else checked_range("value_range", value)
+
+
+def _classes(value: Any, n_classes: int) -> tuple[str, ...] | None:
+    return None if value is None else checked_names("classes", value, n_classes)
 
 
 def _encoding(value: Any, file: EventFile) -> dict[str, Any]:

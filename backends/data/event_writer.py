@@ -19,6 +19,7 @@ from tempotron_core.arrays.numbers import positive_float, whole_number
 from tempotron_core.arrays.plain import check_plain
 from tempotron_core.files.replacing import make_beside, naming, release, remove_leftovers
 
+from .class_labels import checked_names, class_numbers
 from .event_format import ARRAYS, FORMAT, TIME_DTYPES, VERSION, PathLike, read_header
 from .folders import put_back, put_folder
 from .npy_column import Column
@@ -44,7 +45,8 @@ class EventWriter:
     dtype : {'float32', 'float64'}
         Of the spike times.
     metadata : dict, optional
-        Anything JSON can hold (no NaN or infinity).
+        Anything JSON can hold (no NaN or infinity).  ``classes``, a list of names, lets labels be
+        strings.
     overwrite : bool, default False
         Whether to replace an event file that is there.  Anything else is never replaced.
 
@@ -79,6 +81,11 @@ class EventWriter:
             raise ValueError(f"dtype must be one of {TIME_DTYPES}, got {dtype!r}")
         self.metadata = {} if metadata is None else metadata
         _json("metadata", self.metadata)
+        self._names = None
+        if (names := self.metadata.get("classes")) is not None:
+            size = n_classes or (len(names) if isinstance(names, list | tuple) else 1)
+            self._names = checked_names("classes of metadata", names, size)
+            self.n_classes = size
         self.overwrite = overwrite
         put_back(self.path)
         self._check_destination()
@@ -125,13 +132,13 @@ class EventWriter:
         ----------
         events : Events
             Of any array library, on any device.
-        labels : integer array, shape (B,)
-            Their classes, on the host.
+        labels : array of integers, booleans or strings, shape (B,)
+            Their classes, on the host; strings are names in the metadata's ``classes``.
 
         Raises
         ------
         TypeError
-            If ``events`` is no Events or labels are no integers.
+            If ``events`` is no Events, or labels are none of these.
         ValueError
             If the afferents, the duration or the number of labels do not fit, or a label is out of
             range.
@@ -157,7 +164,7 @@ class EventWriter:
         times, afferents, offsets : array
             As `Events.from_csr` takes them.  What is no spike (negative times, times after the
             duration) is left out.
-        labels : integer array, shape (B,)
+        labels : array of integers, booleans or strings, shape (B,)
 
         Raises
         ------
@@ -221,12 +228,9 @@ class EventWriter:
         labels: ArrayLike,
     ) -> None:
         self._check_open()
-        check_plain("labels", labels)
-        classes = np.asarray(labels)
-        if classes.size == 0 and len(counts) == 0:
+        if len(counts) == 0 and np.size(labels) == 0:
             return
-        if classes.dtype.kind not in "iu":
-            raise TypeError(f"labels must be integers, got {classes.dtype}")
+        classes = class_numbers(labels, self._names)
         if classes.shape != counts.shape:
             raise ValueError(
                 f"labels must have shape {counts.shape}, one per pattern, got {classes.shape}"

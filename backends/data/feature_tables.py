@@ -1,32 +1,47 @@
-"""Rows of features without labels, read from files."""
+"""Rows of features without labels, read from files or from standard input."""
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import os
-import warnings
+import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core.files.npy import read_array
+from tempotron_core.files.npy import MAGIC, read_array
 
-from .idx import read_idx
+from .idx import read_idx_bytes
 
-__all__ = ["read_features"]
+__all__ = ["STDIN", "read_features"]
 
 PathLike = str | os.PathLike[str]
 
+STDIN = "-"
+"""Stands for standard input."""
+
+GZIP = b"\x1f\x8b"
+
+ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+"""Of texts that begin so; others are UTF-8, with a byte order mark or without."""
+
 
 def read_features(path: PathLike) -> NDArray[np.float64]:
-    """Read feature rows from a ``.npy`` file, a ``.csv`` file or an IDX file of images.
+    """Read feature rows from a ``.npy`` file, a table of text or an IDX file of images.
+
+    Which it is is told from its content, or by its name ``*.npy``.  Columns of a text are separated
+    by commas, semicolons (then with decimal commas or points), tabs or spaces; it may begin with a
+    line of headings and with a byte order mark, and have comments (``#``).
 
     Parameters
     ----------
     path : path
-        One pattern per row or image, without labels.  Comma-separated text may have comments
-        (``#``) but no heading.
+        One pattern per row or image, without labels.  ``"-"`` is standard input.
 
     Returns
     -------
@@ -39,28 +54,23 @@ def read_features(path: PathLike) -> NDArray[np.float64]:
     ValueError
         If the file is damaged, or does not hold rows of finite numbers.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"input must be a file, got {str(path)!r}: no such file")
-    suffix = path.suffix.lower()
+    name = "standard input" if path == STDIN else repr(str(path))
+    if path != STDIN and not Path(path).is_file():
+        raise FileNotFoundError(f"input must be a file, got {name}: no such file")
+    content = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
     try:
-        if suffix == ".npy":
-            with path.open("rb") as file:
-                array = read_array(file, path.stat().st_size)
-        elif suffix == ".csv":
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # an empty file is an error below
-                array = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
+        if Path(path).suffix.lower() == ".npy" or content.startswith(MAGIC):
+            array = read_array(io.BytesIO(content), len(content))
         else:
-            array = read_idx(path)
-    except (MemoryError, ValueError) as error:
+            array = _read(content, name)
+    except (csv.Error, MemoryError, ValueError) as error:
         raise ValueError(
             f"input must be a .npy or .csv file of feature rows, or an IDX file of images, "
-            f"got {str(path)!r}: {error}"
+            f"got {name}: {error}"
         ) from None
     if array.ndim < 2:
         raise ValueError(
-            f"input must hold one row of numbers per pattern, got {str(path)!r}: "
+            f"input must hold one row of numbers per pattern, got {name}: "
             f"{array.dtype} of shape {array.shape}"
         )
     rows = array.reshape(len(array), -1 if len(array) else math.prod(array.shape[1:]))
@@ -69,6 +79,52 @@ def read_features(path: PathLike) -> NDArray[np.float64]:
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
         raise ValueError(
-            f"input must hold finite numbers, got NaN or infinity in row {bad[0]} of {str(path)!r}"
+            f"input must hold finite numbers, got NaN or infinity in row {bad[0]} of {name}"
         )
     return rows
+
+
+def _read(content: bytes, name: str) -> NDArray[Any]:
+    encoding = ENCODINGS.get(content[:2], "utf-8")
+    if content.startswith((GZIP, b"\0\0")) or (encoding != "utf-16" and b"\0" in content[:1000]):
+        return read_idx_bytes(content, name)
+    return _read_table(content.decode(encoding).removeprefix("\ufeff"))
+
+
+def _read_table(text: str) -> NDArray[np.float64]:
+    """Read a table of numbers, the first line of which may be of words."""
+    lines = [line for line in re.split("\r\n|\r|\n", text) if line.partition("#")[0].strip()]
+    if not lines:
+        return np.empty((0, 0))
+    delimiter = next((mark for mark in ";\t," if mark in lines[0]), None)
+    if delimiter is None:
+        rows = [line.partition("#")[0].split() for line in lines]
+    else:
+        rows = list(csv.reader((line.partition("#")[0] for line in lines), delimiter=delimiter))
+    if delimiter == ";" and not any("." in cell for row in rows[1:] for cell in row):
+        rows = [[cell.replace(",", ".") for cell in row] for row in rows]
+    if any(map(str.strip, rows[0])) and all(map(_is_heading, rows[0])):
+        rows = rows[1:]
+        if not rows:
+            raise ValueError("there is a line of headings, and no numbers")
+    for number, row in enumerate(rows):
+        if len(row) != len(rows[0]):
+            raise ValueError(f"row {number} has {len(row)} columns, row 0 has {len(rows[0])}")
+        for column, cell in enumerate(row):
+            if not _is_number(cell):
+                raise ValueError(f"row {number}, column {column} is no number: {cell!r}")
+    return np.asarray(rows, dtype=np.float64)
+
+
+_NUMBER = re.compile(
+    r"\s*[-+]?(\d+\.?\d*(e[-+]?\d+)?|\.\d+(e[-+]?\d+)?|inf(inity)?|nan)\s*", re.IGNORECASE
+)
+
+
+def _is_number(cell: str) -> bool:
+    return _NUMBER.fullmatch(cell) is not None
+
+
+def _is_heading(cell: str) -> bool:
+    """Whether it has a letter, and is none of the words for numbers; an empty one may head rows."""
+    return not cell.strip() or (not _is_number(cell) and any(map(str.isalpha, cell)))

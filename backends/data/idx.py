@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import math
 import os
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .dataset import Dataset
 
-__all__ = ["load_idx_folder", "read_idx"]
+__all__ = ["load_idx_folder", "read_idx", "read_idx_bytes"]
 
 PathLike = str | os.PathLike[str]
 
@@ -47,38 +48,50 @@ def read_idx(path: PathLike) -> NDArray[Any]:
         raise ValueError(f"{str(path)!r} must be a file in IDX format, got no regular file")
     try:
         with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if zipped else path.open("rb") as file:
+            return _read_idx(raw, repr(str(path)))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no file {str(path)!r}") from None
+
+
+def read_idx_bytes(content: bytes, name: str) -> NDArray[Any]:
+    """Read an array in IDX format, as `read_idx` does, from bytes that errors call ``name``."""
+    return _read_idx(io.BytesIO(content), name)
+
+
+def _read_idx(raw: BinaryIO, name: str) -> NDArray[Any]:
+    """Read an array from a file that is open at its beginning."""
+    try:
+        zipped = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        with gzip.open(raw, "rb") if zipped else contextlib.nullcontext(raw) as file:
             magic = file.read(4)
             if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in IDX_TYPES or not magic[3]:
                 raise ValueError(
-                    f"{str(path)!r} must start with the magic number of an IDX file, "
+                    f"{name} must start with the magic number of an IDX file, "
                     f"such as 00000803 or 00000801, got {magic.hex() or 'an empty file'}"
                 )
             header = file.read(4 * magic[3])
             if len(header) < 4 * magic[3]:
                 raise ValueError(
-                    f"{str(path)!r} must state {magic[3]} sizes (magic number {magic.hex()}), "
+                    f"{name} must state {magic[3]} sizes (magic number {magic.hex()}), "
                     f"got only {len(header)} bytes of them"
                 )
             shape = tuple(int(size) for size in np.frombuffer(header, ">u4"))
             dtype = np.dtype(IDX_TYPES[magic[2]])
             expected = math.prod(shape) * dtype.itemsize
             content = _read_at_most(file, expected + 1)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"no file {str(path)!r}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{str(path)!r} must be a whole gzip file: {error}") from None
+        raise ValueError(f"{name} must be a whole gzip file: {error}") from None
     if len(content) != expected:
         got = "more" if len(content) > expected else f"{len(content)}"
         raise ValueError(
-            f"{str(path)!r} must hold {expected} bytes after its header, for {_as_text(shape)} "
+            f"{name} must hold {expected} bytes after its header, for {_as_text(shape)} "
             f"elements of {dtype.itemsize}, got {got}"
         )
     try:
         return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
     except ValueError as error:  # more dimensions than NumPy has
-        raise ValueError(f"{str(path)!r} must state possible sizes: {error}") from None
+        raise ValueError(f"{name} must state possible sizes: {error}") from None
 
 
 def load_idx_folder(folder: PathLike, *, part: str | None = None) -> Dataset:
@@ -140,7 +153,7 @@ def _as_text(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _read_at_most(file: io.BufferedIOBase, n_bytes: int) -> bytes:
+def _read_at_most(file: BinaryIO | gzip.GzipFile, n_bytes: int) -> bytes:
     """Read that many bytes, or to the end; a false size in a header costs no memory."""
     parts, left = [], n_bytes
     while left > 0 and (part := file.read(min(left, 1 << 24))):

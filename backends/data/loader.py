@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core import Events
-from tempotron_core.arrays.plain import check_plain
 from tempotron_core.arrays.registry import compiled
 from tempotron_core.events.batch import map_arrays
 from tempotron_core.events.units import UnitsWatch
 
 from .._backend import Backend
+from .class_labels import class_numbers
 from .event_files import EventFile
 from .event_format import pattern_numbers
 
@@ -243,10 +243,7 @@ def _take(events: Events, index: Array) -> Events:
 
 
 def _checked_labels(labels: ArrayLike, n_patterns: int, n_classes: int | None) -> Integers:
-    check_plain("labels", labels)
-    classes = np.asarray(labels)
-    if classes.dtype.kind not in "iu":
-        raise TypeError(f"labels must be integers, got {classes.dtype}")
+    classes = class_numbers(labels)
     if classes.shape != (n_patterns,) or n_patterns == 0:
         raise ValueError(
             f"labels must have shape ({n_patterns},), one per pattern and at least one, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import zlib
 from functools import cached_property
@@ -26,6 +27,9 @@ from .loader import FromEventFile, InMemory, PatternSource
 __all__ = ["EventPatterns", "FeaturePatterns", "Patterns", "encoded", "open_patterns"]
 
 Integers = NDArray[np.int64]
+
+BUILT_IN = ("digits", "breast-cancer")
+"""Names of data sets that come with scikit-learn."""
 
 
 class Patterns(Protocol):
@@ -130,12 +134,15 @@ class FeaturePatterns:
 
     def describe(self) -> dict[str, Any]:
         """Return what a checkpoint says of the data."""
-        return {
+        described = {
             "name": self.name,
             "fingerprint": self.dataset.fingerprint,
             "n_features": self.dataset.features.shape[1],
             "value_range": list(self.dataset.value_range),
         }
+        if self.dataset.classes is not None:
+            described["classes"] = list(self.dataset.classes)
+        return described
 
     def images(self, index: Integers) -> NDArray[Any] | None:
         """Return chosen patterns as images, if they are."""
@@ -211,6 +218,8 @@ class EventPatterns:
             per_feature = Recipe(**self.coded_by()).afferents_per_feature
             described["n_features"] = file.n_afferents // per_feature
             described["value_range"] = list(origin.value_range)
+        if origin.classes is not None:
+            described["classes"] = list(origin.classes)
         return described
 
     def images(self, index: Integers) -> NDArray[Any] | None:  # noqa: ARG002
@@ -243,4 +252,12 @@ def open_patterns(data: str | None, part: str | None = None) -> FeaturePatterns 
         return FeaturePatterns(load_breast_cancer())
     if os.path.isfile(Path(data) / "header.json"):
         return EventPatterns(EventFile.open(data))
+    if not os.path.isdir(data):
+        close = difflib.get_close_matches(data, BUILT_IN, n=1, cutoff=0.7)
+        raise FileNotFoundError(
+            f"data must be {', '.join(BUILT_IN)}, an event file or a folder of images in MNIST's "
+            f"IDX format, got {data!r}: "
+            + ("it is no folder" if os.path.exists(data) else "no such folder")
+            + (f"; did you mean {close[0]!r}?" if close else "")
+        )
     return FeaturePatterns(load_idx_folder(data, part=part))

@@ -18,6 +18,7 @@ def hold_out(
     rng: np.random.Generator,
     *,
     index: NDArray[np.int64] | None = None,
+    name: str = "fraction",
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split patterns into a training and a held-out part, each class in proportion.
 
@@ -33,6 +34,8 @@ def hold_out(
         The patterns to split, without repetition.  By default all; or, if the data come with a test
         set, that is the held-out part, and ``fraction`` plays no role.  To hold out 5,000 training
         patterns of such data as well, split the training part again.
+    name : str, optional
+        What errors call ``fraction``.
 
     Returns
     -------
@@ -52,13 +55,13 @@ def hold_out(
     total = len(labels)
     if isinstance(fraction, int | np.integer) and fraction > 1:
         if not fraction < total:
-            raise ValueError(f"fraction must be less than the {total} patterns, got {fraction}")
+            raise ValueError(f"{name} must be less than the {total} patterns, got {fraction}")
         wanted = int(fraction)
     elif 0.0 < fraction < 1.0:
         wanted = math.ceil(fraction * total)
     else:
         raise ValueError(
-            f"fraction must be between 0 and 1, got {fraction}, or a whole number of patterns, "
+            f"{name} must be between 0 and 1, got {fraction}, or a whole number of patterns, "
             f"2 or more"
         )
     classes, sizes = _check_classes(labels, dataset.name)
@@ -70,7 +73,7 @@ def hold_out(
     for label, size, count in zip(classes, sizes, counts, strict=True):
         if not 0 < count < size:
             raise ValueError(
-                f"fraction must leave patterns of every class in both parts, got {fraction}: "
+                f"{name} must leave patterns of every class in both parts, got {fraction}: "
                 f"of {size} of class {label} it holds out {count}"
             )
     places = np.concatenate(

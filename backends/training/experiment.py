@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,10 +53,10 @@ def split(
     ValueError
         If the data cannot be split so.
     """
-    chosen, held_out = hold_out(data, recipe.hold_out, rng)
+    chosen, held_out = hold_out(data, recipe.hold_out, rng, name="hold_out")
     watched = chosen[:0]
     if recipe.validation:
-        chosen, watched = hold_out(data, recipe.validation, rng, index=chosen)
+        chosen, watched = hold_out(data, recipe.validation, rng, index=chosen, name="validation")
     return chosen, watched, held_out
 
 
@@ -109,7 +109,9 @@ class Experiment:
         return cls(data, recipe, backend, dtype, *parts, source, state)
 
     @classmethod
-    def resume(cls, path: PathLike, data: Patterns, backend: Backend) -> Experiment:
+    def resume(
+        cls, path: PathLike, data: Patterns, backend: Backend, *, epochs: int | None = None
+    ) -> Experiment:
         """Take a run up where its last complete epoch left it.
 
         Parameters
@@ -119,6 +121,9 @@ class Experiment:
         data : Patterns
             Those of that run.
         backend : Backend
+        epochs : int, optional
+            Of the whole run, if others than it was begun with.  The step size goes on as that of a
+            run of so many epochs: one that had fallen to zero rises again.
 
         Raises
         ------
@@ -146,6 +151,8 @@ class Experiment:
                 f"{run_data['name']}, got {data.name} with other patterns"
             )
         backend.dtype(dtype)
+        if epochs is not None:
+            recipe = replace(recipe, epochs=epochs)
         try:
             parts = split(data, recipe, np.random.default_rng(recipe.seed))
             source = data.source(parts[0], recipe, backend, dtype)
@@ -154,6 +161,10 @@ class Experiment:
                 raise ValueError("checkpoint must hold the validation_accuracy of its epochs")
         except ValueError as error:
             raise ValueError(f"{error}, got {os.fspath(path)!r}") from None
+        if epochs is not None and epochs < state.epoch:
+            raise ValueError(
+                f"epochs must be at least the {state.epoch} that the run has done, got {epochs}"
+            )
         return cls(data, recipe, backend, dtype, *parts, source, state)
 
     def train(self, callbacks: Sequence[Callback] = ()) -> Training:

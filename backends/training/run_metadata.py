@@ -8,6 +8,7 @@ from typing import Any
 from tempotron_core import Network
 from tempotron_core.arrays.numbers import whole_number
 
+from ..data.class_labels import checked_names
 from ..data.dataset import checked_range
 from ..recipes.recipe import Recipe
 
@@ -30,6 +31,10 @@ def checked_data(data: Any) -> dict[str, Any]:
     if "n_features" in data:
         whole_number("n_features of data", data["n_features"])
         checked_range("value_range of data", data.get("value_range"))
+    if "classes" in data:
+        names = data["classes"]
+        size = len(names) if isinstance(names, list) and len(names) > 1 else 2
+        checked_names("classes of data", names, size)
     return data
 
 

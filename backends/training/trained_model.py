@@ -68,6 +68,9 @@ class TrainedModel:
             )
         try:
             check_network(network, recipe, data)
+            n_classes = network.weights[-1].shape[0] // recipe.neurons_per_class
+            if len(data.get("classes", range(n_classes))) != n_classes:
+                raise ValueError(f"{n_classes} classes, named {data['classes']}")
         except ValueError as error:
             raise ValueError(
                 f"checkpoint must hold the network of its recipe, got {os.fspath(path)!r}: {error}"
@@ -109,8 +112,8 @@ class TrainedModel:
             )
         return potentials(self.backend, source, self.network, self.recipe)
 
-    def classify(self, features: NDArray[Any]) -> Integers:
-        """Return the class of each row of features.
+    def values(self, features: NDArray[Any]) -> NDArray[Any]:
+        """Return the value of each class, shape (B, C), for rows of features.
 
         Raises
         ------
@@ -129,9 +132,34 @@ class TrainedModel:
                 f"got shape {features.shape}"
             )
         if not len(features):
-            return np.empty(0, dtype=np.int64)
+            return np.empty((0, self.n_classes))
         low, high = self.data["value_range"]
         source = encoded(features, (low, high), self.recipe, self.backend, self.dtype)
-        found = potentials(self.backend, source, self.network, self.recipe)
-        classes: Integers = np.argmax(found, axis=1).astype(np.int64)
+        return potentials(self.backend, source, self.network, self.recipe)
+
+    def classify(self, features: NDArray[Any]) -> Integers:
+        """Return the class of each row of features; errors are those of `values`."""
+        classes: Integers = np.argmax(self.values(features), axis=1).astype(np.int64)
         return classes
+
+    def probabilities(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the softmax of the classes' values over the recipe's temperature, shape (B, C).
+
+        These are the probabilities that training with the cross-entropy adjusts; after other losses
+        they tell no more than an order.
+        """
+        scaled = values.astype(np.float64) / (self.recipe.temperature * self.recipe.v_threshold)
+        odds = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
+        found: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
+        return found
+
+    @property
+    def n_classes(self) -> int:
+        """Classes that the network tells apart."""
+        return int(self.network.weights[-1].shape[0]) // self.recipe.neurons_per_class
+
+    @property
+    def class_names(self) -> list[str] | list[int]:
+        """Names of the classes; their numbers where they have none."""
+        names: list[str] | None = self.data.get("classes")
+        return list(range(self.n_classes)) if names is None else names

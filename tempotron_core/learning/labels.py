@@ -14,7 +14,7 @@ from ..arrays.namespace import (
 )
 from ..arrays.numbers import whole_number
 
-__all__ = ["class_indices", "neurons_per_class", "pattern_weight", "should_fire"]
+__all__ = ["as_classes", "class_indices", "neurons_per_class", "pattern_weight", "should_fire"]
 
 Array = Any
 
@@ -24,9 +24,11 @@ def should_fire(labels: Array, v_max: Array, *, n_classes: int | None = None) ->
 
     Parameters
     ----------
-    labels : array, shape (B,) of integers, or shape (B, O) of booleans
-        A class index from 0 to C - 1 per pattern, or true where a neuron should fire.  Values are
-        not looked at under tracing: a class that does not exist lets no neuron fire.
+    labels : array, shape (B,) of integers, or shape (B, O) or (B,) of booleans
+        A class index from 0 to C - 1 per pattern, or true where a neuron should fire.  One boolean
+        per pattern is whether the neurons of a single class should fire, or else which of two
+        classes it is of, true for the second.  Values are not looked at under tracing: a class that
+        does not exist lets no neuron fire.
     v_max : array, shape (B, O)
         Only its shape, library and device count.
     n_classes : int, optional
@@ -56,15 +58,23 @@ def should_fire(labels: Array, v_max: Array, *, n_classes: int | None = None) ->
     if v_max.ndim != 2:
         raise ValueError(f"v_max must have shape (patterns, neurons), got {tuple(v_max.shape)}")
     patterns, neurons = v_max.shape
+    classes = neurons if n_classes is None else n_classes
     if xp.isdtype(labels.dtype, "bool"):
-        if labels.shape != v_max.shape:
+        if labels.shape == v_max.shape:
+            return labels
+        if labels.shape != (patterns,) or classes not in (1, 2):
             raise ValueError(
-                f"boolean labels must have the shape of v_max, {tuple(v_max.shape)}, "
-                f"got {tuple(labels.shape)}"
+                f"boolean labels must have the shape of v_max, {tuple(v_max.shape)}, or one per "
+                f"pattern for one or two classes, got {tuple(labels.shape)} for {classes} classes"
             )
-        return labels
+        if classes == 1:
+            return xp.broadcast_to(labels[:, None], v_max.shape)
+        labels = as_classes(labels, xp=xp)
     if not xp.isdtype(labels.dtype, "integral"):
-        raise TypeError(f"labels must be integer class indices or booleans, got {labels.dtype}")
+        raise TypeError(
+            f"labels must be integer class indices or booleans, got {labels.dtype}: "
+            f"numpy.unique(labels, return_inverse=True)[1] numbers others"
+        )
     if labels.shape != (patterns,):
         raise ValueError(
             f"labels must have one class index for each of the {patterns} patterns, "
@@ -74,6 +84,13 @@ def should_fire(labels: Array, v_max: Array, *, n_classes: int | None = None) ->
     labels = class_indices("labels", labels, neurons // size, size, xp=xp)
     class_of_neuron = xp.arange(neurons, dtype=labels.dtype, device=device_of(v_max)) // size
     return labels[:, None] == class_of_neuron[None, :]
+
+
+def as_classes(labels: Array, *, xp: Any) -> Array:
+    """Return labels with booleans, one per pattern, as classes 0 and 1; others as they are."""
+    if xp.isdtype(labels.dtype, "bool") and labels.ndim == 1:
+        return xp.astype(labels, xp.int32)
+    return labels
 
 
 def class_indices(name: str, labels: Array, n_classes: int, size: int = 1, *, xp: Any) -> Array:
@@ -142,6 +159,8 @@ def pattern_weight(class_weight: Array, labels: Array, values: Array) -> Array:
     """
     xp = array_namespace(labels=labels, class_weight=class_weight)
     check_same_device(labels=labels, class_weight=class_weight)
+    if values.shape[1] == 2:
+        labels = as_classes(labels, xp=xp)
     if not xp.isdtype(labels.dtype, "integral"):
         raise TypeError(
             f"labels must be integer class indices where class_weight is given, got {labels.dtype}"

@@ -15,7 +15,7 @@ from typing import Any
 from ..arrays.namespace import array_namespace, check_floating, check_same_device
 from ..arrays.numbers import positive_float
 from ..arrays.settings import under_own_settings
-from .labels import pattern_weight, should_fire
+from .labels import as_classes, pattern_weight, should_fire
 from .pooling import tempered
 
 __all__ = ["cross_entropy_loss", "mse_loss", "tempotron_loss"]
@@ -184,8 +184,13 @@ def cross_entropy(
     check_floating(name, values, xp=xp)
     if values.ndim != 2 or values.shape[1] == 0:
         raise ValueError(f"{name} must have shape (patterns, classes), got {tuple(values.shape)}")
+    if values.shape[-1] == 2:
+        labels = as_classes(labels, xp=xp)
     if xp.isdtype(labels.dtype, "bool"):
-        raise TypeError("labels must be integer class indices for a cross-entropy, got bool")
+        raise TypeError(
+            "labels must be integer class indices for a cross-entropy, or one boolean per pattern "
+            f"for two classes, got bool of shape {tuple(labels.shape)}"
+        )
     right = should_fire(labels, values)
     below = tempered(values, temperature, axis=1, xp=xp)
     odds = xp.exp(below)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import re
 import signal
@@ -15,7 +18,7 @@ import pytest
 from idx import idx_bytes, write_folder
 
 from tempotron_backends.cli.command import main
-from tempotron_backends.data.built_in import load_digits
+from tempotron_backends.data.built_in import load_breast_cancer, load_digits
 from tempotron_backends.recipes.recipe import Recipe
 from tempotron_core import Tempotron, __version__, load, read_metadata, save
 
@@ -448,22 +451,28 @@ def test_missing_extras_are_named(
         (["train", "--backend", "tensorflow"], "argument --backend: invalid choice: 'tensorflow'"),
         (["train", "--dtype", "float16"], "argument --dtype: invalid choice: 'float16'"),
         (["train", "--loss", "hinge"], "argument --loss: invalid choice: 'hinge'"),
-        (["train", "--wings"], "unrecognized arguments: --wings"),
-        (["train", "--epochs", "-1"], "epochs must be an integer, 0 or more, got -1"),
-        (["train", "--batch-size", "0"], "batch_size must be an integer, 1 or more, got 0"),
-        (["train", "--seed", "-1"], "seed must be an integer, 0 or more, got -1"),
-        (["train", "--hold-out", "1.5"], "hold_out must be a part between 0 and 1 or a number"),
-        (["train", "--hold-out", "0.0001"], "fraction must leave patterns of every class"),
-        (["train", "--fields", "2"], "n_fields must be an integer, 3 or more, got 2"),
-        (["train", "--learning-rate", "0"], "learning_rate must be greater than 0.0 and"),
-        (["train", "--momentum", "1"], "momentum must be at least 0.0 and below 1.0"),
+        (["train", "--wings"], "unrecognized arguments: --wings (see tempotron train --help)"),
+        (["train", "--learning_rate=1"], "did you mean --learning-rate? (see tempotron train"),
+        (["--wings"], "(see tempotron --help)"),
+        (["train", "--epochs", "-1"], "argument --epochs: must be an integer, 0 or more, got -1"),
+        (["train", "--batch-size", "0"], "argument --batch-size: must be an integer, 1 or more"),
+        (["train", "--seed", "-1"], "argument --seed: must be an integer, 0 or more"),
+        (["train", "--hold-out", "1.5"], "argument --hold-out: must be a part between 0"),
+        (["train", "--hold-out", "0.0001"], "--hold-out must leave patterns of every"),
+        (["train", "--fields", "2"], "argument --fields: must be an integer, 3 or more, got 2"),
+        (["train", "--learning-rate", "0"], "argument --learning-rate: must be greater"),
+        (["train", "--momentum", "1"], "argument --momentum: must be at least 0.0 and"),
         (["train", "--hidden", "4,x"], "argument --hidden: invalid sizes value: '4,x'"),
-        (["train", "--recipe", "none"], "recipe must be one of mnist, mnist-10, mnist-deep or"),
-        (["train", "--shift=1", "--data=breast-cancer"], "shift needs patterns that are images"),
-        (["train", "--resume"], "path must name a checkpoint, got 'tempotron-run/last.npz'"),
-        (["train", "--data", "no-such"], "data must be a folder of IDX files, got 'no-such'"),
-        (["eval", "no-such.npz"], "path must name a checkpoint, got 'no-such.npz': no file"),
-        (["predict", "no-such.npz", "x"], "path must name a checkpoint, got 'no-such.npz'"),
+        (["train", "--recipe", "none"], "--recipe must be one of mnist, mnist-10, mnist-deep or"),
+        (["train", "--shift=1", "--data=breast-cancer"], "--shift needs patterns that"),
+        (["train", "--resume"], "--resume needs a run to continue in --out, got 'tempotron-run'"),
+        (["train", "--patience=3"], "--patience needs validation patterns"),
+        (["encode", "--out=x", "--fields=2"], "argument --fields: must be an integer, 3 or more"),
+        (["encode", "--out=x", "--window=0"], "argument --window: must be greater than 0.0"),
+        (["train", "--data", "no-such"], "--data must be digits, breast-cancer, an event"),
+        (["train", "--data", "breast_cancer"], "no such folder; did you mean 'breast-cancer'?"),
+        (["eval", "no-such.npz"], "CHECKPOINT must name a checkpoint, got 'no-such.npz': no file"),
+        (["predict", "no-such.npz", "x"], "CHECKPOINT must name a checkpoint, got"),
         (["eval"], "the following arguments are required: CHECKPOINT"),
     ],
 )
@@ -477,7 +486,7 @@ def test_errors_are_one_line(
 def test_unknown_devices(failing: Any, tmp_path: Path) -> None:
     for where in (["--device", "tpu"], ["--backend", "numpy", "--device", "cuda:7"]):
         error = failing("train", *where, "--out", tmp_path / "out")
-        assert "device must be" in error
+        assert "--device must be" in error
         assert "numpy:cpu" in error
     assert not (tmp_path / "out").exists()
 
@@ -505,10 +514,10 @@ def test_damaged_and_foreign_checkpoints(trained: Path, failing: Any, tmp_path: 
     for command in (["eval"], ["predict"]):
         more = [tmp_path / "x.npy"] if command == ["predict"] else []
         error = one_line(failing(*command, tmp_path / "short.npz", *more))
-        assert "path must name a checkpoint" in error
+        assert "CHECKPOINT must name a checkpoint" in error
     save(Tempotron(4, 2, 10), tmp_path / "bare.npz")
     error = one_line(failing("eval", tmp_path / "bare.npz"))
-    assert "checkpoint must be one that 'tempotron train' wrote" in error
+    assert "CHECKPOINT must be one that 'tempotron train' wrote" in error
     metadata = read_metadata(trained / "model.npz")
     metadata["recipe"]["loss"] = "unknown"
     save(load(trained / "model.npz"), tmp_path / "odd.npz", metadata=metadata)
@@ -521,11 +530,11 @@ def test_bad_input_for_predict(trained: Path, failing: Any, tmp_path: Path) -> N
     np.save(tmp_path / "nan.npy", np.full((2, 64), np.nan))
     (tmp_path / "text.csv").write_text("a,b\n")
     for name, message in (
-        ("narrow.npy", r"input must have 64 features per pattern, got shape \(2, 5\)"),
-        ("nan.npy", "input must hold finite numbers, got NaN or infinity in row 0"),
-        ("text.csv", "input must be a .npy or .csv file"),
-        ("none.npy", "input must be a file, got"),
-        ("", "input must be a file, got"),
+        ("narrow.npy", r"INPUT must have 64 features per pattern, got shape \(2, 5\)"),
+        ("nan.npy", "INPUT must hold finite numbers, got NaN or infinity in row 0"),
+        ("text.csv", "INPUT must be a .npy or .csv file"),
+        ("none.npy", "INPUT must be a file, got"),
+        ("", "INPUT must be an event file or a file of rows, got the folder"),
     ):
         error = one_line(failing("predict", checkpoint, tmp_path / name))
         assert re.search(message, error)
@@ -573,11 +582,71 @@ def test_a_run_is_resumed(
     assert [row.rpartition(",")[0] for row in logs[0]] == [
         row.rpartition(",")[0] for row in logs[1]
     ]
-    assert main(["train", "--resume", "--epochs=4", "--out", str(twice)]) == 2
+    assert main(["train", "--resume", "--batch-size=4", "--out", str(twice)]) == 2
     error = capsys.readouterr().err
-    assert "epochs must be that of the run to resume, 3, got 4" in error
+    assert "--batch-size must be that of the run to resume, 32, got 4" in error
     assert main(["train", "--resume", "--data=breast-cancer", "--out", str(twice)]) == 2
-    assert "data must be those of the run" in capsys.readouterr().err
+    assert "--data must be those of the run" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_made_longer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], failing: Any
+) -> None:
+    settings = ["--data=breast-cancer", "--fields=3", "--out", str(tmp_path)]
+    assert main(["train", *settings, "--epochs=1"]) == 0
+    assert main(["train", "--resume", *settings]) == 0
+    assert "after 1 of 1 epochs: complete, unless --epochs asks for more" in capsys.readouterr().out
+    assert main(["train", "--resume", *settings, "--epochs=3"]) == 0
+    output = capsys.readouterr().out
+    assert "resuming  after 1 of 3 epochs\n" in output
+    assert output.count("\nepoch ") == 2
+    metadata = read_metadata(tmp_path / "model.npz")
+    assert len(metadata["history"]["loss"]) == metadata["recipe"]["epochs"] == 3
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 4
+    error = one_line(failing("train", "--resume", *settings, "--epochs=2"))
+    assert "--epochs must be at least the 3 that the run has done, got 2" in error
+
+
+def test_predictions_have_names_probabilities_and_formats(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of rows, of standard input and of an event file, which agree."""
+    out, events = tmp_path / "out", tmp_path / "x.events"
+    code = ["--data=breast-cancer", "--fields=3"]
+    assert main(["train", *code, "--epochs=15", "--out", str(out)]) == 0
+    assert main(["encode", *code, "--out", str(events)]) == 0
+    capsys.readouterr()
+
+    def predicted(*args: Any) -> str:
+        assert main(["predict", str(out / "model.npz"), *map(str, args)]) == 0
+        found = capsys.readouterr()
+        assert found.err == ""
+        return found.out
+
+    data = load_breast_cancer()
+    features = data.features
+    header = ",".join(f"feature {i}" for i in range(30))
+    np.savetxt(tmp_path / "rows.csv", features, delimiter=",", header=header, comments="")
+    words = predicted(tmp_path / "rows.csv").split()
+    assert set(words) == {"malignant", "benign"}
+    assert np.mean(np.asarray(words) == np.asarray(data.classes)[data.labels]) > 0.75
+    assert predicted(events).split() == words
+    piped = io.TextIOWrapper(io.BytesIO((tmp_path / "rows.csv").read_bytes()))
+    monkeypatch.setattr("sys.stdin", piped)
+    assert predicted("-").split() == words
+    table = list(csv.DictReader(predicted(events, "--probabilities", "--format=csv").splitlines()))
+    assert [row["class"] for row in table] == words
+    objects = json.loads(predicted(events, "--probabilities", "--format=json"))
+    text = [line.split() for line in predicted(events, "--probabilities").splitlines()]
+    for row, found, cells in zip(table, objects, text, strict=True):
+        p = found["probabilities"]
+        assert list(p) == ["malignant", "benign"]
+        assert sum(p.values()) == pytest.approx(1.0, abs=1e-5)
+        assert found["class"] == max(p, key=p.get) == cells[0]
+        assert p["benign"] == pytest.approx(float(row["p_benign"]), abs=1e-5)
+        assert p["benign"] == pytest.approx(float(cells[2]), abs=1e-4)
+    assert predicted(tmp_path / "rows.csv", "--format=csv").splitlines() == ["class", *words]
+    assert json.loads(predicted(events, "--format=json")) == [{"class": word} for word in words]
 
 
 def test_event_files_are_written_trained_on_and_scored(

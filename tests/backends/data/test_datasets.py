@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import zlib
 from dataclasses import replace
@@ -322,14 +323,16 @@ def test_feature_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"1,2\n3\n", "got .*a.csv.*number of columns changed"),
-        ("b.csv", b"x,y\n1,2\n", "got .*b.csv.*could not convert string 'x'"),
+        ("a.csv", b"1,2\n3\n", "got .*a.csv.*row 1 has 1 columns, row 0 has 2"),
+        ("b.csv", b"1,2\nx,2\n", "got .*b.csv.*row 1, column 0 is no number: 'x'"),
+        ("b2.csv", b"1,y\n1,2\n", "got .*b2.csv.*row 0, column 1 is no number: 'y'"),
+        ("b3.csv", b"x,y\n", "got .*b3.csv.*headings, and no numbers"),
         ("c.csv", b"1,nan\n", "finite numbers, got NaN or infinity in row 0 of .*c.csv"),
         ("d.csv", b"\xff\xfe\n", "got .*d.csv"),
         ("e.npy", b"", "got .*e.npy.*does not begin as"),
         ("f.npy", b"\x93NUMPY\x01\0v\0", "got .*f.npy"),
         ("g.npy", b"nothing of the kind", "got .*g.npy"),
-        ("h.txt", b"1 2 3", "got .*h.txt.*magic number"),
+        ("h.txt", b"1 2 3\0", "got .*h.txt.*magic number"),
         (
             "i",
             idx_bytes(np.zeros(3, dtype=np.uint8)),
@@ -343,6 +346,57 @@ def test_bad_feature_files(tmp_path: Path, name: str, content: bytes, message: s
         read_features(tmp_path / name)
     with pytest.raises(ValueError, match=message):
         read_features(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a,b\n1.5,2\n-3e1,4\n",
+        "\ufeffa;b\n1,5;2\n-30;4\n",  # as spreadsheets write it where the comma is decimal
+        "\ufeff1.5;2\n-30.0;4\n",
+        "# of a plate reader\r\nwidth\theight\r\n1.5\t2\r\n-30\t4\r\n",
+        '"a, b","c"\n"1.5","2"\n"-30","4"\n',
+        "1.5 2  # first\n\n-30 4",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_tables_as_programs_write_them(
+    tmp_path: Path, content: str, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = content.encode(encoding)
+    (tmp_path / "rows.csv").write_bytes(written)
+    expected = [[1.5, 2.0], [-30.0, 4.0]]
+    assert read_features(tmp_path / "rows.csv").tolist() == expected
+    stdin = io.TextIOWrapper(io.BytesIO(written))
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert read_features("-").tolist() == expected
+
+
+@pytest.mark.parametrize("kind", ["npy", "idx", "gzip"])
+def test_binary_rows_come_from_standard_input_too(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, file = np.arange(6, dtype=np.uint8).reshape(2, 3), io.BytesIO()
+    np.save(file, rows)
+    content = file.getvalue() if kind == "npy" else idx_bytes(rows)
+    content = gzip.compress(content) if kind == "gzip" else content
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    np.testing.assert_array_equal(read_features("-"), rows)
+
+
+def test_labels_are_numbers_booleans_or_names() -> None:
+    features, names = np.zeros((3, 2)), ("cat", "ant")
+    words = np.asarray(["ant", "cat", "ant"])
+    for labels in (np.asarray([True, False, True]), words, words.astype(object)):
+        made = Dataset("x", features, labels, (0.0, 1.0), classes=names)
+        assert made.labels.tolist() == [1, 0, 1]
+        assert made.labels.dtype == np.int64
+    with pytest.raises(ValueError, match="labels must be among the classes cat, ant, got 'dog'"):
+        Dataset("x", features, np.asarray(["dog", "cat", "ant"]), (0.0, 1.0), classes=names)
+    with pytest.raises(TypeError, match="got <U3, whose classes have no names"):
+        Dataset("x", features, np.asarray(["dog", "cat", "ant"]), (0.0, 1.0))
+    with pytest.raises(ValueError, match="classes of x must be a different text for each of the 2"):
+        Dataset("x", features, np.asarray([0, 1, 1]), (0.0, 1.0), classes=("a", "a"))
 
 
 def test_other_feature_arrays_are_refused(tmp_path: Path) -> None:

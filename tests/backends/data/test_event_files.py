@@ -456,7 +456,7 @@ def test_bad_parts(tmp_path: Path) -> None:
     events = Events.from_trains(trains(0, 2), DURATION)
     with EventWriter(tmp_path / "a.events", N, DURATION, n_classes=2) as writer:
         for labels, error, message in (
-            ([0.0, 1.0], TypeError, "labels must be integers, got float64"),
+            ([0.0, 1.0], TypeError, "labels must be integers or booleans, got float64"),
             ([0], ValueError, r"labels must have shape \(2,\), one per pattern, got \(1,\)"),
             ([0, 2], ValueError, "labels must be 0 or more and below 2, got 0 to 2"),
             ([-1, 0], ValueError, "labels must be 0 or more and below 2, got -1 to 0"),

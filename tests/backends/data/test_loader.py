@@ -158,7 +158,7 @@ def test_bad_input(event_file: EventFile) -> None:
     events = Events.from_latencies(latencies(), DURATION)
     for labels, error, message in (
         (LABELS[:5], ValueError, r"labels must have shape \(12,\), .* got \(5,\)"),
-        (LABELS * 0.5, TypeError, "labels must be integers, got float64"),
+        (LABELS * 0.5, TypeError, "labels must be integers or booleans, got float64"),
         (LABELS - 1, ValueError, "labels must be 0 or more and below 2147483647, got -1 to 1"),
         (LABELS.astype("u8") + np.uint64(2**63), ValueError, "got 9223372036854775808 to"),
     ):

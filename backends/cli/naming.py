@@ -1,0 +1,47 @@
+"""Messages of the library in the words of the command line: options, not the settings they set."""
+
+from __future__ import annotations
+
+import re
+
+from .training_options import RECIPE_OPTIONS
+
+__all__ = ["in_options"]
+
+CHECKPOINT = dict.fromkeys(("checkpoint", "path"), "CHECKPOINT")
+ARGUMENTS = {
+    "train": {"data": "--data", "device": "--device", "recipe": "--recipe"},
+    "encode": {"data": "--data", "path": "--out"},
+    "eval": {"data": "--data", "device": "--device"} | CHECKPOINT,
+    "predict": {"input": "INPUT", "data": "INPUT", "device": "--device"} | CHECKPOINT,
+}
+"""What a message of the library begins with, and what that is on the command line."""
+
+SETTINGS = {"train", "encode"}
+"""Commands whose options are the settings of a recipe."""
+
+WORDS = "|".join(map(re.escape, RECIPE_OPTIONS))
+SUBJECT = re.compile(rf"(?<![\w-])({WORDS})(?= (?:must|needs|may|brings)\b)")
+
+
+def in_options(message: str, command: str | None) -> str:
+    """Return a message to a user of a command, who has never seen the names of the library.
+
+    Parameters
+    ----------
+    message : str
+        ``"learning_rate must be ..."``
+    command : str or None
+        ``"train"``; None if there was none yet.
+
+    Returns
+    -------
+    str
+        ``"--learning-rate must be ..."``
+    """
+    first, space, rest = message.partition(" ")
+    if first in ARGUMENTS.get(command or "", {}) and rest.startswith(("must", "needs")):
+        return ARGUMENTS[command or ""][first] + space + rest
+    if command not in SETTINGS or first.startswith("'"):  # of what a file holds, in its words
+        return message
+    return SUBJECT.sub(lambda found: RECIPE_OPTIONS[found[1]], message)
