@@ -19,16 +19,6 @@ __all__ = ["for_cupy", "for_numpy", "for_torch"]
 
 Forms = Mapping[str, Callable[..., Any]]
 
-_NAMES = (
-    "order_spikes",
-    "peak",
-    "peak_vjp",
-    "first_crossing",
-    "first_crossing_vjp",
-    "voltage",
-    "voltage_vjp",
-)
-
 
 def for_numpy(array: Any) -> Forms:
     """Kernels for a NumPy array."""
@@ -65,7 +55,7 @@ def _on_cpu() -> Forms:
     if importlib.util.find_spec("numba") is None:
         return {}
     try:
-        from .cpu import functions as cpu
+        from .cpu import functions, spiking
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, we can do without
         warnings.warn(
             f"Numba is installed but cannot be used, so the compiled kernels are not: {error}",
@@ -73,7 +63,9 @@ def _on_cpu() -> Forms:
             stacklevel=2,
         )
         return {}
-    return {name: getattr(cpu, name) for name in _NAMES}
+    return {
+        name: getattr(module, name) for module in (functions, spiking) for name in module.__all__
+    }
 
 
 @functools.cache

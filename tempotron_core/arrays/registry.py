@@ -21,7 +21,8 @@ Names asked for:
 ``settings()``
     A context manager under which this package computes with arrays of that library, whatever
     strict mode the user has chosen, see `settings`.
-``peak``, ``first_crossing``, ``voltage``, ``soft_peak_time``
+``peak``, ``first_crossing``, ``voltage``, ``soft_peak_time``, ``output_spikes``,
+``critical_threshold``
     The function of that name, made differentiable for the framework's autodiff with the analytic
     gradients of this package.
 ``fused(array)``
@@ -35,6 +36,14 @@ Names asked for:
       ``first_crossing_vjp(events, weight, neuron, t_spike, t_cotangent, times, min_slope)`` and
       ``voltage_vjp(events, weight, neuron, sample_times, cotangent, times)``: the gradients towards
       the weights, (O, N), and, if asked for, the sorted spike times, (B, K), 0 on padding
+    - ``output_spikes(events, weight, neuron, kept)``: the pair b O + o of every output spike that
+      is kept, (E,), the first ``kept`` of a pair, or all for None; its time, (E,); the numbers of
+      spikes, (B, O)
+    - ``critical_threshold(events, weight, neuron, k)``: theta, t and n_before, each (B, O), zeros
+      where ``k``, (B, O), is 0
+    - ``output_spikes_vjp(events, weight, neuron, spike_times, cotangent, times, min_slope)`` and
+      ``critical_threshold_vjp(events, weight, neuron, critical, cotangent, times, floor)``:
+      gradients as above; ``floor`` is the least slope of a spike
     - ``order_spikes(times, duration)``: for each row of times, (B, M), where its spikes are, in
       stable ascending order and then of the other entries, (B, M), and the number of spikes, (B,)
 """

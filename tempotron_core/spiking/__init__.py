@@ -3,7 +3,8 @@
 from .critical_threshold import CriticalThreshold, critical_threshold
 from .critical_threshold_gradient import critical_threshold_vjp
 from .eligibility import eligibility
-from .output_spikes import OutputSpikes, OutputTrains, output_spikes
+from .layout import OutputSpikes, OutputTrains
+from .output_spikes import output_spikes
 from .output_spikes_gradient import output_spikes_vjp
 from .stream import Stream, StreamSpikes
 

@@ -22,12 +22,14 @@ import array_api_extra as xpx
 from ..arrays.candidates import pick
 from ..arrays.namespace import array_namespace, check_same_device, device_of, known_true
 from ..arrays.numbers import whole_number
+from ..arrays.registry import fused
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..membrane.integration import Membrane, interior_maximum
 from ..neuron import Neuron
 from ..readouts.arguments import is_static
 from ..readouts.crossing import crossing_interval
+from ..readouts.dispatch import differentiable
 from ..readouts.peak import peak
 from .search import LastSpike, check_spiking, next_spike, over_tiles, rows_of, scaled, since
 
@@ -55,6 +57,7 @@ class CriticalThreshold(NamedTuple):
     n_before: Array
 
 
+@differentiable
 @under_own_settings
 def critical_threshold(
     events: Events,
@@ -116,8 +119,6 @@ def critical_threshold(
         )
     k_most = k
     k = _wanted(k, events, weight, xp)
-    largest = peak(events, weight, neuron, method=method)
-    looked_at = largest.v_max > 0.0
     if where is not None:
         array_namespace(weight=weight, where=where)
         check_same_device(weight=weight, where=where)
@@ -126,12 +127,18 @@ def critical_threshold(
                 f"where must be a boolean array of shape {shape}, "
                 f"got {where.dtype} of shape {tuple(where.shape)}"
             )
-        looked_at = looked_at & where
+        k = xp.where(where, k, xp.zeros_like(k))
+    if form := fused("critical_threshold", method, weight):
+        return CriticalThreshold(*form(events, weight, neuron, k))
+    largest = peak(events, weight, neuron, method=method)
+    looked_at = (k > 0) & ~(largest.v_max <= 0.0)  # so NaN where the peak is
     theta = xp.where(looked_at, largest.v_max, 0.0)
     t = xp.where(looked_at, largest.t_max, 0.0)
     n_before = xp.zeros_like(k)
-    searched = looked_at & (k > 1)
-    most = k_most if static else _largest(xp.where(searched, k, 1), xp)
+    searched = looked_at & (k > 1) & xp.isfinite(largest.v_max)
+    most = 1
+    if 0 not in shape:
+        most = k_most if static else int(xp.max(xp.where(searched, k, 1)))
 
     def of_tile(membrane: Membrane, tile: tuple[slice, slice]) -> tuple[Array, ...]:
         given = (theta[tile], t[tile], n_before[tile])
@@ -272,10 +279,6 @@ def _graze(
         if not static and not known_true(xp.any(goes_on)):
             break
     return when, before
-
-
-def _largest(k: Array, xp: Any) -> int:
-    return int(xp.max(k)) if 0 not in k.shape else 1
 
 
 def _wanted(k: Any, events: Events, weight: Array, xp: Any) -> Array:

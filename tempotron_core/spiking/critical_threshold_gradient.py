@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..arrays.namespace import clip, device_of
+from ..arrays.registry import fused
 from ..events import Events
 from ..membrane.integration import Membrane
 from ..membrane.sampling import sample
@@ -94,27 +95,57 @@ def critical_threshold_vjp(
     check_output("critical.theta", critical.theta, events, weight)
     check_output("critical.t", critical.t, events, weight)
     check_output("cotangent", cotangent, events, weight)
+    found = critical_threshold_adjoint(
+        events, weight, neuron, critical, cotangent, times, most, method, xp
+    )
+    return as_given(events, *found)
+
+
+def critical_threshold_adjoint(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    critical: CriticalThreshold,
+    cotangent: Array,
+    times: bool,
+    most: int | None,
+    method: str,
+    xp: Any,
+) -> tuple[Array, Array | None]:
+    """Gradients towards the weights [O, N] and, if asked for, the sorted input times [B, K]."""
     static = is_static(method, events.times, weight)
     if static and most is None:
         raise ValueError("most must be given in the static form (and so under tracing), got None")
+    cotangent = xp.astype(cotangent, weight.dtype)
+    floor = _FLOOR_FLOAT64 if weight.dtype == xp.float64 else _FLOOR_FLOAT32
+    floor = floor * neuron.kernel.rise
+    if form := fused("critical_threshold_vjp", method, weight):
+        found: tuple[Array, Array | None] = form(
+            events, weight, neuron, critical, cotangent, times, floor
+        )
+        return found
     if most is None:
         most = int(xp.max(critical.n_before)) if 0 not in critical.n_before.shape else 0
-    cotangent = xp.astype(cotangent, weight.dtype)
+    lost = xp.isnan(critical.theta)
     reached = critical.theta > 0.0
-    cotangent = xp.where(reached, cotangent, 0.0)
+    cotangent = xp.where(reached | lost, cotangent, 0.0)
+    # so that what is not known takes part as any other pair, and is NaN in the end
+    theta = xp.where(lost, 1.0, critical.theta)
+    t = xp.where(lost, events.duration, critical.t)
+    critical = CriticalThreshold(theta, t, critical.n_before)
 
     def of_tile(membrane: Membrane, tile: tuple[slice, slice]) -> tuple[Array, ...]:
         found = CriticalThreshold(*(array[tile] for array in critical))
-        return _of_tile(membrane, found, most, neuron, events.duration, static, xp)
+        return _of_tile(membrane, found, most, neuron, events.duration, floor, static, xp)
 
     at, share, slope = over_tiles(
         of_tile, events, weight, neuron, n_samples=most + 1, static=static, xp=xp
     )
-    cusp = Cusp(critical.t, slope, share[..., -1] * cotangent)
-    found = pull_back(
-        events, weight, neuron, at, share * cotangent[..., None], times, static, cusp=cusp, xp=xp
-    )
-    return as_given(events, *found)
+    by_potential = share * cotangent[..., None]
+    lost = (lost & (cotangent != 0.0))[..., None]
+    by_potential = xp.where(lost, float("nan"), by_potential)
+    cusp = Cusp(critical.t, slope, by_potential[..., -1])
+    return pull_back(events, weight, neuron, at, by_potential, times, static, cusp=cusp, xp=xp)
 
 
 def _of_tile(
@@ -123,6 +154,7 @@ def _of_tile(
     most: int,
     neuron: Neuron,
     duration: float,
+    floor: float,
     static: bool,
     xp: Any,
 ) -> tuple[Array, Array, Array]:
@@ -136,8 +168,7 @@ def _of_tile(
     spikes = _first_spikes(rows, theta, n_before, most, neuron, duration, static, xp)
     history = history_of(rows, spikes, theta, neuron, xp=xp)
 
-    floor = _FLOOR_FLOAT64 if dtype == xp.float64 else _FLOOR_FLOAT32
-    slope = clip(history.slope, floor * neuron.kernel.rise, None, xp=xp)
+    slope = clip(history.slope, floor, None, xp=xp)
     rho = theta[:, None] * (1.0 / neuron.tau) / slope
     since = xp.astype(clip(t_star[:, None] - history.times, 0.0, None, xp=xp), dtype)
     gain = xp.where(history.present, xp.log1p(rho), 0.0)

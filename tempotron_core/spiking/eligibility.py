@@ -30,7 +30,7 @@ from ..membrane.integration import Membrane, with_nobody
 from ..membrane.sampling import sample
 from ..membrane.scan import scan
 from ..neuron import Neuron
-from .output_spikes import OutputSpikes, check_spike_times
+from .layout import OutputSpikes, check_spike_times
 from .search import check_spiking, over_tiles
 
 __all__ = ["eligibility"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, overload
 
 import array_api_extra as xpx
 
-from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
+from ..arrays.namespace import device_of
 from ..arrays.numbers import whole_number
+from ..arrays.registry import fused
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..membrane.integration import Membrane, integrate, with_nobody
@@ -15,46 +16,13 @@ from ..membrane.tiles import tile_bounds
 from ..neuron import Neuron
 from ..readouts.arguments import is_static
 from ..readouts.crossing import first_crossing
-from .search import check_spiking, next_spike, rows_of, spike_at
+from ..readouts.dispatch import differentiable
+from .layout import OutputSpikes, OutputTrains, laid_out, starts_of
+from .search import check_spiking, next_spike, rows_of, spike_at, too_close
 
-__all__ = ["OutputSpikes", "OutputTrains", "check_spike_times", "output_spikes"]
+__all__ = ["output_spikes"]
 
 Array = Any
-
-
-class OutputSpikes(NamedTuple):
-    """Output spikes, padded to the longest train.
-
-    Attributes
-    ----------
-    times : array, shape (B, O, S)
-        In the unit and dtype of the input spikes, ascending, +inf behind the last one; S is at
-        least 1.  ``Events.from_trains`` makes them the input of a next layer.
-    counts : integer array, shape (B, O)
-        Output spikes of each pair, of which ``times`` holds the first S.
-    """
-
-    times: Array
-    counts: Array
-
-
-class OutputTrains(NamedTuple):
-    """Output spikes one after the other, as `Events.from_csr` takes them.
-
-    Attributes
-    ----------
-    times : array, shape (E,)
-        In the unit and dtype of the input spikes; pattern by pattern, within a pattern output by
-        output, and ascending within an output.
-    outputs : integer array, shape (E,)
-        The output that fired.
-    offsets : integer array, shape (B + 1,)
-        Start of each pattern.
-    """
-
-    times: Array
-    outputs: Array
-    offsets: Array
 
 
 @overload
@@ -81,6 +49,7 @@ def output_spikes(
 ) -> OutputTrains: ...
 
 
+@differentiable
 @under_own_settings
 def output_spikes(
     events: Events,
@@ -156,31 +125,39 @@ def output_spikes(
     if max_spikes is not None:
         max_spikes = whole_number("max_spikes", max_spikes)
     static = is_static(method, events.times, weight)
-    first = first_crossing(events, weight, neuron, method=method)
     if not static:
-        return _ragged(events, weight, neuron, first, max_spikes, layout, xp)
+        if form := fused("output_spikes", method, weight):
+            found = form(events, weight, neuron, max_spikes)
+        else:
+            found = _by_passes(events, weight, neuron, max_spikes, method, xp)
+        return laid_out(*found, max_spikes, layout, xp)
     if max_spikes is None or layout == "csr":
         raise ValueError(
             "max_spikes must be given, and layout be 'padded', in the static form (and so under "
             f"tracing): got max_spikes={max_spikes}, layout={layout!r}"
         )
-    return _padded(events, weight, neuron, first, max_spikes, xp)
+    return _padded(events, weight, neuron, max_spikes, method, xp)
 
 
-def _ragged(
-    events: Events,
-    weight: Array,
-    neuron: Neuron,
-    first: Array,
-    max_spikes: int | None,
-    layout: str,
-    xp: Any,
-) -> OutputSpikes | OutputTrains:
-    """Search until every train has ended; pairs drop out as theirs does."""
+def _by_passes(
+    events: Events, weight: Array, neuron: Neuron, max_spikes: int | None, method: str, xp: Any
+) -> tuple[Array, Array, Array]:
+    """Search until every train has ended; pairs drop out as theirs does.
+
+    Returns
+    -------
+    pair : integer array, shape (E,)
+        b * O + o of every spike that is kept, ascending.
+    time : array, shape (E,)
+        Within a pair ascending; a pair whose potential does not stay finite has a NaN.
+    counts : integer array, shape (B, O)
+        Of all spikes.
+    """
     n_outputs = weight.shape[0]
     device = device_of(weight)
     integer = xpx.default_dtype(xp, "indexing", device=device)
-    pairs, times = [], []  # of every spike, pass after pass; pairs count as b * O + o
+    first = first_crossing(events, weight, neuron, method=method)
+    pairs, times = [], []  # of every spike, pass after pass
     padded = with_nobody(weight)
     patterns, outputs = tile_bounds(events, padded)
     for b in patterns:
@@ -196,38 +173,14 @@ def _ragged(
     time = xp.concat(times)
     order = xp.argsort(pair, stable=True)  # the spikes of a pair come in their order
     pair, time = xp.take(pair, order), xp.take(time, order)
-    n_pairs = len(events) * n_outputs
-    starts = xp.searchsorted(pair, xp.arange(n_pairs + 1, dtype=integer, device=device))
-    starts = xp.astype(starts, integer)
-    if layout == "csr":
-        if max_spikes is not None:
-            kept = xp.arange(pair.shape[0], dtype=integer, device=device) - xp.take(starts, pair)
-            (kept,) = xp.nonzero(kept < max_spikes)
-            pair, time = xp.take(pair, kept), xp.take(time, kept)
-        bounds = xp.arange(len(events) + 1, dtype=integer, device=device) * n_outputs
-        offsets = xp.astype(xp.searchsorted(pair, bounds), integer)
-        return OutputTrains(time, pair % n_outputs if n_outputs else pair, offsets)
-    counts = starts[1:] - starts[:-1]
-    longest = int(xp.max(counts)) if n_pairs else 0
-    width = max(1, longest if max_spikes is None else min(longest, max_spikes))
-    column = xp.arange(width, dtype=integer, device=device)[None, :]
-    entry = xp.where(column < counts[:, None], starts[:-1, None] + column, pair.shape[0])
-    silent = xp.full((1,), float("inf"), dtype=time.dtype, device=device)
-    time = xp.take(xp.concat([time, silent]), xp.reshape(entry, (-1,)))
-    shape = (len(events), n_outputs)
-    return OutputSpikes(xp.reshape(time, (*shape, width)), xp.reshape(counts, shape))
-
-
-def check_spike_times(name: str, times: Array, events: Events, weight: Array, *, xp: Any) -> None:
-    """Raise unless an array [B, O, S], that errors call ``name``, fits events and weights."""
-    array_namespace(**{"weight": weight, name: times})
-    check_same_device(**{"weight": weight, name: times})
-    check_floating(name, times, xp=xp)
-    expected = (len(events), weight.shape[0])
-    if times.ndim != 3 or tuple(times.shape[:2]) != expected or times.shape[2] == 0:
-        raise ValueError(
-            f"{name} must have shape (B, O, S) with (B, O) = {expected}, got {tuple(times.shape)}"
-        )
+    starts = starts_of(pair, len(events) * n_outputs, integer, xp)
+    counts = xp.reshape(starts[1:] - starts[:-1], (len(events), n_outputs))
+    counts = xp.where(xp.isnan(first), xp.zeros_like(counts), counts)
+    if max_spikes is not None:
+        place = xp.arange(pair.shape[0], dtype=integer, device=device) - xp.take(starts, pair)
+        (kept,) = xp.nonzero(place < max_spikes)
+        pair, time = xp.take(pair, kept), xp.take(time, kept)
+    return pair, time, counts
 
 
 def trains(
@@ -240,7 +193,7 @@ def trains(
     membrane : Membrane
         Of O outputs and B patterns.
     first : array, shape (O, B)
-        First output spikes, inf where there are none.
+        First output spikes, inf where there are none, NaN where they are not known.
     neuron : Neuron
     duration : float
 
@@ -250,9 +203,10 @@ def trains(
         Positions, in a flattened [O, B], of the pairs that spike once more, and when they do.
     """
     time = xp.reshape(first, (-1,))
+    (which,) = xp.nonzero(time != float("inf"))
+    found = [(which, xp.take(time, which))]
     (which,) = xp.nonzero(xp.isfinite(time))
     time = xp.take(time, which)
-    found = [(which, time)]
     if which.shape[0] == 0:
         return found
     rows = rows_of(membrane, which, xp=xp)
@@ -263,19 +217,17 @@ def trains(
         if hit.shape[0] == 0:
             return found
         if bool(xp.any(xp.take(time, hit) <= xp.take(last.time, hit))):
-            raise ValueError(
-                "weight must be small enough for output spikes to be told apart in "
-                f"{time.dtype}, got spikes that follow each other at once"
-            )
+            raise too_close(time.dtype)
         which, time = xp.take(which, hit), xp.take(time, hit)
         rows, last = rows_of(rows, hit, xp=xp), spike.take(hit, xp=xp)
         found.append((which, time))
 
 
 def _padded(
-    events: Events, weight: Array, neuron: Neuron, first: Array, max_spikes: int, xp: Any
+    events: Events, weight: Array, neuron: Neuron, max_spikes: int, method: str, xp: Any
 ) -> OutputSpikes:
     """Make a fixed number of passes over all pairs."""
+    first = first_crossing(events, weight, neuron, method=method)
     n_patterns, n_outputs = len(events), weight.shape[0]
     membrane = integrate(events, with_nobody(weight), neuron.kernel, static=True)
     pairs = xp.arange(n_outputs * n_patterns, device=device_of(weight))

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..arrays.numbers import positive_float
+from ..arrays.registry import fused
 from ..events import Events
 from ..membrane.integration import Membrane
 from ..neuron import Neuron
@@ -22,7 +23,7 @@ from ..readouts.dispatch import constant
 from ..readouts.gradient import Gradient, as_given
 from .cotangents import pull_back
 from .history import history_of
-from .output_spikes import check_spike_times
+from .layout import check_spike_times
 from .search import check_spiking, over_tiles, rows_of
 
 __all__ = ["output_spikes_vjp"]
@@ -70,8 +71,6 @@ def output_spikes_vjp(
         As :func:`output_spikes`, and if ``min_slope`` is negative or not finite.
     """
     xp = check_spiking(events, weight, neuron)
-    static = is_static(method, events.times, weight)
-    min_slope = positive_float("min_slope", min_slope, or_zero=True)
     for name, array in (("spike_times", spike_times), ("cotangent", cotangent)):
         check_spike_times(name, array, events, weight, xp=xp)
     if spike_times.shape != cotangent.shape:
@@ -79,8 +78,33 @@ def output_spikes_vjp(
             f"cotangent must have the shape of spike_times, {tuple(spike_times.shape)}, "
             f"got {tuple(cotangent.shape)}"
         )
+    found = output_spikes_adjoint(
+        events, weight, neuron, spike_times, cotangent, times, min_slope, method, xp
+    )
+    return as_given(events, *found)
+
+
+def output_spikes_adjoint(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    spike_times: Array,
+    cotangent: Array,
+    times: bool,
+    min_slope: float,
+    method: str,
+    xp: Any,
+) -> tuple[Array, Array | None]:
+    """Gradients towards the weights [O, N] and, if asked for, the sorted input times [B, K]."""
+    static = is_static(method, events.times, weight)
+    min_slope = positive_float("min_slope", min_slope, or_zero=True)
     spike_times = xp.astype(spike_times, events.times.dtype)
     cotangent = xp.astype(cotangent, weight.dtype)
+    if form := fused("output_spikes_vjp", method, weight):
+        found: tuple[Array, Array | None] = form(
+            events, weight, neuron, spike_times, cotangent, times, min_slope
+        )
+        return found
 
     def of_tile(membrane: Membrane, tile: tuple[slice, slice]) -> tuple[Array, ...]:
         of_pairs = spike_times[(*tile, slice(None))], cotangent[(*tile, slice(None))]
@@ -89,9 +113,10 @@ def output_spikes_vjp(
     (by_potential,) = over_tiles(
         of_tile, events, weight, neuron, n_samples=cotangent.shape[2], static=static, xp=xp
     )
+    lost = xp.isnan(spike_times) & (cotangent != 0.0)
+    by_potential = xp.where(lost, float("nan"), by_potential)
     at = xp.where(xp.isfinite(spike_times), spike_times, events.duration)
-    found = pull_back(events, weight, neuron, at, by_potential, times, static, xp=xp)
-    return as_given(events, *found)
+    return pull_back(events, weight, neuron, at, by_potential, times, static, xp=xp)
 
 
 def _by_potential(

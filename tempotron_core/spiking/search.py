@@ -42,6 +42,7 @@ __all__ = [
     "scaled",
     "since",
     "spike_at",
+    "too_close",
     "turn",
 ]
 
@@ -80,6 +81,14 @@ def check_spiking(events: Events, weight: Array, neuron: Neuron) -> Any:
     if neuron.shunt:
         raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
     return xp
+
+
+def too_close(dtype: Any) -> ValueError:
+    """The error of spikes that follow each other at once."""
+    return ValueError(
+        f"weight must be small enough for output spikes to be told apart in {dtype}, got spikes "
+        f"that follow each other at once"
+    )
 
 
 def over_tiles(

@@ -9,7 +9,7 @@ import numpy as np
 
 from tempotron_core import Events, Neuron
 
-from . import functions
+from . import functions, spiking
 from .compiled import told
 from .peak_scan import scan_peaks
 
@@ -58,3 +58,15 @@ def _calls(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
     )
     yield "voltage", lambda: functions.voltage(*shunted, sampled)
     yield "voltage_vjp", lambda: functions.voltage_vjp(*given, sampled, ones[:, :, None], True)
+    k, spikes = np.full((1, 1), 2), np.full((1, 1, 1), 3.0, dtype)
+    yield "output_spikes", lambda: spiking.output_spikes(*given, None)
+    yield (
+        "output_spikes_vjp",
+        lambda: spiking.output_spikes_vjp(*given, spikes, spikes, True, 0.0),
+    )
+    yield "critical_threshold", lambda: spiking.critical_threshold(*given, k)
+    critical = ones, 8.0 * ones, np.zeros((1, 1), np.int64)
+    yield (
+        "critical_threshold_vjp",
+        lambda: spiking.critical_threshold_vjp(*given, critical, ones, True, 1e-6),
+    )

@@ -7,26 +7,12 @@ import math
 import numpy as np
 
 from .compiled import compiled
-from .interior import bounds, closest_bounds, fill_crests, interior_maxima
-from .lanes import (
-    WIDTH,
-    both,
-    either,
-    first_lane,
-    fma,
-    lanes_of,
-    load,
-    maximum,
-    minimum,
-    select,
-    splat,
-    store,
-)
+from .interior import exceeding, fill_crests, interval_tops
+from .lanes import WIDTH, first_lane, fma, lanes_of, load, store
+from .roots import rising_root
 from .steps import CHUNK, fill_steps, free_state, gaps
 
 __all__ = ["scan_crossings"]
-
-_STEPS = 60  # bisection alone would reach the last digit of a float64 in about as many
 
 
 @compiled
@@ -67,27 +53,25 @@ def scan_crossings(
             n = min(CHUNK, count - start)
             gaps(times[p], start, n, count, duration, u, next_time)
             fill_steps(u, n, constants, a, b, c, e)
-            fill_crests(u, n, constants, crest_a, crest_b)
+            sparse = fill_crests(u, n, constants, crest_a, crest_b)
             for o in range(0, width, WIDTH):
                 v, d, open_limit = load(potential, o), load(slope, o), load(limit, o)
                 for i in range(n):
                     d = fma(kappa, load(rows[afferents[p, start + i]], o), d)
                     v_next = fma(b[i], d, a[i] * v)
                     d_next = fma(e[i], d, c[i] * v)
-                    turns = minimum(d, 0.0 - d_next) > 0.0
                     floor = fma(crest_b[i], d, crest_a[i] * v)
-                    bound = bounds(v, d, u[i], floor, constants)
-                    inside = both(turns, bound > open_limit)
-                    lanes = lanes_of(either(inside, v_next > open_limit))
+                    lanes = lanes_of(
+                        exceeding(v, d, v_next, d_next, u[i], floor, open_limit, sparse, constants)
+                    )
                     if lanes:
                         store(v_now, 0, v)
                         store(d_now, 0, d)
-                        bound = closest_bounds(v, d, v_next, d_next, u[i], floor, constants)
-                        bound = select(turns, bound, splat(-np.inf))
-                        top, value = interior_maxima(v, d, splat(u[i]), floor, bound, constants)
-                        exceeds = bound > open_limit
-                        store(top_now, 0, select(exceeds, top, splat(u[i])))
-                        store(value_now, 0, select(exceeds, maximum(value, v_next), v_next))
+                        top, value = interval_tops(
+                            v, d, v_next, d_next, u[i], floor, open_limit, constants
+                        )
+                        store(top_now, 0, top)
+                        store(value_now, 0, value)
                         while lanes:
                             lane = first_lane(lanes)
                             lanes &= lanes - 1
@@ -98,7 +82,7 @@ def scan_crossings(
                             limit[o + lane] = np.inf
                             silent -= 1
                             now = np.float64(times[p, start + i])
-                            reached = _rising_root(
+                            reached = rising_root(
                                 v0, d0, top_now[lane], value, threshold, constants
                             )
                             t_spike[p, o + lane] = min(now + reached, next_time[i])
@@ -127,38 +111,3 @@ def _free_peak(v, d, left, constants):
     u = tau - v / drive if beta == 0.0 else (log_ratio - math.log1p(beta * v / drive)) / beta
     u = min(max(u, 0.0), left)
     return tau_s * (drive + beta * v) * math.exp(-u / tau), u
-
-
-@compiled
-def _rising_root(v, d, top, v_top, threshold, constants):
-    """Root of V(u) = threshold on [0, top], where V rises to v_top and is concave.
-
-    From V'' = -(1/tau + 1/tau_s) V' - V/(tau tau_s), each step solves the parabola that has the
-    value, slope and curvature of V (Euler's method), kept in a bracket.  It starts at the top,
-    where the parabola has a root even if the crossing grazes a maximum.
-
-    Potentials are taken in units of about the largest, a power of two so that nothing is rounded,
-    and slopes per tau: no square leaves the range of numbers, whatever the scale of the weights.
-    """
-    tau, tau_s, _, _, _, _ = constants
-    unit = math.ldexp(1.0, math.frexp(max(abs(v), v_top))[1])
-    v, d, threshold = v / unit, d / unit, threshold / unit
-    ratio = tau / tau_s
-    low, high, u = 0.0, top, top
-    for _ in range(_STEPS):
-        potential, slope = free_state(v, d, u, constants)
-        excess = potential - threshold
-        slope = tau * slope
-        curvature = -(1.0 + ratio) * slope - ratio * potential
-        if excess > 0.0:
-            high = u
-        else:
-            low = u
-        reach = slope + math.sqrt(max(slope * slope - 2.0 * excess * curvature, 0.0))
-        target = u - 2.0 * excess / reach * tau if reach > 0.0 else u
-        if not low <= target <= high:
-            target = 0.5 * (low + high)
-        if abs(target - u) <= 1e-16 * top:
-            return target
-        u = target
-    return u

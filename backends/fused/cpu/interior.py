@@ -12,12 +12,21 @@ with, after rounding too.
 
 from __future__ import annotations
 
+import math
+
 from .compiled import compiled
 from .elementary import exponential, log1p
-from .lanes import divide, fma, maximum, minimum, select, splat
+from .lanes import both, divide, either, fma, maximum, minimum, select, splat
 from .steps import free_state
 
-__all__ = ["bounds", "closest_bounds", "fill_crests", "interior_maxima"]
+__all__ = [
+    "bounds",
+    "closest_bounds",
+    "exceeding",
+    "fill_crests",
+    "interior_maxima",
+    "interval_tops",
+]
 
 
 @compiled
@@ -87,3 +96,28 @@ def interior_maxima(v, d, gap, floor, bound, constants):
     u = minimum(maximum(u, splat(0.0)), gap)
     value = tau_s * fma(beta, v, drive) * exponential(u * (-1.0 / tau), 0.0)
     return u, maximum(maximum(v, floor), minimum(value, bound))
+
+
+@compiled
+def exceeding(v, d, v_end, d_end, gap, floor, limit, sparse, constants):
+    """Lanes whose potential may exceed a limit in an interval that is followed to its end."""
+    turns = minimum(d, 0.0 - d_end) > 0.0
+    # the closer bound is not worth its cost where intervals are short
+    bound = fma(gap, d, v)
+    if sparse:
+        bound = bounds(v, d, gap, floor, constants)
+    return either(both(turns, bound > limit), v_end > limit)
+
+
+@compiled
+def interval_tops(v, d, v_end, d_end, gap, floor, limit, constants):
+    """Time and value of the largest potential of an interval, its start left out.
+
+    An interior maximum that does not exceed the limit may be passed over.
+    """
+    turns = minimum(d, 0.0 - d_end) > 0.0
+    bound = closest_bounds(v, d, v_end, d_end, gap, floor, constants)
+    bound = select(turns, bound, splat(-math.inf))
+    top, value = interior_maxima(v, d, splat(gap), floor, bound, constants)
+    exceeds = bound > limit
+    return select(exceeds, top, splat(gap)), select(exceeds, maximum(value, v_end), v_end)

@@ -1,0 +1,109 @@
+"""Output spikes in the forms that they are asked for in."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
+from ..events import Events
+
+__all__ = [
+    "OutputSpikes",
+    "OutputTrains",
+    "check_room",
+    "check_spike_times",
+    "laid_out",
+    "starts_of",
+]
+
+Array = Any
+
+
+class OutputSpikes(NamedTuple):
+    """Output spikes, padded to the longest train.
+
+    Attributes
+    ----------
+    times : array, shape (B, O, S)
+        In the unit and dtype of the input spikes, ascending, +inf behind the last one; S is at
+        least 1.  ``Events.from_trains`` makes them the input of a next layer.
+    counts : integer array, shape (B, O)
+        Output spikes of each pair, of which ``times`` holds the first S.
+    """
+
+    times: Array
+    counts: Array
+
+
+class OutputTrains(NamedTuple):
+    """Output spikes one after the other, as `Events.from_csr` takes them.
+
+    Attributes
+    ----------
+    times : array, shape (E,)
+        In the unit and dtype of the input spikes; pattern by pattern, within a pattern output by
+        output, and ascending within an output.
+    outputs : integer array, shape (E,)
+        The output that fired.
+    offsets : integer array, shape (B + 1,)
+        Start of each pattern.
+    """
+
+    times: Array
+    outputs: Array
+    offsets: Array
+
+
+def starts_of(pair: Array, n_pairs: int, integer: Any, xp: Any) -> Array:
+    """Where the spikes of every pair begin, and the last one's end."""
+    wanted = xp.arange(n_pairs + 1, dtype=integer, device=device_of(pair))
+    return xp.astype(xp.searchsorted(pair, wanted), integer)
+
+
+def laid_out(
+    pair: Array, time: Array, counts: Array, max_spikes: int | None, layout: str, xp: Any
+) -> OutputSpikes | OutputTrains:
+    """Return kept spikes, pair by pair, as they were asked for."""
+    n_patterns, n_outputs = counts.shape
+    integer, device = counts.dtype, device_of(counts)
+    starts = starts_of(pair, n_patterns * n_outputs, integer, xp)
+    if layout == "csr":
+        offsets = (
+            starts[::n_outputs]
+            if n_outputs
+            else xp.zeros((n_patterns + 1,), dtype=integer, device=device)
+        )
+        return OutputTrains(time, pair % n_outputs if n_outputs else pair, offsets)
+    longest = int(xp.max(counts)) if n_patterns * n_outputs else 0
+    width = max(1, longest if max_spikes is None else min(longest, max_spikes))
+    check_room((n_patterns, n_outputs, width), time, xp=xp)
+    column = xp.arange(width, dtype=integer, device=device)[None, :]
+    entry = starts[:-1, None] + column
+    entry = xp.where(entry < starts[1:, None], entry, pair.shape[0])
+    silent = xp.full((1,), float("inf"), dtype=time.dtype, device=device)
+    time = xp.take(xp.concat([time, silent]), xp.reshape(entry, (-1,)))
+    return OutputSpikes(xp.reshape(time, (n_patterns, n_outputs, width)), counts)
+
+
+def check_room(shape: tuple[int, int, int], like: Array, *, xp: Any) -> None:
+    """Raise unless there is memory for trains of a shape, and for their places."""
+    try:
+        xp.empty((2, *shape), dtype=xp.int64, device=device_of(like))
+    except (MemoryError, RuntimeError, ValueError) as error:
+        n_patterns, n_outputs, longest = shape
+        raise ValueError(
+            f"max_spikes must be given, or layout be 'csr': {n_patterns} x {n_outputs} trains of "
+            f"up to {longest} spikes do not fit into memory, got max_spikes=None or more"
+        ) from error
+
+
+def check_spike_times(name: str, times: Array, events: Events, weight: Array, *, xp: Any) -> None:
+    """Raise unless an array [B, O, S], that errors call ``name``, fits events and weights."""
+    array_namespace(**{"weight": weight, name: times})
+    check_same_device(**{"weight": weight, name: times})
+    check_floating(name, times, xp=xp)
+    expected = (len(events), weight.shape[0])
+    if times.ndim != 3 or tuple(times.shape[:2]) != expected or times.shape[2] == 0:
+        raise ValueError(
+            f"{name} must have shape (B, O, S) with (B, O) = {expected}, got {tuple(times.shape)}"
+        )
