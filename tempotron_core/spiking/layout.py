@@ -61,7 +61,7 @@ def starts_of(pair: Array, n_pairs: int, integer: Any, xp: Any) -> Array:
 
 
 def laid_out(
-    pair: Array, time: Array, counts: Array, max_spikes: int | None, layout: str, xp: Any
+    pair: Array, time: Array, counts: Array, max_spikes: int | None, layout: str, *, xp: Any
 ) -> OutputSpikes | OutputTrains:
     """Return kept spikes, pair by pair, as they were asked for."""
     n_patterns, n_outputs = counts.shape

@@ -127,10 +127,10 @@ def output_spikes(
     static = is_static(method, events.times, weight)
     if not static:
         if form := fused("output_spikes", method, weight):
-            found = form(events, weight, neuron, max_spikes)
+            pair, time, counts = form(events, weight, neuron, max_spikes)
         else:
-            found = _by_passes(events, weight, neuron, max_spikes, method, xp)
-        return laid_out(*found, max_spikes, layout, xp)
+            pair, time, counts = _by_passes(events, weight, neuron, max_spikes, method, xp)
+        return laid_out(pair, time, counts, max_spikes, layout, xp=xp)
     if max_spikes is None or layout == "csr":
         raise ValueError(
             "max_spikes must be given, and layout be 'padded', in the static form (and so under "

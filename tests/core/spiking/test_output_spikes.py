@@ -13,6 +13,7 @@ from spiking_reference import SpikingReference
 import tempotron_backends
 from tempotron_core import Events, Neuron, first_crossing, peak
 from tempotron_core.spiking import OutputTrains, output_spikes, output_spikes_vjp
+from tempotron_core.spiking.layout import check_room
 
 CASES = json.loads((Path(__file__).parents[2] / "support" / "multispike_cases.json").read_text())
 ORDERS = [(20.0, 5.0), (5.0, 20.0), (10.0, 10.0), (15.0, 15.0 * (1 - 1e-9))]
@@ -313,3 +314,11 @@ def test_cotangents_of_another_shape(shape):
     times, _ = output_spikes(events, np.ones((1, 2)), Neuron())
     with pytest.raises(ValueError, match="cotangent must have"):
         output_spikes_vjp(events, np.ones((1, 2)), Neuron(), times, np.ones(shape))
+
+
+def test_more_spikes_than_memory_holds():
+    """Said before they are laid out."""
+    import array_api_compat.numpy as xp
+
+    with pytest.raises(ValueError, match=r"max_spikes must .* 100000 x 50000 trains of up to 9000"):
+        check_room((100_000, 50_000, 9_000), np.ones(1), xp=xp)
