@@ -262,15 +262,18 @@ def test_options_reach_the_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert load(tmp_path / "model.npz").weights[0].dtype == np.float64
 
 
-def test_without_a_terminal_there_are_plain_lines(tmp_path: Path) -> None:
-    done = run("train", *QUICK, "--out", tmp_path / "out")
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
+def test_without_a_terminal_there_are_plain_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *QUICK, "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    lines = printed.out.splitlines()
     assert [line.split()[0] for line in lines] == [
         "data", "encoding", "network", "training", "epoch", "epoch", "held-out", "wrote", "wrote",
     ]  # fmt: skip
     assert re.fullmatch(r"epoch 1/2  loss \d\.\d{4}  accuracy \d+\.\d%", lines[4])
-    assert "\x1b" not in done.stdout
+    assert "\x1b" not in printed.out
     assert str(tmp_path / "out" / "model.npz") in lines[-2]
 
 

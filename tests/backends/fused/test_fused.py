@@ -14,6 +14,7 @@ import threading
 import time
 import warnings
 from dataclasses import replace
+from itertools import product
 
 import mpmath
 import numpy as np
@@ -146,8 +147,13 @@ def test_time_constants(tau_s, shunt):
     assert not disagreements(events, weight, neuron)
 
 
-@pytest.mark.parametrize("weights", DTYPES)
-@pytest.mark.parametrize("times", DTYPES)
+@pytest.mark.parametrize(
+    ("times", "weights"),
+    [
+        pytest.param(*pair, marks=[pytest.mark.slow] if pair == ("float32", "float64") else [])
+        for pair in product(DTYPES, repeat=2)
+    ],
+)
 def test_dtypes(times, weights):
     assert not disagreements(*problem(2, dtypes=(times, weights)))
 
@@ -275,6 +281,7 @@ def test_arguments_may_be_read_only_or_strided_and_are_not_changed():
         np.testing.assert_array_equal(given.times, before[1])
 
 
+@pytest.mark.slow  # compiles every kernel once more, and so does each mixture of dtypes
 def test_afferents_of_64_bits():
     """Events have them where 32 do not suffice."""
     events, weight, neuron = problem(10)

@@ -65,7 +65,7 @@ def test_patterns_hold_every_case():
 
 def test_reference_agrees_with_a_fine_raster():
     """The reference itself: nothing on a fine raster of the definition lies above its peak."""
-    for batch in batches(SEED, 8, 4, 1, "float64"):
+    for batch in batches(SEED, 8, 2, 1, "float64"):
         for b, o, trajectory in kept_pairs(batch):
             quick = batch.trajectory(b, o, FloatTrajectory)
             raster = np.linspace(0.0, batch.duration, 4001)
