@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from runpy import run_path
 from typing import Any
@@ -108,7 +110,8 @@ def test_documents_with_programs_are_found():
     ],
     ids=title,
 )
-def test_programs_run(path):
+def test_programs_run(path, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # some write files
     programs(path)
 
 
@@ -132,6 +135,17 @@ def test_quickstart_does_what_it_says():
         names["error"],
     )
     np.testing.assert_allclose(names["w"].grad.numpy(), gradient, rtol=0.0, atol=1e-10)
+
+
+@pytest.mark.parametrize("path", WITH_PROGRAMS, ids=title)
+def test_programs_can_be_pasted(path):
+    """At Python's prompt a loop, a function or a with-block ends with a blank line."""
+    for code in blocks(read(path), "python"):
+        lines = code.splitlines()
+        for statement, following in pairwise(ast.parse(code).body):
+            if hasattr(statement, "body"):
+                after = lines[statement.end_lineno]
+                assert not after.strip(), f"line {following.lineno} of {code}"
 
 
 @pytest.mark.parametrize("path", WITH_PROGRAMS, ids=title)
