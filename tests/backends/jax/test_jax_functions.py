@@ -56,7 +56,11 @@ REFERENCES = {
     t_spike: lambda trajectory: trajectory.first_crossing().time,
     v_at: lambda trajectory: sum(trajectory.voltage(t) ** 2 for t in SAMPLES),
 }
-READOUTS = pytest.mark.parametrize("readout", REFERENCES, ids=lambda f: f.__name__)
+READOUTS = pytest.mark.parametrize(
+    "readout",
+    [pytest.param(f, marks=[pytest.mark.slow] if f is t_max else []) for f in REFERENCES],
+    ids=lambda f: f.__name__,
+)
 
 
 def loss_of(readout, **more):
@@ -131,6 +135,7 @@ def test_numpy_arrays_and_integers_are_taken():
     jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
+@pytest.mark.slow  # test_strict_modes.py has one
 def test_grid():
     found = peak(*ARRAYS, duration=DURATION, grid=(61, 1.0))
     v = voltage(*ARRAYS, jnp.arange(61.0), duration=DURATION)

@@ -112,7 +112,6 @@ def test_gradients(backend, constants, kind, whole):
     )
 
 
-@pytest.mark.on_jax
 def test_cotangent_may_be_a_function_of_the_value(backend):
     """A loss's gradient in one call: the value is computed once and handed over."""
     times = patterns(4, 5, 7, whole=False)
