@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._backend import Framework, devices_of
+from . import spiking
 from .custom_vjp import DIFFERENTIABLE
 from .functions import first_crossing, peak, voltage
 from .settings import own_settings
@@ -104,6 +105,11 @@ def index_sum(values: jax.Array, index: jax.Array, length: int) -> jax.Array:
     return sums.at[..., index].add(values)
 
 
+def repeated(step: Callable[[Any], Any], times: int, state: Any) -> Any:
+    """Apply a step so many times, compiled once."""
+    return jax.lax.fori_loop(0, times, lambda _, now: step(now), state)
+
+
 FRAMEWORK = Framework(
     name="jax",
     version=jax.__version__,
@@ -120,6 +126,8 @@ FRAMEWORK = Framework(
 KERNELS: dict[str, Callable[..., Any]] = {
     "index_sum": index_sum,
     "compiled": jax.jit,
+    "repeated": repeated,
     "settings": own_settings,
     **DIFFERENTIABLE,
+    **spiking.DIFFERENTIABLE,
 }

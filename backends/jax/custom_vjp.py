@@ -40,7 +40,8 @@ Gradients = tuple[jax.Array | None, ...]
 """Towards the sorted spike times, the weights and further inputs."""
 
 
-def _flatten(events: Events) -> tuple[tuple[Any, ...], Layout]:
+def flatten(events: Events) -> tuple[tuple[Any, ...], Layout]:
+    """Arrays of Events, and the rest."""
     arrays = (
         events.times,
         events.afferents,
@@ -51,7 +52,8 @@ def _flatten(events: Events) -> tuple[tuple[Any, ...], Layout]:
     return arrays, (events.n_afferents, events.duration, events.source_shape)
 
 
-def _unflatten(layout: Layout, arrays: tuple[Any, ...]) -> Events:
+def unflatten(layout: Layout, arrays: tuple[Any, ...]) -> Events:
+    """Events of what `flatten` returned."""
     times, afferents, counts, order, source_lengths = arrays
     return Events(times, afferents, counts, order, *layout, source_lengths)
 
@@ -65,7 +67,7 @@ def _read(written: bytes | bytearray) -> Layout:
     return n_afferents, duration, None if source_shape is None else tuple(source_shape)
 
 
-jax.tree_util.register_pytree_node(Events, _flatten, _unflatten)
+jax.tree_util.register_pytree_node(Events, flatten, unflatten)
 # Programs that jax.export serialises may take and return these.
 export.register_pytree_node_serialization(
     Events,
@@ -79,7 +81,7 @@ for _kind in (Peak, Gradient):
     )
 
 
-def _with_gradient(
+def with_gradient(
     layout: Layout,
     compute: Callable[..., Any],
     adjoint: Callable[..., Gradients],
@@ -90,7 +92,7 @@ def _with_gradient(
     """
 
     def events_of(times: jax.Array, integers: tuple[Any, ...]) -> Events:
-        return _unflatten(layout, (times, *integers))
+        return unflatten(layout, (times, *integers))
 
     @jax.custom_vjp
     @own_settings()
@@ -136,8 +138,11 @@ def _varying_alike(*arrays: jax.Array) -> tuple[jax.Array, ...]:
     return tuple(array + jnp.asarray(nothing, dtype=array.dtype) for array in arrays)
 
 
-def _call(compiled: Callable[..., Any], events: Events, weight: jax.Array, *more: Any) -> Any:
-    times, *integers = _flatten(events)[0]
+def call_compiled(
+    compiled: Callable[..., Any], events: Events, weight: jax.Array, *more: Any
+) -> Any:
+    """Call what `with_gradient` returned, or say why that cannot be."""
+    times, *integers = flatten(events)[0]
     if times.ndim != 2:  # a pytree's arrays lose an axis under vmap
         raise ValueError(
             f"events must hold a batch, times of shape (B, K), got {tuple(times.shape)}: map over "
@@ -160,7 +165,7 @@ def _compiled_peak(layout: Layout, neuron: Neuron, grid: Any) -> Callable[..., A
         )
         return to_times, to_weight
 
-    return _with_gradient(layout, compute, adjoint)
+    return with_gradient(layout, compute, adjoint)
 
 
 def peak(
@@ -175,8 +180,8 @@ def peak(
     check_readout(events, weight, neuron)
     is_static(method)  # compiled shapes cannot depend on values, so every method is 'static'
     grid = None if grid is None else check_grid(grid, neuron)
-    compiled = _compiled_peak(_flatten(events)[1], neuron, grid)
-    return _call(compiled, events, weight)  # type: ignore[no-any-return]
+    compiled = _compiled_peak(flatten(events)[1], neuron, grid)
+    return call_compiled(compiled, events, weight)  # type: ignore[no-any-return]
 
 
 def _crossing(layout: Layout, neuron: Neuron) -> Callable[..., jax.Array]:
@@ -191,7 +196,7 @@ def _crossing(layout: Layout, neuron: Neuron) -> Callable[..., jax.Array]:
     @own_settings()
     def crossing(times: jax.Array, integers: tuple[Any, ...], weight: jax.Array) -> jax.Array:
         return first_crossing_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
-            _unflatten(layout, (times, *integers)), weight, neuron, method="static"
+            unflatten(layout, (times, *integers)), weight, neuron, method="static"
         )
 
     @own_settings()
@@ -228,7 +233,7 @@ def _compiled_first_crossing(
     crossing = _crossing(layout, neuron)
 
     def compute(events: Events, weight: jax.Array) -> jax.Array:
-        times, *integers = _flatten(events)[0]
+        times, *integers = flatten(events)[0]
         return crossing(times, tuple(integers), weight)
 
     def adjoint(
@@ -239,7 +244,7 @@ def _compiled_first_crossing(
         )
         return to_times, to_weight
 
-    return _with_gradient(layout, compute, adjoint)
+    return with_gradient(layout, compute, adjoint)
 
 
 def first_crossing(
@@ -257,8 +262,8 @@ def first_crossing(
     check_readout(events, weight, neuron)
     is_static(method)
     min_slope = positive_float("min_slope", min_slope, or_zero=True)
-    compiled = _compiled_first_crossing(_flatten(events)[1], neuron, min_slope)
-    return _call(compiled, events, weight)  # type: ignore[no-any-return]
+    compiled = _compiled_first_crossing(flatten(events)[1], neuron, min_slope)
+    return call_compiled(compiled, events, weight)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=256)
@@ -281,7 +286,7 @@ def _compiled_voltage(layout: Layout, neuron: Neuron) -> Callable[..., Any]:
         to_weight, to_times = voltage_adjoint(*given, cotangents, True, "static", jnp)
         return to_times, to_weight, sample_time_gradient(*given, cotangents, True, jnp)
 
-    return _with_gradient(layout, compute, adjoint)
+    return with_gradient(layout, compute, adjoint)
 
 
 def voltage(
@@ -295,8 +300,9 @@ def voltage(
     """`tempotron_core.voltage`, compiled and differentiable, also towards the sample times."""
     check_readout(events, weight, neuron)
     is_static(method)
-    compiled = _compiled_voltage(_flatten(events)[1], neuron)
-    return _call(compiled, events, weight, checked_times("times", events, times, method, jnp))  # type: ignore[no-any-return]
+    compiled = _compiled_voltage(flatten(events)[1], neuron)
+    at = checked_times("times", events, times, method, jnp)
+    return call_compiled(compiled, events, weight, at)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=256)
@@ -315,7 +321,7 @@ def _compiled_soft_peak_time(layout: Layout, neuron: Neuron, n_steps: int) -> Ca
         )
         return to_times, to_weight
 
-    return _with_gradient(layout, compute, adjoint)
+    return with_gradient(layout, compute, adjoint)
 
 
 def soft_peak_time(
@@ -325,9 +331,9 @@ def soft_peak_time(
     check_readout(events, weight, neuron)
     is_static(method)
     compiled = _compiled_soft_peak_time(
-        _flatten(events)[1], neuron, whole_number("n_steps", n_steps)
+        flatten(events)[1], neuron, whole_number("n_steps", n_steps)
     )
-    return _call(compiled, events, weight)  # type: ignore[no-any-return]
+    return call_compiled(compiled, events, weight)  # type: ignore[no-any-return]
 
 
 DIFFERENTIABLE: dict[str, Callable[..., Any]] = {

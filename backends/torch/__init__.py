@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .._backend import Framework, devices_of
 from ..fused.choice import for_torch
+from . import spiking
 from .autograd import DIFFERENTIABLE
 from .encoding import GaussianTuning
 from .exact_tempotron import ExactTempotron, Readout
@@ -102,4 +103,5 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "index_sum": index_sum,
     "fused": for_torch,
     **DIFFERENTIABLE,
+    **spiking.DIFFERENTIABLE,
 }

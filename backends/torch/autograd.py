@@ -21,10 +21,15 @@ from tempotron_core.readouts.soft_peak import check_soft_peak
 from tempotron_core.readouts.voltage import checked_times
 
 from . import vmap  # noqa: F401 - registers how vmap maps the operators
-from .operators import as_text, pack, readout, readout_vjp, sort_spikes
+from .by_name import as_text
+from .operators import pack, readout, readout_vjp, sort_spikes
 
 Spikes = tuple[Tensor, Tensor, Tensor]
 """Sorted spike times, afferents and counts of Events."""
+
+
+CONSTANT = ("output_spikes", "critical_threshold")
+"""Readouts of which only the first value has a gradient: not counts, nor when a graze is."""
 
 
 class _Readout(torch.autograd.Function):
@@ -51,13 +56,15 @@ class _Readout(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         ctx.name, *tensors, ctx.constants, ctx.options, ctx.method = inputs
-        second = output[1] if len(output) == 2 else None
-        ctx.save_for_backward(*tensors, output[0], second)
+        first, second, third = (*output, None, None)[:3]
+        ctx.save_for_backward(*tensors, first, second, third)
         ctx.set_materialize_grads(False)
+        if ctx.name in CONSTANT:
+            ctx.mark_non_differentiable(*output[1:])
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
-        first_bar, second_bar = cotangents[0], cotangents[1] if len(cotangents) == 2 else None
+        first_bar, second_bar = cotangents[0], cotangents[1] if ctx.name == "peak" else None
         if first_bar is None and second_bar is None:
             return (None,) * 9
         wants_times, wants_weight = ctx.needs_input_grad[1], ctx.needs_input_grad[4]
@@ -101,6 +108,7 @@ class _Gradient(torch.autograd.Function):
         samples: Tensor | None,
         first: Tensor,
         second: Tensor | None,
+        third: Tensor | None,
         first_bar: Tensor | None,
         second_bar: Tensor | None,
         constants: str,
@@ -118,6 +126,7 @@ class _Gradient(torch.autograd.Function):
             samples,
             first,
             second,
+            third,
             first_bar,
             second_bar,
             constants,

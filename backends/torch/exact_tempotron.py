@@ -16,8 +16,9 @@ from tempotron_core.encoding import clock_times
 from tempotron_core.networks.silence import SilenceWatch
 
 from .autograd import Spikes, in_transform
+from .by_name import as_text
 from .layer import Layer
-from .operators import as_text
+from .spiking import spike_trains
 
 __all__ = ["ExactTempotron", "Readout"]
 
@@ -51,7 +52,8 @@ class Readout(NamedTuple):
 class ExactTempotron(Layer):
     """Tempotrons in continuous time [1]_, with any number of spikes per afferent.
 
-    Layers stack: ``torch.nn.Sequential`` of these passes first spike times on, inf for silence.
+    Layers stack: ``torch.nn.Sequential`` of these passes first spike times on, inf for silence, or
+    whole trains of a neuron that is reset at each of its spikes (``ret_type="trains"``).
 
     Parameters
     ----------
@@ -71,11 +73,14 @@ class ExactTempotron(Layer):
         Peak of one postsynaptic potential of unit weight; ``v_threshold`` unless given.
     shunt : bool, default False
         Whether input after the output spike is ignored, as in the original model.
-    ret_type : {'t_spike', 'v_max', 't_max', 'peak', 'all'}, default 't_spike'
+    ret_type : {'t_spike', 'v_max', 't_max', 'peak', 'all', 'trains'}, default 't_spike'
         What a call returns unless it says otherwise.
+    max_spikes : int, optional
+        Longest train that 'trains' returns; all spikes unless given.  Graphs and transforms need
+        it, and their trains are so long.
     min_slope : float, optional
         Slopes of the potential at a threshold crossing below this count as this, in the gradient
-        of 't_spike': it bounds the gradient of a potential that barely crosses.  By default
+        of 't_spike' and 'trains': it bounds that of a potential that barely crosses.  By default
         ``0.15 * v_threshold / sqrt(tau * tau_s)``, about a fifth of the slope of a typical
         crossing; 0 is the derivative itself.
     clock : 'tau', float, sequence of float, or None
@@ -105,7 +110,8 @@ class ExactTempotron(Layer):
     Notes
     -----
     ``duration``, ``tau``, ``tau_s``, ``v_threshold``, ``neuron`` and ``clock`` (its times) can be
-    read, and stay what they were at the construction.  ``ret_type`` and ``min_slope`` can be set.
+    read, and stay what they were at the construction.  ``ret_type``, ``max_spikes`` and
+    ``min_slope`` can be set.
 
     References
     ----------
@@ -121,7 +127,7 @@ class ExactTempotron(Layer):
     [[1.983]]
     """
 
-    _ret_types = ("t_spike", "v_max", "t_max", "peak", "all")
+    _ret_types = ("t_spike", "v_max", "t_max", "peak", "all", "trains")
 
     def __init__(
         self,
@@ -135,6 +141,7 @@ class ExactTempotron(Layer):
         psp_peak: float | None = None,
         shunt: bool = False,
         ret_type: str = "t_spike",
+        max_spikes: int | None = None,
         min_slope: float | None = None,
         clock: str | float | Sequence[float] | None = None,
         dtype: torch.dtype | None = None,
@@ -157,6 +164,7 @@ class ExactTempotron(Layer):
         )
         check_choice("ret_type", ret_type, self._ret_types)
         self.ret_type = ret_type
+        self.max_spikes = None if max_spikes is None else whole_number("max_spikes", max_spikes)
         usual = USUAL_SLOPE * neuron.v_threshold / math.sqrt(neuron.tau * neuron.tau_s)
         self.min_slope = usual if min_slope is None else min_slope
         self._silence = SilenceWatch()
@@ -204,14 +212,16 @@ class ExactTempotron(Layer):
             Spike times in the unit of ``duration``; negative or inf means no spike.  Half
             precision is taken as float32, integers as torch's default dtype, in which they have
             to be exact.
-        ret_type : {'t_spike', 'v_max', 't_max', 'peak', 'all'}, optional
+        ret_type : {'t_spike', 'v_max', 't_max', 'peak', 'all', 'trains'}, optional
             What to return, by default what the layer was made with.
 
         Returns
         -------
-        tensor, shape (B, O), or Peak or Readout of such tensors
+        tensor, shape (B, O), or Peak or Readout of such tensors, or tensor, shape (B, O, S)
             't_spike': first threshold crossing, inf if silent.  'v_max', 't_max': largest
-            potential and its time.  'peak': both.  'all': all three.
+            potential and its time.  'peak': both.  'all': all three.  'trains': every output spike
+            of a neuron that is reset at each, see `tempotron_core.spiking.output_spikes`, up to
+            ``max_spikes``, inf behind the last.
 
         Raises
         ------
@@ -233,6 +243,8 @@ class ExactTempotron(Layer):
         spikes = self._spikes(in_spikes)
         if ret_type == "t_spike":
             return self._t_spike(spikes, weight)
+        if ret_type == "trains":
+            return self._trains(spikes, weight)
         v_max, t_max = self._read("peak", spikes, weight)
         if ret_type == "all":
             return Readout(v_max, t_max, self._t_spike(spikes, weight))
@@ -241,7 +253,21 @@ class ExactTempotron(Layer):
 
     def _t_spike(self, spikes: Spikes, weight: Tensor) -> Tensor:
         t_spike = self._read("first_crossing", spikes, weight, self._crossing_options)[0]
+        self._watch(t_spike, spikes)
+        return t_spike
+
+    def _trains(self, spikes: Spikes, weight: Tensor) -> Tensor:
+        if self.neuron.shunt:
+            raise ValueError(
+                "ret_type must not be 'trains' in a layer made with shunt=True, whose neurons "
+                "spike once"
+            )
+        found = spike_trains(spikes, weight, self._constants, self.max_spikes, self.min_slope)
+        self._watch(found.times[..., 0], spikes)
+        times: Tensor = found.times
+        return times
+
+    def _watch(self, t_spike: Tensor, spikes: Spikes) -> None:
         name = f"a layer of {self.in_features} inputs"
         if not in_transform() and self.training and self._silence.wants(name, t_spike):
             self._silence.look(name, t_spike.detach(), spikes[2] > 0, REMEDY)
-        return t_spike

@@ -6,52 +6,28 @@ they stand, with shapes from the rules here, and ``torch.func.vmap`` folds the a
 into patterns or outputs, so that a mapped call is still one call.  `autograd` gives
 ``readout`` its gradient.
 
-A readout is named ``peak``, ``first_crossing``, ``voltage`` or ``soft_peak_time``; its neuron and
-duration travel as ``constants`` (`pack`), what else it takes as ``options``: ``n_steps`` and ``dt``
-of a grid, ``min_slope``, nothing, ``n_steps``.  Both are numbers written as text (`as_text`):
-``torch.compile`` makes variables of numbers that change from call to call, and fails over those of
-an autograd function, while text stays what it is.
+A readout has a name (`by_name`); its neuron and duration travel as ``constants`` (`pack`), what
+else it takes as ``options``.  Both are numbers written as text (`as_text`): ``torch.compile`` makes
+variables of numbers that change from call to call, and fails over those of an autograd function,
+while text stays what it is.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
-import array_api_compat.torch as xp
 import torch
 from torch import Tensor
 
-from tempotron_core import Events, Neuron, Peak
+from tempotron_core import Events, Neuron
 from tempotron_core.events.batch import from_latencies, widen
 from tempotron_core.events.units import UnitsWatch
-from tempotron_core.readouts.arguments import is_static
-from tempotron_core.readouts.crossing import first_crossing
-from tempotron_core.readouts.crossing_gradient import first_crossing_adjoint
-from tempotron_core.readouts.peak import peak
-from tempotron_core.readouts.peak_gradient import peak_adjoint
-from tempotron_core.readouts.soft_peak import soft_peak_time
-from tempotron_core.readouts.soft_peak_gradient import soft_peak_time_adjoint
-from tempotron_core.readouts.voltage import voltage
-from tempotron_core.readouts.voltage_gradient import sample_time_gradient, voltage_adjoint
 
-Tensors = tuple[Tensor, ...]
-
+from .by_name import as_text, compute, numbers, pull_back
 
 LOOKED_AT = UnitsWatch(seen=True)
 """Of arrays that come from Events, which were looked at, or from a layer, which sees to it."""
-
-
-def as_text(*numbers: float) -> str:
-    """Write numbers so that reading gives the same ones."""
-    return " ".join(repr(float(number)) for number in numbers)
-
-
-@functools.lru_cache(maxsize=256)
-def _numbers(text: str) -> tuple[float, ...]:
-    """Read what `as_text` wrote."""
-    return tuple(map(float, text.split()))
 
 
 @functools.lru_cache(maxsize=256)
@@ -64,7 +40,7 @@ def pack(neuron: Neuron, duration: float) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _unpacked(constants: str) -> tuple[Neuron, float]:
-    tau, tau_s, v_threshold, psp_peak, shunt, duration = _numbers(constants)
+    tau, tau_s, v_threshold, psp_peak, shunt, duration = numbers(constants)
     return Neuron(tau, tau_s, v_threshold, psp_peak=psp_peak, shunt=bool(shunt)), duration
 
 
@@ -84,31 +60,6 @@ def _model(
     return events, weight.detach(), neuron
 
 
-def _grid(options: str) -> tuple[int, float] | None:
-    numbers = _numbers(options)
-    return (int(numbers[0]), numbers[1]) if numbers else None
-
-
-def _compute(
-    name: str,
-    model: tuple[Events, Tensor, Neuron],
-    samples: Tensor | None,
-    options: str,
-    method: str,
-) -> Tensors:
-    def plain(function: Callable[..., Any]) -> Callable[..., Any]:
-        return functools.partial(function.__wrapped__, *model)  # type: ignore[attr-defined]
-
-    if name == "peak":
-        return tuple(plain(peak)(grid=_grid(options), method=method))
-    if name == "first_crossing":
-        return (plain(first_crossing)(method=method),)
-    if name == "voltage":
-        return (plain(voltage)(samples, method=method),)
-    (n_steps,) = _numbers(options)
-    return (plain(soft_peak_time)(int(n_steps), method=method),)
-
-
 @torch.library.custom_op("tempotron::readout", mutates_args=())
 def readout(
     name: str,
@@ -124,7 +75,7 @@ def readout(
     """A readout of sorted spikes [B, K] through weights [O, N]; ``samples`` [T] of a voltage."""
     model = _model(times, afferents, counts, weight, constants)
     samples = None if samples is None else samples.detach()
-    return [value.contiguous() for value in _compute(name, model, samples, options, method)]
+    return [value.contiguous() for value in compute(name, model, samples, options, method)]
 
 
 @readout.register_fake
@@ -135,9 +86,19 @@ def _(
     counts: Tensor,
     weight: Tensor,
     samples: Tensor | None,
-    *_: Any,
+    constants: str,
+    options: str,
+    method: str,
 ) -> list[Tensor]:
     shape = (times.shape[0], weight.shape[0])
+    if name == "output_spikes":
+        kept = int(numbers(options)[0])
+        width = kept or torch.library.get_ctx().new_dynamic_size()
+        whole = weight.new_empty(shape, dtype=torch.int64)
+        return [times.new_empty((*shape, width)), whole]
+    if name == "critical_threshold":
+        whole = weight.new_empty(shape, dtype=torch.int64)
+        return [weight.new_empty(shape), times.new_empty(shape), whole]
     if name == "peak":
         return [weight.new_empty(shape), times.new_empty(shape)]
     if name == "first_crossing":
@@ -158,6 +119,7 @@ def readout_vjp(
     samples: Tensor | None,
     first: Tensor,
     second: Tensor | None,
+    third: Tensor | None,
     first_bar: Tensor | None,
     second_bar: Tensor | None,
     constants: str,
@@ -168,43 +130,22 @@ def readout_vjp(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients towards weights [O, N], sorted times [B, K], samples [T]; empty if not wanted.
 
-    ``first`` and ``second`` are what the readout returned, with their cotangents; no lists, since
-    the loops of autograd's batched gradients do not take any.
+    ``first``, ``second`` and ``third`` are what the readout returned, with the cotangents of the
+    first two; no lists, since the loops of autograd's batched gradients do not take any.
     """
     model = _model(times, afferents, counts, weight, constants)
-    first = first.detach()
-    v_bar, t_bar = (bar if bar is None else bar.detach() for bar in (first_bar, second_bar))
-    v_bar = torch.zeros_like(first) if v_bar is None else v_bar
-    to_samples = weight.new_empty(0)
-    if name == "peak":
-        assert second is not None
-        found = Peak(first, second.detach())
-        to_weight, to_times = peak_adjoint(
-            *model, found, v_bar, t_bar, wants_times, _grid(options), method, xp
-        )
-    elif name == "first_crossing":
-        (min_slope,) = _numbers(options)
-        to_weight, to_times = first_crossing_adjoint(
-            *model, first, v_bar, wants_times, min_slope, method, xp
-        )
-    elif name == "voltage":
-        assert samples is not None
-        at = samples.detach()
-        to_weight, to_times = voltage_adjoint(*model, at, v_bar, wants_times, method, xp)
-        if wants_samples:
-            static = is_static(method)
-            to_samples = sample_time_gradient(*model, at, v_bar, static, xp).to(samples.dtype)
-    else:
-        (n_steps,) = _numbers(options)
-        to_weight, to_times = soft_peak_time_adjoint(
-            *model, int(n_steps), v_bar, wants_times, method, xp
-        )
+    given = (samples, first, second, third, first_bar, second_bar)
+    plain = (value if value is None else value.detach() for value in given)
+    rest: Any = (*plain, options, method, wants_times, wants_samples)
+    to_weight, to_times, to_samples = pull_back(name, model, *rest)
     if to_times is None:
         to_times = times.new_empty(0)
     else:
         to_times = to_times.to(times.dtype)
         missing = times.shape[1] - to_times.shape[1]
         to_times = torch.nn.functional.pad(to_times, (0, missing)) if missing else to_times
+    if to_samples is None:
+        to_samples = weight.new_empty(0)
     return to_weight.contiguous(), to_times.contiguous(), to_samples.contiguous()
 
 

@@ -12,8 +12,8 @@ from tempotron_core import Neuron
 from tempotron_core import Tempotron as CoreTempotron
 from tempotron_core.arrays.numbers import whole_number
 
+from .by_name import as_text
 from .layer import Layer
-from .operators import as_text
 
 __all__ = ["Tempotron"]
 

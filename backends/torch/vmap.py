@@ -78,7 +78,8 @@ def _one_by_one(operator: Any, info: Any, in_dims: Dims, args: Sequence[Any]) ->
 def _(info: Any, in_dims: Dims, *args: Any) -> tuple[list[Tensor], list[int]]:
     name, times, afferents, counts, weight, samples, *fixed = args
     n, (_, *event_dims, weight_dim, sample_dim) = info.batch_size, in_dims[:6]
-    if sample_dim is not None:
+    # a number of spikes for each pair belongs to patterns and outputs both
+    if sample_dim is not None or (name == "critical_threshold" and samples is not None):
         return _one_by_one(readout, info, in_dims, args)  # type: ignore[no-any-return]
     if all(dim is None for dim in event_dims):
         weights = _entries(weight, weight_dim, n)
@@ -97,8 +98,8 @@ def _(info: Any, in_dims: Dims, *args: Any) -> tuple[list[Tensor], list[int]]:
 
 @readout_vjp.register_vmap
 def _(info: Any, in_dims: Dims, *args: Any) -> tuple[tuple[Tensor, ...], tuple[int | None, ...]]:
-    name, times, afferents, counts, weight, samples, *pairs = args[:10]
-    fixed = args[10:]
+    name, times, afferents, counts, weight, samples, *pairs = args[:11]
+    fixed = args[11:]
     n, (_, *event_dims, weight_dim, sample_dim) = info.batch_size, in_dims[:6]
     wants_times, wants_samples = fixed[-2:]
     if sample_dim is not None or wants_samples:
@@ -113,7 +114,7 @@ def _(info: Any, in_dims: Dims, *args: Any) -> tuple[tuple[Tensor, ...], tuple[i
         apart = _entries(value, dim, n)
         return apart.movedim(0, 1).flatten(1, 2) if as_outputs else apart.flatten(0, 1)
 
-    pairs = [folded(value, dim) for value, dim in zip(pairs, in_dims[6:10], strict=True)]
+    pairs = [folded(value, dim) for value, dim in zip(pairs, in_dims[6:11], strict=True)]
     if as_outputs:
         rows = weights.flatten(0, 1)
         to_weight, *empty = readout_vjp(

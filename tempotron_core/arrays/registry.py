@@ -18,6 +18,9 @@ Names asked for:
 ``compiled(function)``
     A function of Events and arrays, compiled for their shapes: for a framework that is slow call by
     call.
+``repeated(step, times, state)``
+    ``state = step(state)``, a tuple of arrays, so often: for a framework that would trace, and
+    compile, every repetition.
 ``settings()``
     A context manager under which this package computes with arrays of that library, whatever
     strict mode the user has chosen, see `settings`.
@@ -55,7 +58,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-__all__ = ["compiled", "fused", "implementation"]
+__all__ = ["compiled", "fused", "implementation", "repeated"]
 
 GROUP = "tempotron_core.kernels"
 
@@ -89,3 +92,16 @@ def compiled(function: Callable[..., Any], array: Any) -> Callable[..., Any]:
     """Return a function of Events and arrays, compiled if the array's library gains from it."""
     compile_function = implementation("compiled", array)
     return function if compile_function is None else compile_function(function)
+
+
+def repeated(
+    step: Callable[[tuple[Any, ...]], tuple[Any, ...]], times: int, state: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """Apply ``step`` so many times to a tuple of arrays."""
+    loop = implementation("repeated", state[0])
+    if loop is not None:
+        found: tuple[Any, ...] = loop(step, times, state)
+        return found
+    for _ in range(times):
+        state = step(state)
+    return state

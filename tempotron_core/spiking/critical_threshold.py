@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import array_api_extra as xpx
 
 from ..arrays.candidates import pick
-from ..arrays.namespace import array_namespace, check_same_device, device_of, known_true
+from ..arrays.namespace import device_of, known_true
 from ..arrays.numbers import whole_number
-from ..arrays.registry import fused
+from ..arrays.registry import fused, repeated
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..membrane.integration import Membrane, interior_maximum
@@ -31,7 +31,8 @@ from ..readouts.arguments import is_static
 from ..readouts.crossing import crossing_interval
 from ..readouts.dispatch import differentiable
 from ..readouts.peak import peak
-from .search import LastSpike, check_spiking, next_spike, over_tiles, rows_of, scaled, since
+from .arguments import check_spiking, spikes_asked
+from .search import LastSpike, next_spike, over_tiles, rows_of, scaled, since
 
 __all__ = ["CriticalThreshold", "critical_threshold"]
 
@@ -66,6 +67,7 @@ def critical_threshold(
     k: int | Array,
     *,
     where: Array | None = None,
+    most: int | None = None,
     method: str = "auto",
 ) -> CriticalThreshold:
     """Return the threshold below which a neuron spikes k times or more [1]_.
@@ -81,6 +83,8 @@ def critical_threshold(
         Number of output spikes, at least 1.
     where : bool array, shape (B, O), optional
         Pairs to look at; the others get 0.
+    most : int, optional
+        Largest k there is, which the static form needs where ``k`` is an array.
     method : {'auto', 'static', 'pruned'}
         See :func:`peak`.
 
@@ -113,21 +117,13 @@ def critical_threshold(
     xp = check_spiking(events, weight, neuron)
     static = is_static(method, events.times, weight)
     shape = (len(events), weight.shape[0])
-    if static and hasattr(k, "shape"):
+    if most is None and static and hasattr(k, "shape"):
         raise ValueError(
-            "k must be an integer in the static form (and so under tracing), got an array"
+            "most, the largest k, must be given where k is an array, in the static form (and so "
+            "under tracing): got None"
         )
-    k_most = k
-    k = _wanted(k, events, weight, xp)
-    if where is not None:
-        array_namespace(weight=weight, where=where)
-        check_same_device(weight=weight, where=where)
-        if where.dtype != xp.bool or tuple(where.shape) != shape:
-            raise ValueError(
-                f"where must be a boolean array of shape {shape}, "
-                f"got {where.dtype} of shape {tuple(where.shape)}"
-            )
-        k = xp.where(where, k, xp.zeros_like(k))
+    passes = k if most is None else whole_number("most", most)
+    k = spikes_asked(k, where, events, weight, xp=xp)
     if form := fused("critical_threshold", method, weight):
         return CriticalThreshold(*form(events, weight, neuron, k))
     largest = peak(events, weight, neuron, method=method)
@@ -136,13 +132,14 @@ def critical_threshold(
     t = xp.where(looked_at, largest.t_max, 0.0)
     n_before = xp.zeros_like(k)
     searched = looked_at & (k > 1) & xp.isfinite(largest.v_max)
-    most = 1
-    if 0 not in shape:
-        most = k_most if static else int(xp.max(xp.where(searched, k, 1)))
+    if not static:
+        passes = int(xp.max(xp.where(searched, k, 1))) if 0 not in shape else 1
 
     def of_tile(membrane: Membrane, tile: tuple[slice, slice]) -> tuple[Array, ...]:
         given = (theta[tile], t[tile], n_before[tile])
-        return _of_tile(membrane, given, k[tile], searched[tile], most, neuron, events, static, xp)
+        return _of_tile(
+            membrane, given, k[tile], searched[tile], passes, neuron, events, static, xp
+        )
 
     return CriticalThreshold(*over_tiles(of_tile, events, weight, neuron, static=static, xp=xp))
 
@@ -196,22 +193,29 @@ def _bisected(
     xp: Any,
 ) -> Array:
     """Smallest threshold [P] at which fewer than k output spikes are counted."""
+
+    def halved(bracket: tuple[Array, ...]) -> tuple[Array, ...]:
+        low, high = bracket
+        middle = 0.5 * (low + high)
+        reached = _reaches(rows, middle, k, most, neuron, duration, static, xp)
+        return xp.where(reached, middle, low), xp.where(reached, high, middle)
+
     low, high = xp.zeros_like(highest), highest
     steps = 60 if highest.dtype == xp.float64 else 30
-    if not static:
-        # halve until k are reached: the bracket is then small beside its ends
-        low = 0.5 * highest
-        while True:
-            reached = _reaches(rows, low, k, most, neuron, duration, static, xp)
-            if bool(xp.all(reached)):
-                break
-            low, high = xp.where(reached, low, 0.5 * low), xp.where(reached, high, low)
+    if static:
+        return repeated(halved, steps, (low, high))[1]
+    # halve until k are reached: the bracket is then small beside its ends
+    low = 0.5 * highest
+    while True:
+        reached = _reaches(rows, low, k, most, neuron, duration, static, xp)
+        if bool(xp.all(reached)):
+            break
+        low, high = xp.where(reached, low, 0.5 * low), xp.where(reached, high, low)
     for _ in range(steps):
         middle = 0.5 * (low + high)
-        if not static and known_true(xp.all((middle <= low) | (middle >= high))):
+        if known_true(xp.all((middle <= low) | (middle >= high))):
             break
-        reached = _reaches(rows, middle, k, most, neuron, duration, static, xp)
-        low, high = xp.where(reached, middle, low), xp.where(reached, high, middle)
+        low, high = halved((low, high))
     return high
 
 
@@ -279,22 +283,3 @@ def _graze(
         if not static and not known_true(xp.any(goes_on)):
             break
     return when, before
-
-
-def _wanted(k: Any, events: Events, weight: Array, xp: Any) -> Array:
-    """Return the numbers of spikes [B, O] in the index dtype, checked."""
-    shape, device = (len(events), weight.shape[0]), device_of(weight)
-    integer = xpx.default_dtype(xp, "indexing", device=device)
-    if not hasattr(k, "shape"):
-        return xp.full(shape, whole_number("k", k), dtype=integer, device=device)
-    array_namespace(weight=weight, k=k)
-    check_same_device(weight=weight, k=k)
-    if not xp.isdtype(k.dtype, "integral") or tuple(k.shape) != shape:
-        raise ValueError(
-            f"k must be an integer or an integer array of shape {shape}, "
-            f"got {k.dtype} of shape {tuple(k.shape)}"
-        )
-    k = xp.astype(k, integer)
-    if known_true(xp.any(k < 1)):
-        raise ValueError(f"k must be at least 1, got {int(xp.min(k))}")
-    return k

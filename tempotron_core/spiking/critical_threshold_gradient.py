@@ -26,10 +26,11 @@ from ..neuron import Neuron
 from ..readouts.arguments import check_output, is_static
 from ..readouts.dispatch import constant
 from ..readouts.gradient import Gradient, as_given
+from .arguments import check_spiking
 from .cotangents import Cusp, pull_back
 from .critical_threshold import CriticalThreshold
 from .history import history_of, slope_at_threshold
-from .search import LastSpike, check_spiking, next_spike, over_tiles, rows_of, scaled
+from .search import LastSpike, next_spike, over_tiles, rows_of, scaled
 
 __all__ = ["critical_threshold_vjp"]
 

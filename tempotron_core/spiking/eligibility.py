@@ -30,8 +30,9 @@ from ..membrane.integration import Membrane, with_nobody
 from ..membrane.sampling import sample
 from ..membrane.scan import scan
 from ..neuron import Neuron
-from .layout import OutputSpikes, check_spike_times
-from .search import check_spiking, over_tiles
+from .arguments import check_spike_times, check_spiking
+from .layout import OutputSpikes
+from .search import over_tiles
 
 __all__ = ["eligibility"]
 

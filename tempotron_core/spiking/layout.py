@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
-from ..events import Events
+from ..arrays.namespace import device_of
 
 __all__ = [
     "OutputSpikes",
     "OutputTrains",
     "check_room",
-    "check_spike_times",
     "laid_out",
     "starts_of",
 ]
@@ -95,15 +93,3 @@ def check_room(shape: tuple[int, int, int], like: Array, *, xp: Any) -> None:
             f"max_spikes must be given, or layout be 'csr': {n_patterns} x {n_outputs} trains of "
             f"up to {longest} spikes do not fit into memory, got max_spikes=None or more"
         ) from error
-
-
-def check_spike_times(name: str, times: Array, events: Events, weight: Array, *, xp: Any) -> None:
-    """Raise unless an array [B, O, S], that errors call ``name``, fits events and weights."""
-    array_namespace(**{"weight": weight, name: times})
-    check_same_device(**{"weight": weight, name: times})
-    check_floating(name, times, xp=xp)
-    expected = (len(events), weight.shape[0])
-    if times.ndim != 3 or tuple(times.shape[:2]) != expected or times.shape[2] == 0:
-        raise ValueError(
-            f"{name} must have shape (B, O, S) with (B, O) = {expected}, got {tuple(times.shape)}"
-        )

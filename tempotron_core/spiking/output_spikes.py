@@ -17,8 +17,9 @@ from ..neuron import Neuron
 from ..readouts.arguments import is_static
 from ..readouts.crossing import first_crossing
 from ..readouts.dispatch import differentiable
+from .arguments import check_layout, check_spiking, too_close
 from .layout import OutputSpikes, OutputTrains, laid_out, starts_of
-from .search import check_spiking, next_spike, rows_of, spike_at, too_close
+from .search import next_spike, rows_of, spike_at
 
 __all__ = ["output_spikes"]
 
@@ -120,8 +121,7 @@ def output_spikes(
     [[[11.221 12.863 15.405 22.915]]] [[4]]
     """
     xp = check_spiking(events, weight, neuron)
-    if layout not in ("padded", "csr"):
-        raise ValueError(f"layout must be 'padded' or 'csr', got {layout!r}")
+    check_layout(layout)
     if max_spikes is not None:
         max_spikes = whole_number("max_spikes", max_spikes)
     static = is_static(method, events.times, weight)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arrays.namespace import device_of
 from ..arrays.numbers import positive_float
 from ..arrays.registry import fused
 from ..events import Events
@@ -21,10 +22,10 @@ from ..neuron import Neuron
 from ..readouts.arguments import is_static
 from ..readouts.dispatch import constant
 from ..readouts.gradient import Gradient, as_given
+from .arguments import check_spike_times, check_spiking
 from .cotangents import pull_back
 from .history import history_of
-from .layout import check_spike_times
-from .search import check_spiking, over_tiles, rows_of
+from .search import over_tiles, rows_of
 
 __all__ = ["output_spikes_vjp"]
 
@@ -129,7 +130,7 @@ def _by_potential(
         return xp.reshape(xp.permute_dims(array, (1, 0, 2)), (-1, n_spikes))
 
     times, cotangent = by_rows(times), by_rows(cotangent)
-    rows = rows_of(membrane, xp.arange(times.shape[0], device=times.device), xp=xp)
+    rows = rows_of(membrane, xp.arange(times.shape[0], device=device_of(times)), xp=xp)
     threshold = xp.full_like(cotangent[:, 0], neuron.v_threshold)
     history = history_of(rows, times, threshold, neuron, xp=xp)
     slope = xp.where(history.slope < min_slope, min_slope, history.slope)

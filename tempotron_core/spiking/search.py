@@ -28,13 +28,11 @@ from ..events import Events
 from ..membrane.integration import Membrane, integrate, with_nobody
 from ..membrane.tiles import tile_bounds
 from ..neuron import Neuron
-from ..readouts.arguments import check_readout
 from ..readouts.crossing import crossing_interval, crossing_time
 
 __all__ = [
     "LastSpike",
     "after_spike",
-    "check_spiking",
     "decayed",
     "next_spike",
     "over_tiles",
@@ -42,7 +40,6 @@ __all__ = [
     "scaled",
     "since",
     "spike_at",
-    "too_close",
     "turn",
 ]
 
@@ -73,22 +70,6 @@ class LastSpike:
     def take(self, index: Array, *, xp: Any) -> LastSpike:
         """Those of some pairs."""
         return LastSpike(*(xp.take(a, index) for a in (self.event, self.time, self.resets, self.s)))
-
-
-def check_spiking(events: Events, weight: Array, neuron: Neuron) -> Any:
-    """Return the namespace; raise unless the three fit together, or if the neuron shunts."""
-    xp = check_readout(events, weight, neuron)
-    if neuron.shunt:
-        raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
-    return xp
-
-
-def too_close(dtype: Any) -> ValueError:
-    """The error of spikes that follow each other at once."""
-    return ValueError(
-        f"weight must be small enough for output spikes to be told apart in {dtype}, got spikes "
-        f"that follow each other at once"
-    )
 
 
 def over_tiles(

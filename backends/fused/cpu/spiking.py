@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tempotron_core import Events, Neuron
-from tempotron_core.spiking.search import too_close
+from tempotron_core.spiking.arguments import too_close
 
 from .functions import Array, Batch, usable
 from .peak_scan import scan_peaks

@@ -171,6 +171,8 @@ READOUTS = {
     "first_crossing": ("0.0", None),
     "voltage": ("", torch.linspace(0.0, T, 5, dtype=torch.float64)),
     "soft_peak_time": (f"{T}.0", None),
+    "output_spikes": ("3.0 0.01", None),
+    "critical_threshold": ("2.0", None),
 }
 
 
@@ -184,7 +186,7 @@ def test_operators_keep_their_promises(name):
     given = name, times, afferents, counts, weight, samples
     constants = CONSTANTS, options, "auto"
     found = operators.readout(*given, *constants)
-    pairs = (*found, *[None] * (2 - len(found)), torch.ones_like(found[0]), None)
+    pairs = (*found, *[None] * (3 - len(found)), torch.ones_like(found[0]), None)
     for wants in ((False, False), (True, samples is not None)):
         check(operators.readout_vjp.default, (*given, *pairs, *constants, *wants))
     for tensor in (weight, times):

@@ -1,0 +1,139 @@
+"""The multi-spike neuron for JAX: compiled, and differentiable, see `custom_vjp`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import export
+
+from tempotron_core import Events, Neuron
+from tempotron_core.arrays.numbers import positive_float, whole_number
+from tempotron_core.readouts.arguments import is_static
+from tempotron_core.spiking import CriticalThreshold, OutputSpikes
+from tempotron_core.spiking import critical_threshold as critical_threshold_function
+from tempotron_core.spiking import output_spikes as output_spikes_function
+from tempotron_core.spiking.arguments import check_layout, check_spiking, spikes_asked
+from tempotron_core.spiking.critical_threshold_gradient import critical_threshold_adjoint
+from tempotron_core.spiking.output_spikes_gradient import output_spikes_adjoint
+
+from .custom_vjp import Gradients, Layout, call_compiled, flatten, with_gradient
+
+for _kind in (OutputSpikes, CriticalThreshold):
+    export.register_namedtuple_serialization(
+        _kind, serialized_name=f"tempotron_core.spiking.{_kind.__name__}"
+    )
+
+
+@lru_cache(maxsize=256)
+def _compiled_output_spikes(
+    layout: Layout, neuron: Neuron, max_spikes: int, min_slope: float
+) -> Callable[..., Any]:
+    def compute(events: Events, weight: jax.Array) -> OutputSpikes:
+        return output_spikes_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
+            events, weight, neuron, max_spikes=max_spikes, method="static"
+        )
+
+    def adjoint(
+        events: Events, weight: jax.Array, *, outputs: OutputSpikes, cotangents: Any
+    ) -> Gradients:
+        given = events, weight, neuron, outputs.times, cotangents[0]
+        to_weight, to_times = output_spikes_adjoint(*given, True, min_slope, "static", jnp)
+        return to_times, to_weight
+
+    return with_gradient(layout, compute, adjoint)
+
+
+def output_spikes(
+    events: Events,
+    weight: jax.Array,
+    neuron: Neuron,
+    *,
+    max_spikes: int | None = None,
+    layout: str = "padded",
+    method: str = "auto",
+    min_slope: float = 0.0,
+) -> OutputSpikes:
+    """`tempotron_core.spiking.output_spikes`, compiled; the times are differentiable.
+
+    ``max_spikes`` is static, and needed.  ``min_slope`` bounds the gradient.
+    """
+    check_spiking(events, weight, neuron)
+    check_layout(layout)
+    is_static(method)
+    if max_spikes is None or layout == "csr":
+        raise ValueError(
+            "max_spikes must be given, and layout be 'padded', in the static form (and so on "
+            f"JAX): got max_spikes={max_spikes}, layout={layout!r}"
+        )
+    given = whole_number("max_spikes", max_spikes)
+    min_slope = positive_float("min_slope", min_slope, or_zero=True)
+    compiled = _compiled_output_spikes(flatten(events)[1], neuron, given, min_slope)
+    return call_compiled(compiled, events, weight)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=256)
+def _compiled_critical_threshold(layout: Layout, neuron: Neuron, most: int) -> Callable[..., Any]:
+    def compute(events: Events, weight: jax.Array, k: jax.Array) -> CriticalThreshold:
+        return critical_threshold_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
+            events,
+            weight,
+            neuron,
+            jnp.maximum(k, 1),
+            where=k > 0,
+            most=most,
+            method="static",
+        )
+
+    def adjoint(
+        events: Events,
+        weight: jax.Array,
+        k: jax.Array,
+        *,
+        outputs: CriticalThreshold,
+        cotangents: Any,
+    ) -> Gradients:
+        del k
+        given = events, weight, neuron, outputs, cotangents[0]
+        to_weight, to_times = critical_threshold_adjoint(*given, True, most - 1, "static", jnp)
+        return to_times, to_weight, None
+
+    return with_gradient(layout, compute, adjoint)
+
+
+def critical_threshold(
+    events: Events,
+    weight: jax.Array,
+    neuron: Neuron,
+    k: int | jax.Array,
+    *,
+    where: jax.Array | None = None,
+    most: int | None = None,
+    method: str = "auto",
+) -> CriticalThreshold:
+    """`tempotron_core.spiking.critical_threshold`, compiled; theta is differentiable.
+
+    ``most``, the largest k, is static, and needed where k is an array.
+    """
+    check_spiking(events, weight, neuron)
+    is_static(method)
+    if most is None:
+        if hasattr(k, "shape"):
+            raise ValueError(
+                "most, the largest k, must be given where k is an array, in the static form (and "
+                "so on JAX): got None"
+            )
+        most = k
+    most = whole_number("most", most)
+    asked = spikes_asked(k, where, events, weight, xp=jnp)
+    compiled = _compiled_critical_threshold(flatten(events)[1], neuron, most)
+    return call_compiled(compiled, events, weight, asked)  # type: ignore[no-any-return]
+
+
+DIFFERENTIABLE: dict[str, Callable[..., Any]] = {
+    "output_spikes": output_spikes,
+    "critical_threshold": critical_threshold,
+}
