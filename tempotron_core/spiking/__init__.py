@@ -6,7 +6,9 @@ from .eligibility import eligibility
 from .layout import OutputSpikes, OutputTrains
 from .output_spikes import output_spikes
 from .output_spikes_gradient import output_spikes_vjp
+from .recovery import revive_threshold
 from .stream import Stream, StreamSpikes
+from .voltage import voltage_with_resets
 
 __all__ = [
     "CriticalThreshold",
@@ -19,4 +21,6 @@ __all__ = [
     "eligibility",
     "output_spikes",
     "output_spikes_vjp",
+    "revive_threshold",
+    "voltage_with_resets",
 ]

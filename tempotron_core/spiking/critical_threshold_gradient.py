@@ -75,7 +75,8 @@ def critical_threshold_vjp(
     -------
     Gradient
         ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
-        A pair that never rises above rest, or was not looked at, contributes nothing.
+        A pair that never rises above rest, or was not looked at, contributes nothing (unless
+        :func:`revive_threshold` saw to it).
 
     Raises
     ------
@@ -128,8 +129,8 @@ def critical_threshold_adjoint(
     if most is None:
         most = int(xp.max(critical.n_before)) if 0 not in critical.n_before.shape else 0
     lost = xp.isnan(critical.theta)
-    reached = critical.theta > 0.0
-    cotangent = xp.where(reached | lost, cotangent, 0.0)
+    # a graze, or where a neuron at rest is to learn: anything but the start of the pattern
+    cotangent = xp.where((critical.t > 0.0) | lost, cotangent, 0.0)
     # so that what is not known takes part as any other pair, and is NaN in the end
     theta = xp.where(lost, 1.0, critical.theta)
     t = xp.where(lost, events.duration, critical.t)

@@ -93,7 +93,7 @@ def add_threshold_gradient(
     for p in range(first, last):
         filled = False
         for o in range(theta.shape[1]):
-            if cotangent[p, o] == 0.0 or theta[p, o] <= 0.0:
+            if cotangent[p, o] == 0.0 or t[p, o] <= 0.0:
                 continue
             if not filled:
                 fill_pattern(times[p], counts[p], duration, constants, space)
@@ -104,7 +104,7 @@ def add_threshold_gradient(
             else:
                 length, _, _ = trace(
                     times[p], afferents[p], counts[p], rows, o, duration, constants, tau, space,
-                    _LEVEL * threshold, course,
+                    _LEVEL * threshold if threshold > 0.0 else -np.inf, course,
                 )  # fmt: skip
                 if n_before[p, o] > 0:
                     n = count_spikes(

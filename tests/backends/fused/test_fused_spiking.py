@@ -154,6 +154,21 @@ def test_one_decision(order, dtype):
                 assert (same | ~told).all()
 
 
+@pytest.mark.parametrize("k", [2, 3, 6])
+def test_thresholds_are_where_counts_change(k):
+    """Dense inputs, where critical values that change no count lie close to those that do."""
+    rng = np.random.default_rng(k)
+    events = Events.from_trains(rng.uniform(0.0, 300.0, (60, 200, 2)), 300.0)
+    weight, neuron = rng.normal(0.02, 0.06, (1, 200)), Neuron(20.0, 5.0, psp_peak=1.0)
+    found = critical_threshold(events, weight, neuron, k)
+    assert (found.theta > 0.0).all()
+    for part, reached in ((1.0 - 1e-9, True), (1.0 + 1e-9, False)):
+        # to count at another threshold is to count with weights that are scaled
+        rows = weight / (found.theta * part)
+        counts = output_spikes(events, rows, neuron).counts
+        np.testing.assert_array_equal(np.diag(counts) >= k, reached)
+
+
 def test_the_number_of_threads_changes_no_bit(monkeypatch):
     from tempotron_backends.fused.cpu import functions
 
