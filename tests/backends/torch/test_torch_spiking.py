@@ -129,7 +129,7 @@ def test_vmap(mapped):
     events, layer = events_of(trains[0]), layer_of(max_spikes=3, min_slope=0.0)
 
     def of_weight(weight):
-        theta = critical_threshold(events, weight, NEURON, 2).theta
+        theta = critical_threshold(events, weight, NEURON, torch.tensor(K)).theta
         return theta.sum() + loss_of(output_spikes(events, weight, NEURON, max_spikes=3).times)
 
     def of_both(weight, trains):
