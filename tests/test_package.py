@@ -214,7 +214,11 @@ def test_docstring(function):
         for line in re.findall(r"^(\S[^:\n]*)", described, re.MULTILINE)
         for name in line.split(",")
     }
-    parameters = [p for p in inspect.signature(function).parameters if p not in ("self", "cls")]
+    parameters = [
+        p
+        for p in inspect.signature(function).parameters
+        if p not in ("self", "cls") and not p.startswith("_")
+    ]
     if parameters:
         assert described, "there is no section Parameters"
         assert set(parameters) <= named

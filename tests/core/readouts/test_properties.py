@@ -6,6 +6,7 @@ Drawn from a fixed seed (``derandomize``), so that a run gives what the last one
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference import Constants
@@ -18,6 +19,9 @@ from tempotron_core import (
     peak_vjp,
     voltage,
 )
+
+# spikes within a few ticks of the raster are examples too
+pytestmark = pytest.mark.filterwarnings("ignore::tempotron_core.UnitsWarning")
 
 PROPERTIES = settings(max_examples=60, derandomize=True, deadline=None, database=None)
 DURATION = 64.0
