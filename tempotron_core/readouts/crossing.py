@@ -75,14 +75,21 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, ...]:
         membrane = integrate(part, rows, neuron.kernel, static=static)
-        k = crossing_interval(membrane, neuron, static, xp=xp)
-        t = crossing_time(membrane, k, neuron, static, xp)
-        # of event and interval, each rounded, a sum may end up beyond the pattern
-        t = xp.where(xp.isfinite(t), clip(t, None, part.duration, xp=xp), t)
+        _, t = crossing(membrane, neuron, part.duration, static, xp=xp)
         return (xp.where(xp.isfinite(membrane.v_end), t, float("nan")),)
 
     (t_spike,) = map_tiles(of_tile, events, with_nobody(weight), static=static)
     return xp.permute_dims(t_spike, (1, 0))
+
+
+def crossing(
+    membrane: Membrane, neuron: Neuron, duration: float, static: bool, *, xp: Any
+) -> tuple[Array, Array]:
+    """Interval [O, B] of the first crossing, K if there is none, and its time, then inf."""
+    k = crossing_interval(membrane, neuron, static, xp=xp)
+    t = crossing_time(membrane, k, neuron, static, xp)
+    # of event and interval, each rounded, a sum may end up beyond the pattern
+    return k, xp.where(xp.isfinite(t), clip(t, None, duration, xp=xp), t)
 
 
 def crossing_interval(membrane: Membrane, neuron: Neuron, static: bool, *, xp: Any) -> Array:

@@ -18,7 +18,14 @@ from ..events import Events
 from ..neuron import Neuron
 from ..readouts.arguments import check_readout
 
-__all__ = ["check_layout", "check_spike_times", "check_spiking", "spikes_asked", "too_close"]
+__all__ = [
+    "check_layout",
+    "check_spike_times",
+    "check_spikes_again",
+    "check_spiking",
+    "spikes_asked",
+    "too_close",
+]
 
 Array = Any
 
@@ -26,9 +33,14 @@ Array = Any
 def check_spiking(events: Events, weight: Array, neuron: Neuron) -> Any:
     """Return the namespace; raise unless the three fit together, or if the neuron shunts."""
     xp = check_readout(events, weight, neuron)
+    check_spikes_again(neuron)
+    return xp
+
+
+def check_spikes_again(neuron: Neuron) -> None:
+    """Raise if the neuron shunts all input after its first spike."""
     if neuron.shunt:
         raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
-    return xp
 
 
 def check_layout(layout: str) -> None:

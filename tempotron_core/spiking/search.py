@@ -28,7 +28,7 @@ from ..events import Events
 from ..membrane.integration import Membrane, integrate, with_nobody
 from ..membrane.tiles import tile_bounds
 from ..neuron import Neuron
-from ..readouts.crossing import crossing_interval, crossing_time
+from ..readouts.crossing import crossing
 
 __all__ = [
     "LastSpike",
@@ -174,12 +174,9 @@ def next_spike(
     The description is meaningless where there is none.
     """
     membrane = rows if last is None else since(rows, last, neuron, duration, xp=xp)
-    interval = crossing_interval(membrane, neuron, static, xp=xp)
-    time = crossing_time(membrane, interval, neuron, static, xp=xp)[0, :]
+    interval, time = (a[0, :] for a in crossing(membrane, neuron, duration, static, xp=xp))
     fires = xp.isfinite(time)
-    # of event and interval, each rounded, a sum may end up beyond the pattern
-    time = xp.where(fires, clip(time, None, duration, xp=xp), time)
-    event = xp.where(fires, interval[0, :], 0)
+    event = xp.where(fires, interval, 0)
     at = xp.where(fires, time, 0.0)
     return time, after_spike(membrane, event, at, last, neuron, xp=xp)
 

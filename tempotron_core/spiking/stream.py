@@ -24,7 +24,8 @@ from ..membrane.integration import Membrane
 from ..membrane.scan import block_length, scan
 from ..membrane.tiles import tile_size
 from ..neuron import Neuron
-from ..readouts.crossing import crossing_interval, crossing_time
+from ..readouts.crossing import crossing
+from .arguments import check_spikes_again
 from .output_spikes import trains
 from .search import decayed, turn
 
@@ -94,8 +95,7 @@ class Stream:
     def __init__(self, weight: Array, neuron: Neuron, *, start: float = 0.0) -> None:
         if not isinstance(neuron, Neuron):
             raise TypeError(f"neuron must be a Neuron, got {type(neuron).__name__}")
-        if neuron.shunt:
-            raise ValueError("neuron must have shunt=False, as it spikes again: got shunt=True")
+        check_spikes_again(neuron)
         xp = array_namespace(weight=weight)
         check_floating("weight", weight, xp=xp)
         if weight.ndim != 2:
@@ -242,11 +242,11 @@ class Stream:
         """Go on to the last event, or ``until`` a time; return outputs and times of spikes."""
         neuron, kernel, dtype = self.neuron, self.neuron.kernel, self.weight.dtype
         n_outputs, device = self.weight.shape[0], device_of(self.weight)
-        # the state is an event of its own, at time 0
+        # the state is an event of its own, at time 0, that adds the synaptic sum
         begin = xp.zeros((1,), dtype=times.dtype, device=device)
         since = xp.concat([begin, times - self.time])[None, :]
         duration = float(since[0, -1]) if until is None else until - self.time
-        jumps = zeros((n_outputs, 1), self.weight, xp=xp)
+        jumps = self._s[:, None]
         if afferents is not None:
             jumps = xp.concat([jumps, xp.take(self.weight, afferents, axis=1)], axis=1)
         block = block_length(since, dtype, kernel, xp=xp)
@@ -255,8 +255,6 @@ class Stream:
         v, s = scan(since, jumps[:, None, :], kernel, block, xp=xp)
         left = xp.astype(clip(since, 0.0, kernel.memory(dtype, xp=xp), xp=xp), dtype)
         v = v + xp.exp(left * (-1.0 / kernel.slow)) * self._v[:, None, None]
-        v = v + kernel.value(left, xp=xp) * self._s[:, None, None]
-        s = s + xp.exp(left * (-1.0 / kernel.fast)) * self._s[:, None, None]
         end = xp.full((1, 1), duration, dtype=times.dtype, device=device)
         gap = xp.astype(xp.concat([since[:, 1:], end], axis=1) - since, dtype)
         last = clip(gap[:, -1], 0.0, kernel.memory(dtype, xp=xp), xp=xp)
@@ -265,9 +263,7 @@ class Stream:
         s_end = s[..., -1] * xp.exp(last * (-1.0 / kernel.fast))
         membrane = Membrane(since, gap, v, s, v_end)
 
-        interval = crossing_interval(membrane, neuron, False, xp=xp)
-        first = clip(crossing_time(membrane, interval, neuron, False, xp), None, duration, xp=xp)
-        first = xp.where(interval < since.shape[1], first, float("inf"))
+        _, first = crossing(membrane, neuron, duration, False, xp=xp)
         spikes = trains(membrane, first, neuron, duration, xp=xp)
         outputs = xp.concat([which for which, _ in spikes])
         found = xp.concat([time for _, time in spikes])
