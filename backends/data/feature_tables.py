@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tempotron_core.files.npy import MAGIC, read_array
 
-from .idx import read_idx_bytes
+from .idx import GZIP, read_idx_bytes
 
 __all__ = ["STDIN", "read_features"]
 
@@ -24,8 +24,6 @@ PathLike = str | os.PathLike[str]
 
 STDIN = "-"
 """Stands for standard input."""
-
-GZIP = b"\x1f\x8b"
 
 ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 """Of texts that begin so; others are UTF-8, with a byte order mark or without."""

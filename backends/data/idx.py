@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 
 from .dataset import Dataset
 
-__all__ = ["load_idx_folder", "read_idx", "read_idx_bytes"]
+__all__ = ["GZIP", "load_idx_folder", "read_idx", "read_idx_bytes"]
+
+GZIP = b"\x1f\x8b"
+"""How a file that gzip has compressed begins."""
 
 PathLike = str | os.PathLike[str]
 
@@ -61,7 +64,7 @@ def read_idx_bytes(content: bytes, name: str) -> NDArray[Any]:
 def _read_idx(raw: BinaryIO, name: str) -> NDArray[Any]:
     """Read an array from a file that is open at its beginning."""
     try:
-        zipped = raw.read(2) == b"\x1f\x8b"
+        zipped = raw.read(2) == GZIP
         raw.seek(0)
         with gzip.open(raw, "rb") if zipped else contextlib.nullcontext(raw) as file:
             magic = file.read(4)

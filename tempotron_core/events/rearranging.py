@@ -23,11 +23,11 @@ def rearranged(events: Events, order: Array, counts: Array) -> Events:
     last = xp.astype(xp.where(counts > 0, counts - 1, 0), order.dtype)[:, None]
     last_time = xp.take_along_axis(times, last, axis=1)
     last_time = xp.where((counts > 0)[:, None], last_time, 0.0)
-    present = xp.arange(width, dtype=counts.dtype, device=events.device)[None, :] < counts[:, None]
+    spiking = _first(counts, width, events)
     return replace(
         events,
-        times=xp.where(present, times, last_time),
-        afferents=xp.where(present, afferents, events.n_afferents),
+        times=xp.where(spiking, times, last_time),
+        afferents=xp.where(spiking, afferents, events.n_afferents),
         counts=counts,
         order=xp.concat([sources, events.order[:, width:]], axis=1),
     )
@@ -35,7 +35,10 @@ def rearranged(events: Events, order: Array, counts: Array) -> Events:
 
 def present(events: Events) -> Array:
     """Which columns [B, K] hold a spike."""
-    column = events.xp.arange(
-        events.times.shape[1], dtype=events.counts.dtype, device=events.device
-    )
-    return column[None, :] < events.counts[:, None]
+    return _first(events.counts, events.times.shape[1], events)
+
+
+def _first(counts: Array, width: int, events: Events) -> Array:
+    """Mark the first ``counts`` [B] of ``width`` columns."""
+    column = events.xp.arange(width, dtype=counts.dtype, device=events.device)
+    return column[None, :] < counts[:, None]
