@@ -19,13 +19,9 @@ from typing import Any
 import numpy as np
 
 from tempotron_core import Events, Neuron
-from tempotron_core.learning import Momentum, aggregate_labels, correlation_rule
-from tempotron_core.spiking import (
-    critical_threshold,
-    critical_threshold_vjp,
-    eligibility,
-    output_spikes,
-)
+from tempotron_core.learning import Momentum
+from tempotron_core.networks.fit_counts import count_gradient
+from tempotron_core.spiking import output_spikes
 
 NEURON = Neuron(tau=20.0, tau_s=5.0, v_threshold=1.0, psp_peak=1.0)
 N_AFFERENTS, RATE = 500, 0.005  # spikes per ms
@@ -130,18 +126,6 @@ def counts(trains: list[Train], weight: Any) -> Any:
     return output_spikes(batch(trains), weight, NEURON).counts[:, 0]
 
 
-def gradient(rule: str, events: Events, weight: Any, wanted: Any) -> Any:
-    spikes = output_spikes(events, weight, NEURON)
-    if rule == "correlation":
-        owed = eligibility(events, weight, NEURON, spikes)
-        return correlation_rule(owed, spikes.counts, wanted)
-    _, k, cotangent, where = aggregate_labels(spikes.counts, wanted)
-    if not where.any():
-        return np.zeros_like(weight)
-    critical = critical_threshold(events, weight, NEURON, k, where=where)
-    return critical_threshold_vjp(events, weight, NEURON, critical, cotangent).weight
-
-
 def learn(
     task: Task, rule: str, learning_rate: float, most: int
 ) -> tuple[int | None, float, float]:
@@ -152,8 +136,10 @@ def learn(
     for trials in range(1, most + 1):
         train, wanted = task.trial()
         begin = time.perf_counter()
-        towards = gradient(rule, batch([train]), weight, np.asarray([[wanted]]))
-        weight = optimiser.step(weight, towards)
+        target = np.asarray([[wanted]])
+        gradient, _, _ = count_gradient(batch([train]), weight, NEURON, target, rule)
+        # its momentum moves the weights on every trial, right or wrong
+        weight = optimiser.step(weight, np.zeros_like(weight) if gradient is None else gradient)
         seconds += time.perf_counter() - begin
         if trials % CHECK_EVERY == 0:
             reached, exact = task.solved(weight)

@@ -18,7 +18,7 @@ from ..learning.spike_counts import aggregate_labels, correlation_rule
 from ..neuron import Neuron
 from ..spiking import critical_threshold, critical_threshold_vjp, eligibility, output_spikes
 
-__all__ = ["FittedCounts", "fit_counts"]
+__all__ = ["FittedCounts", "count_gradient", "fit_counts"]
 
 Array = Any
 Integers = NDArray[np.int64]
@@ -171,7 +171,7 @@ def fit_counts(
             chosen = order[begin : begin + batch_size]
             batch = events[xp.asarray(chosen, device=device)]
             target = xp.asarray(wanted[chosen], device=device)
-            gradient, error, missed = _step(batch, weight, neuron, target, rule)
+            gradient, error, missed = count_gradient(batch, weight, neuron, target, rule)
             if missed:
                 done = (epoch + begin / n_patterns) / epochs
                 optimiser.learning_rate = learning_rate * unit * schedule(done)
@@ -184,10 +184,26 @@ def fit_counts(
     return FittedCounts(weight, neuron, history)
 
 
-def _step(
+def count_gradient(
     events: Events, weight: Array, neuron: Neuron, wanted: Array, rule: str
-) -> tuple[Array, float, int]:
-    """Gradient of the weights, spikes too many or too few per pattern, and pairs in error."""
+) -> tuple[Array | None, float, int]:
+    """Return what one step of a rule goes by.
+
+    Parameters
+    ----------
+    events, weight, neuron, rule
+        As for `fit_counts`.
+    wanted : integer array, shape (B, O)
+
+    Returns
+    -------
+    gradient : array, shape (O, N), or None
+        None where there is no error.
+    loss : float
+        Spikes too many or too few per pattern.
+    missed : int
+        Pairs of a pattern and a neuron in error.
+    """
     spikes = output_spikes(events, weight, neuron)
     loss, k, cotangent, where = aggregate_labels(spikes.counts, wanted)
     missed = int(events.xp.sum(events.xp.astype(where, k.dtype)))
