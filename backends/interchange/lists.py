@@ -6,6 +6,8 @@ that are on a device already go to `Events.from_csr`, which keeps them there.
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +16,8 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events
 from tempotron_core.arrays.host import to_host
-from tempotron_core.arrays.numbers import whole_number
+from tempotron_core.arrays.integers import check_exact
+from tempotron_core.arrays.numbers import real_number, whole_number
 
 from .._backend import Backend
 from .host_arrays import host_array, integers, refuse_nan
@@ -49,7 +52,9 @@ def from_spike_list(
     *,
     patterns: Any = None,
     n_patterns: int | None = None,
+    first: int = 0,
     offsets: Any = None,
+    start: float = 0.0,
     backend: Backend | None = None,
     dtype: Any = None,
 ) -> Events:
@@ -58,21 +63,26 @@ def from_spike_list(
     Parameters
     ----------
     times : array, shape (E,)
-        Spike times, in the unit of ``duration``, of any array library.  A negative time or +inf
-        means no spike.
+        Spike times, in the unit of ``duration``, of any array library.  A time before ``start`` or
+        +inf means no spike.
     afferents : integer array, shape (E,)
         The address of each spike, from 0 to ``n_afferents - 1``.
     n_afferents : int
     duration : float
         Length of a pattern; spikes after it are left out.
     patterns : integer array, shape (E,), optional
-        The pattern of each spike, from 0, in any order.
+        The pattern of each spike, from ``first``, in any order.
     n_patterns : int, optional
-        Number of patterns, of which some may have no spike; one more than the largest of
-        ``patterns`` unless given.
+        Number of patterns, of which some may have no spike; as many as the largest of ``patterns``
+        tells unless given.
+    first : int, default 0
+        The number that ``patterns`` has for the first pattern.
     offsets : integer array, shape (B + 1,), optional
         In place of ``patterns``: pattern b holds the spikes ``offsets[b]:offsets[b + 1]``.  With
         neither, all spikes are one pattern.
+    start : float, default 0.0
+        The time that becomes time 0 of each pattern, such as -50.0 for windows that begin so long
+        before a stimulus; spikes before it are left out.
     backend : Backend, optional
         Where the events are to be; NumPy unless given.
     dtype : {'float32', 'float64'} or dtype, optional
@@ -103,6 +113,7 @@ def from_spike_list(
         raise ValueError(
             f"afferents must have one entry per time, got {len(afferents)} for {len(times)}"
         )
+    times = _from_start(times, start)
     if patterns is None:
         if n_patterns is not None:
             raise ValueError(f"n_patterns must come with patterns, got {n_patterns!r} alone")
@@ -111,22 +122,25 @@ def from_spike_list(
     if offsets is not None:
         raise ValueError("offsets must be None where patterns are given, got both")
     patterns = integers("patterns", patterns)
+    first = _whole("first", first)
     if patterns.shape != times.shape:
         raise ValueError(
             f"patterns must have one entry per time, got shape {patterns.shape} for {times.shape}"
         )
-    found = int(patterns.max()) + 1 if len(patterns) else 0
+    last = int(patterns.max()) if len(patterns) else first - 1
+    found = last - first + 1
     if n_patterns is None:
         n_patterns = whole_number(
-            "n_patterns, one more than the largest of patterns,", found, least=0
+            "n_patterns, one more than the largest of patterns,", max(found, 0), least=0
         )
     else:
         n_patterns = whole_number("n_patterns", n_patterns, least=0)
-    if len(patterns) and (patterns.min() < 0 or found > n_patterns):
+    if len(patterns) and (patterns.min() < first or found > n_patterns):
         raise ValueError(
-            f"patterns must be from 0 to {n_patterns - 1}, got {patterns.min()} to {patterns.max()}"
+            f"patterns must be from {first} to {first + n_patterns - 1}, "
+            f"got {patterns.min()} to {last}"
         )
-    order, starts = by_pattern(patterns, n_patterns)
+    order, starts = by_pattern(patterns - first, n_patterns)
     return place(times[order], afferents[order], starts, n_afferents, duration, backend, dtype)
 
 
@@ -134,6 +148,7 @@ def from_lists(
     patterns: Sequence[Sequence[Any]],
     duration: float,
     *,
+    start: float = 0.0,
     backend: Backend | None = None,
     dtype: Any = None,
 ) -> Events:
@@ -145,6 +160,8 @@ def from_lists(
         For each pattern, one list or array of spike times per afferent, empty if it is silent.
     duration : float
         Length of a pattern, in the unit of the spike times; spikes after it are left out.
+    start : float, default 0.0
+        The time that becomes time 0 of each pattern; spikes before it are left out.
     backend : Backend, optional
         Where the events are to be; NumPy unless given.
     dtype : {'float32', 'float64'} or dtype, optional
@@ -197,7 +214,7 @@ def from_lists(
     lengths = np.asarray([len(train) for train in trains], dtype=np.int64)
     ends = np.cumsum(np.concatenate([[0], lengths]))
     return place(
-        joined([train for train in trains if train.size]),
+        _from_start(joined([train for train in trains if train.size]), start),
         np.repeat(np.tile(np.arange(n_afferents), len(patterns)), lengths),
         ends[np.arange(len(patterns) + 1) * n_afferents],
         n_afferents,
@@ -205,6 +222,29 @@ def from_lists(
         backend,
         dtype,
     )
+
+
+def _from_start(times: NDArray[Any], start: Any) -> NDArray[Any]:
+    """Return times counted from ``start``; integers become floats."""
+    start = real_number("start", start)
+    if not math.isfinite(start):
+        raise ValueError(f"start must be finite, got {start}")
+    if start == 0.0:
+        return times
+    if times.dtype.kind in "iu":
+        check_exact("times", times, np.float64, xp=np)
+    found: NDArray[Any] = times.astype(np.float64) - start
+    return found
+
+
+def _whole(name: str, value: Any) -> int:
+    """Return an integer, which may be negative."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
 
 
 def to_spike_list(events: Events) -> SpikeList:
