@@ -30,17 +30,17 @@ from typing import Any
 import numpy as np
 import pytest
 from accelerators import PREPARE
+from compiled_once import share_compilation
 
 from tempotron_backends import Backend, select
 
 # Read by XLA when JAX starts: one thread, errors only, and no grabbing of all GPU memory.  The
-# suite compiles hundreds of small programs and runs each a few times, so LLVM is told not to
-# optimise them, which takes a fifth of the time.
+# suite compiles hundreds of small programs and runs each a few times, so they are not optimised,
+# which takes half of the time.
 os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1 "
-    "--xla_backend_optimization_level=0",
+    "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 )
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
@@ -113,6 +113,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if cache := getattr(config, "cache", None):
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache.mkdir("jax")))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            share_compilation(cache.mkdir("numba"))
 
 
 def shown_elsewhere(cases: Iterable[dict[str, Any]]) -> set[int]:
