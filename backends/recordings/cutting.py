@@ -70,6 +70,9 @@ def cut(
             f"before and after must make a window of some length, got {before} and {after}"
         )
     opens, closes = trials.align + start / per_second, trials.align + ends / per_second
+    if trials.limits is not None:
+        opens = np.maximum(opens, trials.limits[:, 0])
+        closes = np.minimum(closes, trials.limits[:, 1])
     _warn_of_trials_beyond(opens, closes, recording)
     times, n_units = recording.times, len(recording.unit_ids)
     first = np.searchsorted(times, opens, side="left")

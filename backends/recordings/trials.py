@@ -32,6 +32,8 @@ class Trials:
     ids : array, shape (T,)
     columns : dict of str to array, shape (T,)
         Everything known of the trials, the label among it.
+    limits : array, shape (T, 2), or None
+        Where each trial has spikes of its own, in seconds: no window takes others.
     """
 
     align: Floats
@@ -39,6 +41,7 @@ class Trials:
     label: str | None
     ids: NDArray[Any]
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+    limits: Floats | None = None
 
     @classmethod
     def from_arrays(
@@ -50,6 +53,7 @@ class Trials:
         lengths: Any = None,
         ids: Any = None,
         columns: Mapping[str, Any] | None = None,
+        limits: Floats | None = None,
     ) -> Trials:
         """Take arrays.
 
@@ -68,6 +72,8 @@ class Trials:
             From 0 unless given.
         columns : mapping from str to array, optional
             Whatever else is known.
+        limits : array, shape (T, 2), optional
+            In seconds, where each trial has spikes of its own.
 
         Returns
         -------
@@ -101,7 +107,8 @@ class Trials:
                     f"{what} must have one entry per trial, got shape {values.shape} for "
                     f"{len(moments)} trials"
                 )
-        return cls(moments, lengths, None if labels is None else "label", numbers, found)
+        label = None if labels is None else "label"
+        return cls(moments, lengths, label, numbers, found, limits)
 
     @classmethod
     def from_table(
@@ -176,6 +183,7 @@ class Trials:
             self.label,
             self.ids[index],
             {key: values[index] for key, values in self.columns.items()},
+            None if self.limits is None else self.limits[index],
         )
 
     def labelled(self, label: str) -> Trials:
