@@ -1,4 +1,4 @@
-"""SpikeInterface: sortings, whose spikes count samples."""
+"""SpikeInterface: sorted units, whose spikes count samples."""
 
 from __future__ import annotations
 
