@@ -14,13 +14,20 @@ from . import learning as learning
 from . import spiking as spiking
 from .events import Events, UnitsWarning
 from .files.checkpoint import load, read_arrays, read_metadata, save
+from .networks.activity import Activity, NetworkGradient
 from .networks.delays import delay_gradient, delayed, peak_with_delays, peak_with_delays_vjp
 from .networks.fit import Fitted, fit
 from .networks.fit_counts import FittedCounts, fit_counts
 from .networks.initialisation import fire_like, initial_network, scale_to_fire
-from .networks.network import Activity, Network, NetworkGradient
+from .networks.network import Network
 from .networks.random_start import firing_deviation, random_weight
 from .networks.silence import SilenceWarning
+from .networks.spiking_delays import (
+    critical_threshold_with_delays,
+    critical_threshold_with_delays_vjp,
+    output_spikes_with_delays,
+    output_spikes_with_delays_vjp,
+)
 from .networks.tempotron import Tempotron
 from .neuron import Neuron
 from .readouts.crossing import first_crossing
@@ -49,6 +56,8 @@ __all__ = [
     "SilenceWarning",
     "Tempotron",
     "UnitsWarning",
+    "critical_threshold_with_delays",
+    "critical_threshold_with_delays_vjp",
     "delay_gradient",
     "delayed",
     "encoding",
@@ -61,6 +70,8 @@ __all__ = [
     "initial_network",
     "learning",
     "load",
+    "output_spikes_with_delays",
+    "output_spikes_with_delays_vjp",
     "peak",
     "peak_vjp",
     "peak_with_delays",

@@ -24,7 +24,7 @@ from .order import rows_of_lists, sorted_spikes
 from .selection import pattern_number, pattern_numbers
 from .units import UnitsWatch
 
-__all__ = ["Events", "from_latencies", "map_arrays", "widen"]
+__all__ = ["Events", "from_latencies", "from_trains", "map_arrays", "widen"]
 
 Array = Any
 
@@ -116,19 +116,7 @@ class Events:
         TypeError, ValueError
             As :meth:`from_latencies`.
         """
-        xp = array_namespace(times=times)
-        times, duration = checked_times("times", times, duration, "(B, N, S)", 3, xp)
-        n_patterns, n_afferents, n_slots = times.shape
-        afferents = xp.arange(n_afferents, device=device_of(times))
-        afferents = xp.reshape(xp.broadcast_to(afferents[:, None], (n_afferents, n_slots)), (1, -1))
-        flat = xp.reshape(times, (n_patterns, n_afferents * n_slots))
-        afferents = xp.broadcast_to(afferents, flat.shape)
-        return cls(
-            *sorted_spikes(flat, afferents, n_afferents, duration, xp),
-            n_afferents,
-            duration,
-            source_shape=(n_afferents, n_slots),
-        )
+        return from_trains("times", times, duration)
 
     @classmethod
     @under_own_settings
@@ -364,6 +352,23 @@ def from_latencies(name: str, times: Array, duration: float) -> Events:
         n_afferents,
         duration,
         source_shape=(n_afferents,),
+    )
+
+
+def from_trains(name: str, times: Array, duration: float) -> Events:
+    """`Events.from_trains` of an argument that errors call ``name``."""
+    xp = array_namespace(**{name: times})
+    times, duration = checked_times(name, times, duration, "(B, N, S)", 3, xp)
+    n_patterns, n_afferents, n_slots = times.shape
+    afferents = xp.arange(n_afferents, device=device_of(times))
+    afferents = xp.reshape(xp.broadcast_to(afferents[:, None], (n_afferents, n_slots)), (1, -1))
+    flat = xp.reshape(times, (n_patterns, n_afferents * n_slots))
+    afferents = xp.broadcast_to(afferents, flat.shape)
+    return Events(
+        *sorted_spikes(flat, afferents, n_afferents, duration, xp),
+        n_afferents,
+        duration,
+        source_shape=(n_afferents, n_slots),
     )
 
 

@@ -17,6 +17,7 @@ spike has no gradient that would bring it back.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -37,15 +38,19 @@ from ..events.order import sorted_spikes
 from ..neuron import Neuron
 from ..readouts.arguments import check_output, check_readout
 from ..readouts.dispatch import constant
+from ..readouts.gradient import Gradient
 from ..readouts.peak import Peak, peak
 from ..readouts.peak_gradient import peak_vjp
 
 __all__ = [
     "DelayGradient",
+    "by_output",
+    "check_synapses",
     "delay_gradient",
     "delayed",
     "peak_with_delays",
     "peak_with_delays_vjp",
+    "shifted",
 ]
 
 Array = Any
@@ -98,7 +103,7 @@ def delayed(events: Events, delay: Array) -> Events:
     array([[ 5.,  4., inf]])
     """
     xp = _check_delay(events, delay, (getattr(events, "n_afferents", 0),))
-    return _shifted(events, xp.astype(delay, events.times.dtype), xp)
+    return shifted(events, xp.astype(delay, events.times.dtype), xp)
 
 
 @under_own_settings
@@ -178,11 +183,11 @@ def peak_with_delays(events: Events, weight: Array, delay: Array, neuron: Neuron
     >>> print(peak_with_delays(events, weight, delay, Neuron()).v_max.round(3))
     [[1.07 1.2 ]]
     """
-    xp, delay = _check_synapses(events, weight, delay, neuron)
+    xp, delay = check_synapses(events, weight, delay, neuron)
     if weight.shape[0] == 0:
         return peak(events, weight, neuron)
     found = [
-        peak(_shifted(events, delay[o, :], xp), weight[o : o + 1, :], neuron)
+        peak(shifted(events, delay[o, :], xp), weight[o : o + 1, :], neuron)
         for o in range(weight.shape[0])
     ]
     return Peak(*(xp.concat(list(arrays), axis=1) for arrays in zip(*found, strict=True)))
@@ -220,7 +225,7 @@ def peak_with_delays_vjp(
     TypeError, ValueError
         As :func:`peak_with_delays`, and if ``found`` or the cotangent does not fit.
     """
-    xp, delay = _check_synapses(events, weight, delay, neuron)
+    xp, delay = check_synapses(events, weight, delay, neuron)
     if not isinstance(found, Peak):
         raise TypeError(
             f"found must be a Peak (what peak_with_delays() returned), got {type(found).__name__}"
@@ -231,19 +236,44 @@ def peak_with_delays_vjp(
         ("v_cotangent", v_cotangent),
     ):
         check_output(name, array, events, weight)
+
+    def of_output(seen: Events, one: slice) -> Gradient:
+        own = Peak(found.v_max[:, one], found.t_max[:, one])
+        return peak_vjp(seen, weight[one, :], neuron, own, v_cotangent[:, one], times=True)
+
+    return by_output(of_output, events, weight, delay, xp=xp)
+
+
+def by_output(
+    of_output: Callable[[Events, slice], Gradient],
+    events: Events,
+    weight: Array,
+    delay: Array,
+    *,
+    xp: Any,
+) -> DelayGradient:
+    """Collect the gradients of all outputs, each with delays of its own.
+
+    Parameters
+    ----------
+    of_output : callable
+        From what an output received, and the output as a slice, to its gradient, ``times``
+        included.
+    events, weight, delay
+        As for :func:`peak_with_delays`, checked.
+    """
     if weight.shape[0] == 0:
         return DelayGradient(xp.zeros_like(weight), xp.zeros_like(delay))
     to_weight, to_delay = [], []
     for o in range(weight.shape[0]):
-        seen, one = _shifted(events, delay[o, :], xp), slice(o, o + 1)
-        own = Peak(found.v_max[:, one], found.t_max[:, one])
-        gradient = peak_vjp(seen, weight[one, :], neuron, own, v_cotangent[:, one], times=True)
+        seen = shifted(events, delay[o, :], xp)
+        gradient = of_output(seen, slice(o, o + 1))
         to_weight.append(gradient.weight)
         to_delay.append(delay_gradient(seen, gradient.times)[None, :])
     return DelayGradient(xp.concat(to_weight, axis=0), xp.concat(to_delay, axis=0))
 
 
-def _shifted(events: Events, delay: Array, xp: Any) -> Events:
+def shifted(events: Events, delay: Array, xp: Any) -> Events:
     """Delay the spikes and sort them; ``delay`` [N] is in the dtype of the times."""
     n_spikes = events.times.shape[1]
     of_spike = xp.concat([delay, zeros((1,), delay, xp=xp)])  # the last one is of padding
@@ -293,7 +323,7 @@ def _check_delay(events: Events, delay: Array, shape: tuple[int, ...]) -> Any:
     return xp
 
 
-def _check_synapses(
+def check_synapses(
     events: Events, weight: Array, delay: Array, neuron: Neuron
 ) -> tuple[Any, Array]:
     """Return the namespace and the delays [O, N] in the dtype of the times."""

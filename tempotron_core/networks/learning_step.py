@@ -14,7 +14,9 @@ from ..learning.clipping import clip_norm
 from ..learning.losses import cross_entropy_loss, mse_loss, tempotron_loss
 from ..learning.pooling import pool, pool_vjp
 from ..readouts.recovery import revive
-from .network import Activity, Network
+from .activity import Activity
+from .network import Network
+from .passing_on import first_spikes
 
 __all__ = ["Objective", "Step", "learning_step"]
 
@@ -161,7 +163,7 @@ def _awake(activity: Activity, network: Network) -> tuple[Array, ...]:
     """Return for every layer which of its neurons have a gradient in any pattern."""
     xp = array_namespace(t_max=activity.peak.t_max)
     fires = [
-        hidden.v_max > neuron.v_threshold if network.pass_on == "peak" else xp.isfinite(hidden)
+        xp.isfinite(first_spikes(hidden, neuron, network.pass_on))
         for hidden, neuron in zip(activity.hidden, network.neurons, strict=False)
     ]
     return tuple(xp.any(pairs, axis=0) for pairs in (*fires, activity.peak.t_max > 0.0))

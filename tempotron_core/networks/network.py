@@ -1,13 +1,16 @@
 r"""Layers of tempotrons: the output spikes of one are the input spikes of the next.
 
-Every neuron of a hidden layer passes on at most one spike: at its first threshold crossing, or,
-if it fires, at the peak of its potential.  The last layer is read by its maximal potentials.  The
-gradient towards a hidden layer's weights is the chain of two exact derivatives, that of the loss
-by the spike times its successor received (``peak_vjp`` with ``times=True``) and that of the spike
-times by the weights that made them:
+Every neuron of a hidden layer passes on at most one spike, at its first threshold crossing or, if
+it fires, at the peak of its potential; or it is a multi-spike neuron and passes on all it has.  The
+last layer is read by its maximal potentials, or by its output spikes.  The gradient towards a
+hidden layer's weights is the chain of two exact derivatives, that of the loss by the spike times
+its successor received (``peak_vjp`` with ``times=True``) and that of the spike times by the weights
+that made them:
 
-.. math:: \frac{dE}{dw^{l}} = \sum_{o} \frac{dE}{dt^{l}_o} \frac{dt^{l}_o}{dw^{l}}, \qquad
-          \frac{dE}{dt^{l-1}_i} = \sum_{o} \frac{dE}{dt^{l}_o} \frac{dt^{l}_o}{dt^{l-1}_i}.
+.. math:: \frac{dE}{dw^{l}} = \sum_{x} \frac{dE}{dt^{l}_x} \frac{dt^{l}_x}{dw^{l}}, \qquad
+          \frac{dE}{dt^{l-1}_f} = \sum_{x} \frac{dE}{dt^{l}_x} \frac{dt^{l}_x}{dt^{l-1}_f}
+
+over the spikes x of the layer and f of the one before.
 
 A silent neuron passes nothing on, neither a spike nor a gradient.
 
@@ -19,68 +22,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
+from ..arrays.choices import check_choice
 from ..arrays.namespace import (
     array_namespace,
-    check_dense,
-    check_floating,
-    check_same_device,
     device_of,
+    known_true,
 )
-from ..arrays.numbers import positive_float
+from ..arrays.numbers import positive_float, whole_number
 from ..arrays.settings import under_own_settings
 from ..encoding.clock import fixed_times, with_clock, without_clock
 from ..events import Events
-from ..events.batch import from_latencies
 from ..neuron import Neuron
-from ..readouts.arguments import check_readout
-from ..readouts.crossing import first_crossing
-from ..readouts.crossing_gradient import first_crossing_vjp
-from ..readouts.peak import Peak, peak
+from ..readouts.arguments import check_readout, is_static
+from ..readouts.gradient import Gradient
+from ..readouts.peak import peak
 from ..readouts.peak_gradient import peak_vjp
+from ..spiking import (
+    CriticalThreshold,
+    critical_threshold,
+    critical_threshold_vjp,
+    output_spikes,
+    output_spikes_vjp,
+)
+from ..spiking.arguments import check_spikes_again
+from .activity import Activity, NetworkGradient
+from .layers import checked_neurons, checked_weights
+from .passing_on import PASS_ON, first_spikes, passed_on, respond, respond_vjp
 from .silence import SilenceWatch
 
-__all__ = ["Activity", "Network", "NetworkGradient"]
+__all__ = ["Network"]
 
 Array = Any
 
 REMEDY = "scale the weights to some hundred patterns with tempotron_core.fire_like(network, events)"
 
-_PASS_ON = ("first_crossing", "peak")
-
-
-class Activity(NamedTuple):
-    """What every layer received and did, as the backward pass needs it.
-
-    Attributes
-    ----------
-    inputs : tuple of Events
-        Input of each layer, that of the first with the spikes of the clock.
-    hidden : tuple of array or Peak
-        Readout of each layer but the last: spike times, or with ``pass_on='peak'`` a `Peak`.
-    peak : Peak
-        ``v_max`` and ``t_max`` of the last layer, each of shape (B, O).
-    """
-
-    inputs: tuple[Events, ...]
-    hidden: tuple[Any, ...]
-    peak: Peak
-
-
-class NetworkGradient(NamedTuple):
-    """Gradient of a loss.
-
-    Attributes
-    ----------
-    weights : tuple of array
-        One per layer, in the shape of its weights.
-    times : array or None
-        Towards the spike times the network was given, in the layout of its events.
-    """
-
-    weights: tuple[Array, ...]
-    times: Array | None
+_READOUTS = ("peak", "counts")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -95,20 +73,27 @@ class Network:
         as many as the patterns have afferents, and then one for each spike of the clock.
     neuron : Neuron or sequence of Neuron
         Constants of all layers, or of each.
-    pass_on : {'first_crossing', 'peak'}
-        When a hidden neuron that fires spikes: as its potential first exceeds the threshold, or at
-        its peak.
+    pass_on : {'first_crossing', 'peak', 'spikes'}
+        When a hidden neuron that fires spikes: as its potential first exceeds the threshold, at
+        its peak, or as often as the multi-spike neuron does, see `tempotron_core.spiking`.
     reference_times : sequence of float, optional
         Spike times, up to the duration of the patterns, of afferents that fire in every pattern,
         beside the outputs of every hidden layer: they let a neuron fire whatever the layer before
         does.  For the first layer, see ``clock``.
     min_slope : float, default 0.0
-        Bounds the gradient that `vjp` takes of first crossings near grazing, see
+        Bounds the gradient that `vjp` takes of spike times near grazing, see
         `first_crossing_vjp`.  Peaks have no such bound, nor has autodiff.
     clock : sequence of float, optional
         Times, up to the duration of the patterns, of afferents that fire in every pattern beside
         those of the input: without them the first layer cannot tell when in a pattern something
         happens, see docs/sight.md.  Their weights come last in those of the first layer.
+    readout : {'peak', 'counts'}
+        What the last layer is read by: its largest potentials, or the output spikes of multi-spike
+        neurons.
+    max_spikes : int, optional
+        Pass on, and return, the first so many spikes of a multi-spike neuron.  Where shapes cannot
+        depend on values (on JAX, and in graphs of torch) it is needed, no more are counted, and no
+        larger ``k`` can be asked of `critical_threshold`.
 
     Raises
     ------
@@ -138,50 +123,36 @@ class Network:
     reference_times: Sequence[float] = ()
     min_slope: float = 0.0
     clock: Sequence[float] = ()
+    readout: str = "peak"
+    max_spikes: int | None = None
     _silence: SilenceWatch = field(init=False, repr=False, default_factory=SilenceWatch)
 
     def __post_init__(self) -> None:
-        weights = _tuple("weights", self.weights, "arrays, one per layer")
-        if not weights:
-            raise ValueError("weights must hold one array per layer, got none")
-        named = {f"weights[{layer}]": weight for layer, weight in enumerate(weights)}
-        xp = array_namespace(**named)
-        check_same_device(**named)
         times = fixed_times("reference_times", self.reference_times)
         clock = fixed_times("clock", self.clock)
-        inputs = None
-        for name, weight in named.items():
-            check_dense(name, weight)
-            check_floating(name, weight, xp=xp)
-            if weight.ndim != 2 or inputs not in (None, weight.shape[1]):
-                wanted = "N" if inputs is None else inputs
-                raise ValueError(f"{name} must have shape (O, {wanted}), got {tuple(weight.shape)}")
-            if inputs is None and weight.shape[1] < len(clock):
+        weights = checked_weights(self.weights, n_reference=len(times), n_clock=len(clock))
+        neurons = checked_neurons(self.neuron, len(weights))
+        check_choice("pass_on", self.pass_on, PASS_ON)
+        check_choice("readout", self.readout, _READOUTS)
+        several = [self.pass_on == "spikes"] * (len(weights) - 1) + [self.readout == "counts"]
+        for each, spikes_again in zip(neurons, several, strict=True):
+            if spikes_again:
+                check_spikes_again(each)
+        max_spikes = self.max_spikes
+        if max_spikes is not None:
+            max_spikes = whole_number("max_spikes", max_spikes)
+            if self.pass_on != "spikes" and self.readout != "counts":
                 raise ValueError(
-                    f"{name} must have a column for each of the {len(clock)} times of clock, "
-                    f"got shape {tuple(weight.shape)}"
+                    "max_spikes must be None unless pass_on is 'spikes' or readout 'counts', "
+                    f"got {max_spikes}"
                 )
-            inputs = weight.shape[0] + len(times)
-        neurons = self.neuron
-        if isinstance(neurons, Neuron):
-            neurons = (neurons,) * len(weights)
-        neurons = _tuple("neuron", neurons, "Neurons, or one")
-        if len(neurons) != len(weights):
-            raise ValueError(
-                f"neuron must be one Neuron or one per layer, got {len(neurons)} "
-                f"for {len(weights)} layers"
-            )
-        for each in neurons:
-            if not isinstance(each, Neuron):
-                raise TypeError(f"neuron must hold Neurons, got {type(each).__name__}")
-        if self.pass_on not in _PASS_ON:
-            raise ValueError(f"pass_on must be one of {_PASS_ON}, got {self.pass_on!r}")
         for name, value in (
             ("weights", weights),
             ("neuron", neurons),
             ("reference_times", times),
             ("clock", clock),
             ("min_slope", positive_float("min_slope", self.min_slope, or_zero=True)),
+            ("max_spikes", max_spikes),
         ):
             object.__setattr__(self, name, value)
 
@@ -192,6 +163,8 @@ class Network:
         more = f", pass_on={self.pass_on!r}" if len(self.weights) > 1 else ""
         more += f", reference_times={self.reference_times}" if self.reference_times else ""
         more += f", min_slope={self.min_slope:.4g}" if self.min_slope else ""
+        more += f", readout={self.readout!r}" if self.readout != "peak" else ""
+        more += "" if self.max_spikes is None else f", max_spikes={self.max_spikes}"
         return f"Network({sizes}, {first.dtype} on {device_of(first)}, {neurons}{more})"
 
     @property
@@ -258,35 +231,83 @@ class Network:
                     f"got {max(getattr(self, name))}"
                 )
         inputs, hidden = [with_clock(events, self.clock)], []
-        for weight, neuron in zip(self.weights[:-1], self.neurons[:-1], strict=True):
-            found: Any
-            if self.pass_on == "peak":
-                found = peak(inputs[-1], weight, neuron)
-            else:
-                found = first_crossing(inputs[-1], weight, neuron)
+        for layer in range(len(self.weights) - 1):
+            neuron = self.neurons[layer]
+            found = respond(inputs[-1], self.weights[layer], neuron, self.pass_on, self.max_spikes)
             hidden.append(found)
-            spikes = self._spikes(found, neuron)
-            name = f"layer {len(hidden) - 1} of the network"
-            if self._silence.wants(name, spikes):
-                self._silence.look(name, spikes, inputs[-1].counts > 0, REMEDY)
-            inputs.append(self._passed_on(spikes, events, len(hidden) - 1))
-        last = peak(inputs[-1], self.weights[-1], self.neurons[-1])
-        return Activity(tuple(inputs), tuple(hidden), last)
+            first = first_spikes(found, neuron, self.pass_on)
+            name = f"layer {layer} of the network"
+            if self._silence.wants(name, first):
+                self._silence.look(name, first, inputs[-1].counts > 0, REMEDY)
+            inputs.append(
+                passed_on(found, neuron, self.pass_on, self.reference_times, events, layer)
+            )
+        last = inputs[-1], self.weights[-1], self.neurons[-1]
+        if self.readout == "counts":
+            spikes = output_spikes(*last, max_spikes=self.max_spikes)
+            return Activity(tuple(inputs), tuple(hidden), spikes=spikes)
+        return Activity(tuple(inputs), tuple(hidden), peak(*last))
 
     @under_own_settings
-    def vjp(
-        self, activity: Activity, v_cotangent: Array, *, times: bool = False
-    ) -> NetworkGradient:
-        """Pull a cotangent of the last layer's maximal potentials back to all weights.
+    def critical_threshold(
+        self, activity: Activity, k: int | Array, *, where: Array | None = None
+    ) -> CriticalThreshold:
+        """Return the threshold below which an output spikes k times or more.
 
         Parameters
         ----------
         activity : Activity
             What :meth:`forward` returned, for these weights.
-        v_cotangent : array, shape (B, O)
-            Derivative of the loss by ``activity.peak.v_max``.
+        k : int or integer array, shape (B, O)
+            Number of output spikes, at least 1.
+        where : bool array, shape (B, O), optional
+            Pairs to look at; the others get 0.
+
+        Returns
+        -------
+        CriticalThreshold
+            Of the last layer, for the spikes that it received.  It is differentiable where
+            :meth:`forward` is, and its gradient is :meth:`vjp` of ``critical``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `tempotron_core.spiking.critical_threshold`, and if ``k`` is more than
+            ``max_spikes`` where shapes cannot depend on values.
+        """
+        self._check_activity(activity)
+        events, weight, neuron = activity.inputs[-1], self.weights[-1], self.neurons[-1]
+        if self._static(events) and hasattr(k, "shape") and self.max_spikes is not None:
+            xp = array_namespace(k=k)
+            if known_true(xp.any(k > self.max_spikes)):
+                raise ValueError(
+                    f"k must be at most max_spikes, {self.max_spikes}, got {int(xp.max(k))}"
+                )
+        most = self.max_spikes if hasattr(k, "shape") else None
+        return critical_threshold(events, weight, neuron, k, where=where, most=most)
+
+    @under_own_settings
+    def vjp(
+        self,
+        activity: Activity,
+        cotangent: Array,
+        *,
+        times: bool = False,
+        critical: CriticalThreshold | None = None,
+    ) -> NetworkGradient:
+        """Pull a cotangent of the last layer's readout back to all weights.
+
+        Parameters
+        ----------
+        activity : Activity
+            What :meth:`forward` returned, for these weights.
+        cotangent : array, shape (B, O) or (B, O, S)
+            Derivative of the loss by ``activity.peak.v_max``; with ``readout='counts'`` by
+            ``critical.theta``, or else by ``activity.spikes.times``.
         times : bool, default False
             Also return the gradient towards the spike times of the input.
+        critical : CriticalThreshold, optional
+            What :meth:`critical_threshold` returned.
 
         Returns
         -------
@@ -295,74 +316,59 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            As `peak_vjp` and `first_crossing_vjp`.
+            As `peak_vjp`, `first_crossing_vjp`, `critical_threshold_vjp` and `output_spikes_vjp`.
         """
+        self._check_activity(activity)
         depth = len(self.weights)
-        if not isinstance(activity, Activity):
-            raise TypeError(
-                "activity must be an Activity (what forward() returned), got "
-                f"{type(activity).__name__}"
-            )
-        if len(activity.inputs) != depth:
-            raise ValueError(
-                f"activity must be of a network of {depth} layers, got {len(activity.inputs)}"
-            )
-        found = peak_vjp(
-            activity.inputs[-1],
-            self.weights[-1],
-            self.neurons[-1],
-            activity.peak,
-            v_cotangent,
-            times=times or depth > 1,
-        )
+        found = self._last_vjp(activity, cotangent, critical, times or depth > 1)
         gradients = [found.weight]
         for layer in range(depth - 2, -1, -1):
-            weight, neuron, events = (
-                self.weights[layer],
-                self.neurons[layer],
+            weight = self.weights[layer]
+            towards: Array = found.times
+            # those of the reference spikes, which nobody made, are last
+            towards = towards[:, : weight.shape[0], ...]
+            found = respond_vjp(
                 activity.inputs[layer],
+                weight,
+                self.neurons[layer],
+                self.pass_on,
+                activity.hidden[layer],
+                towards,
+                min_slope=self.min_slope,
+                times=times or layer > 0,
             )
-            towards = found.times[:, : weight.shape[0]]  # type: ignore[index]
-            readout, more = activity.hidden[layer], times or layer > 0
-            # zero where there was no spike, so a silent neuron gets nothing either way
-            if self.pass_on == "peak":
-                nothing = array_namespace(v_max=readout.v_max).zeros_like(readout.v_max)
-                found = peak_vjp(events, weight, neuron, readout, nothing, towards, times=more)
-            else:
-                found = first_crossing_vjp(
-                    events, weight, neuron, readout, towards, times=more, min_slope=self.min_slope
-                )
             gradients.append(found.weight)
         to_times = found.times
         if to_times is not None and self.clock:
             to_times = without_clock(to_times, activity.inputs[0], len(self.clock))
         return NetworkGradient(tuple(reversed(gradients)), to_times)
 
-    def _spikes(self, found: Any, neuron: Neuron) -> Array:
-        """Return a hidden layer's output spikes, inf where there is none."""
-        if self.pass_on != "peak":
-            return found
-        xp = array_namespace(t_max=found.t_max)
-        spikes = xp.where(found.v_max > neuron.v_threshold, found.t_max, float("inf"))
-        # not silent but unknown, as a first crossing has it
-        return xp.where(xp.isnan(found.v_max), float("nan"), spikes)
+    def _last_vjp(
+        self, activity: Activity, cotangent: Array, critical: CriticalThreshold | None, times: bool
+    ) -> Gradient:
+        """Pull the cotangent back to the last layer's weights and what it received."""
+        last = activity.inputs[-1], self.weights[-1], self.neurons[-1]
+        if critical is not None:
+            most = None
+            if self.max_spikes is not None and self._static(last[0]):
+                most = self.max_spikes - 1  # spikes before a graze
+            return critical_threshold_vjp(*last, critical, cotangent, times=times, most=most)
+        if self.readout == "counts":
+            spike_times, bound = activity.spikes.times, self.min_slope
+            return output_spikes_vjp(*last, spike_times, cotangent, times=times, min_slope=bound)
+        return peak_vjp(*last, activity.peak, cotangent, times=times)
 
-    def _passed_on(self, spikes: Array, events: Events, layer: int) -> Events:
-        """Return a layer's output spikes, and the reference spikes, as the next one's input."""
-        if self.reference_times:
-            xp = array_namespace(spikes=spikes)
-            reference = [
-                xp.full((spikes.shape[0], 1), t, dtype=spikes.dtype, device=device_of(spikes))
-                for t in self.reference_times
-            ]
-            spikes = xp.concat([spikes, *reference], axis=1)
-        passed_on = from_latencies(f"spikes of layer {layer}", spikes, events.duration)
-        return replace(passed_on, _units=events._units)  # looked at where it came in
+    def _static(self, events: Events) -> bool:
+        return is_static("auto", events.times, self.weights[-1])
 
-
-def _tuple(name: str, values: Any, what: str) -> tuple[Any, ...]:
-    try:
-        return tuple(values)
-    except TypeError:
-        kind = type(values).__name__
-        raise TypeError(f"{name} must be a sequence of {what}, got {kind}") from None
+    def _check_activity(self, activity: Activity) -> None:
+        if not isinstance(activity, Activity):
+            raise TypeError(
+                "activity must be an Activity (what forward() returned), got "
+                f"{type(activity).__name__}"
+            )
+        depth = len(self.weights)
+        if len(activity.inputs) != depth:
+            raise ValueError(
+                f"activity must be of a network of {depth} layers, got {len(activity.inputs)}"
+            )

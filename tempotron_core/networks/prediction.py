@@ -50,7 +50,7 @@ def class_values(
     n_batches = -(-n_patterns // size) if size else 1
     # all of one size, so that a library that compiles for shapes does so once
     numbers = np.resize(np.arange(n_patterns), (n_batches, size))
-    fixed = tuple(network.reference_times), tuple(network.clock)
+    fixed = tuple(network.reference_times), tuple(network.clock), network.max_spikes
     read = _reader(objective, network.neurons, network.pass_on, *fixed)
     read = compiled(read, network.weights[0])
     values = [read(batch(chosen), tuple(network.weights)) for chosen in numbers]
@@ -65,11 +65,14 @@ def _reader(
     pass_on: str,
     reference_times: tuple[float, ...],
     clock: tuple[float, ...],
+    max_spikes: int | None,
 ) -> Callable[[Events, tuple[Array, ...]], Array]:
     """Return a function from events and weights to class values, kept so as to compile once."""
 
     def read(events: Events, weights: tuple[Array, ...]) -> Array:
-        network = Network(weights, neurons, pass_on, reference_times, clock=clock)
+        network = Network(
+            weights, neurons, pass_on, reference_times, clock=clock, max_spikes=max_spikes
+        )
         return objective.class_values(network.forward(events).peak.v_max)
 
     return read

@@ -464,7 +464,7 @@ TWO = [np.ones((2, 3)), np.ones((1, 2))]
         ({"neuron": [Neuron()] * 3}, ValueError, "one per layer, got 3 for 2 layers"),
         ({"neuron": None}, TypeError, "neuron must be a sequence of Neurons, or one, got NoneType"),
         ({"neuron": [Neuron(), 1.0]}, TypeError, "neuron must hold Neurons, got float"),
-        ({"pass_on": "all"}, ValueError, "pass_on must be one of .*'peak'.*, got 'all'"),
+        ({"pass_on": "all"}, ValueError, "pass_on must be one of .*peak.*, got 'all'"),
         ({"min_slope": -0.1}, ValueError, "min_slope must be finite and not negative, got -0.1"),
         ({"min_slope": math.nan}, ValueError, "min_slope must be finite and not negative, got nan"),
         ({"min_slope": None}, TypeError, "min_slope must be a real number, got None"),

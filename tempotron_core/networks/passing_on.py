@@ -1,0 +1,141 @@
+"""What hidden layers pass on: each neuron's first spike, its peak, or all of its spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..arrays.namespace import array_namespace, device_of
+from ..events import Events
+from ..events.batch import from_latencies, from_trains
+from ..neuron import Neuron
+from ..readouts.crossing import first_crossing
+from ..readouts.crossing_gradient import first_crossing_vjp
+from ..readouts.gradient import Gradient
+from ..readouts.peak import peak
+from ..readouts.peak_gradient import peak_vjp
+from ..spiking import output_spikes, output_spikes_vjp
+
+__all__ = ["PASS_ON", "first_spikes", "passed_on", "respond", "respond_vjp"]
+
+Array = Any
+
+PASS_ON = ("first_crossing", "peak", "spikes")
+
+
+def respond(
+    events: Events, weight: Array, neuron: Neuron, pass_on: str, max_spikes: int | None
+) -> Any:
+    """Return what a hidden layer does: spike times [B, O], a `Peak`, or `OutputSpikes`."""
+    if pass_on == "peak":
+        return peak(events, weight, neuron)
+    if pass_on == "spikes":
+        return output_spikes(events, weight, neuron, max_spikes=max_spikes)
+    return first_crossing(events, weight, neuron)
+
+
+def first_spikes(found: Any, neuron: Neuron, pass_on: str) -> Array:
+    """Return the first spike that each neuron passes on [B, O], inf where there is none."""
+    if pass_on == "spikes":
+        return found.times[:, :, 0]
+    return _spikes(found, neuron, pass_on)
+
+
+def passed_on(
+    found: Any,
+    neuron: Neuron,
+    pass_on: str,
+    reference_times: Sequence[float],
+    events: Events,
+    layer: int,
+) -> Events:
+    """Return a layer's spikes, and the reference spikes, as the input of the next one.
+
+    Parameters
+    ----------
+    found
+        What `respond` returned for the layer.
+    neuron, pass_on
+        As given to it.
+    reference_times : sequence of float
+        Spike times of afferents beside the layer's outputs.
+    events : Events
+        What the network received.
+    layer : int
+        Its number, for errors.
+
+    Returns
+    -------
+    Events
+    """
+    spikes = _spikes(found, neuron, pass_on)
+    if reference_times:
+        xp, dtype, device = array_namespace(spikes=spikes), spikes.dtype, device_of(spikes)
+        n_patterns = spikes.shape[0]
+        reference = [
+            xp.full((n_patterns, 1), t, dtype=dtype, device=device) for t in reference_times
+        ]
+        if pass_on == "spikes":  # trains of one spike
+            silent = (n_patterns, 1, spikes.shape[2] - 1)
+            none = xp.full(silent, float("inf"), dtype=dtype, device=device)
+            reference = [xp.concat([one[:, :, None], none], axis=2) for one in reference]
+        spikes = xp.concat([spikes, *reference], axis=1)
+    make = from_trains if pass_on == "spikes" else from_latencies
+    made = make(f"spikes of layer {layer}", spikes, events.duration)
+    return replace(made, _units=events._units)  # looked at where it came in
+
+
+def respond_vjp(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    pass_on: str,
+    found: Any,
+    cotangent: Array,
+    *,
+    min_slope: float,
+    times: bool,
+) -> Gradient:
+    """Pull a cotangent of the spikes that a hidden layer passed on back to what made them.
+
+    Parameters
+    ----------
+    events, weight, neuron, pass_on
+        As given to `respond`.
+    found
+        What it returned.
+    cotangent : array, shape (B, O) or (B, O, S)
+        Derivative of the loss by the spike times, 0 where there is no spike.
+    min_slope : float
+        Bounds the gradient of grazing spikes; peaks have no such bound.
+    times : bool
+        Also return the gradient towards the spike times of the input.
+
+    Returns
+    -------
+    Gradient
+        A silent neuron has none.
+    """
+    if pass_on == "peak":
+        nothing = array_namespace(v_max=found.v_max).zeros_like(found.v_max)
+        return peak_vjp(events, weight, neuron, found, nothing, cotangent, times=times)
+    if pass_on == "spikes":
+        return output_spikes_vjp(
+            events, weight, neuron, found.times, cotangent, times=times, min_slope=min_slope
+        )
+    return first_crossing_vjp(
+        events, weight, neuron, found, cotangent, times=times, min_slope=min_slope
+    )
+
+
+def _spikes(found: Any, neuron: Neuron, pass_on: str) -> Array:
+    """Return all that is passed on, [B, O] or [B, O, S], inf where there is no spike."""
+    if pass_on == "spikes":
+        return found.times
+    if pass_on != "peak":
+        return found
+    xp = array_namespace(t_max=found.t_max)
+    spikes = xp.where(found.v_max > neuron.v_threshold, found.t_max, float("inf"))
+    # not silent but unknown, as a first crossing has it
+    return xp.where(xp.isnan(found.v_max), float("nan"), spikes)
