@@ -12,31 +12,36 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 house = SimpleNamespace(**run_path(str(DOCS / "architecture.py")))
-IMPORTS = house.read()
 
 
-def test_imports_run_one_way_and_in_no_circle():
-    assert house.faults(IMPORTS) == []
+@pytest.fixture(scope="module")
+def imports():
+    """What every module imports."""
+    return house.read()
 
 
-def test_all_modules_and_their_imports_are_read():
-    assert len(IMPORTS) > 150
-    assert IMPORTS["tempotron_core.readouts.peak"] >= {
+def test_imports_run_one_way_and_in_no_circle(imports):
+    assert house.faults(imports) == []
+
+
+def test_all_modules_and_their_imports_are_read(imports):
+    assert len(imports) > 150
+    assert imports["tempotron_core.readouts.peak"] >= {
         "tempotron_core.events",
         "tempotron_core.membrane.integration",
     }
-    assert "tempotron_core.learning.schedules" in IMPORTS["tempotron_core.learning"]
+    assert "tempotron_core.learning.schedules" in imports["tempotron_core.learning"]
     # in a function, by absolute name, for type checking
-    assert "tempotron_backends.fused.cuda.devices" in IMPORTS["tempotron_backends.fused.choice"]
-    assert "tempotron_core" in IMPORTS["tempotron_backends.torch.layer"]
+    assert "tempotron_backends.fused.cuda.devices" in imports["tempotron_backends.fused.choice"]
+    assert "tempotron_core" in imports["tempotron_backends.torch.layer"]
 
 
-def test_every_room_exists():
-    standing = {house.room_of(module) for module in IMPORTS}
+def test_every_room_exists(imports):
+    standing = {house.room_of(module) for module in imports}
     assert set(house.rooms()) == standing
     for package, room in house.rooms():
         for name in room.split():
-            assert f"{package}.{name}".removesuffix(".__init__") in IMPORTS, name
+            assert f"{package}.{name}".removesuffix(".__init__") in imports, name
 
 
 FORBIDDEN = {
@@ -120,17 +125,17 @@ def test_a_module_without_a_room_is_found(tmp_path):
 # -- the page -----------------------------------------------------------------------------------
 
 
-def test_picture_shows_the_imports_as_they_are():
+def test_picture_shows_the_imports_as_they_are(imports):
     """Else draw it again: ``python docs/architecture.py``."""
     picture = (DOCS / "images" / "architecture.svg").read_text(encoding="utf-8")
     shown = set(re.findall(r'id="([^"]+) imports ([^"]+)"', picture))
-    within = {(a, b) for a, b in house.arrows(IMPORTS) if a[0] == b[0]}
+    within = {(a, b) for a, b in house.arrows(imports) if a[0] == b[0]}
     assert shown == {(a[1], b[1]) for a, b in house.needed(within)}
 
 
-def test_picture_is_drawn(tmp_path):
+def test_picture_is_drawn(tmp_path, imports):
     pytest.importorskip("matplotlib")
-    house.draw(tmp_path / "rooms.svg", IMPORTS)
+    house.draw(tmp_path / "rooms.svg", imports)
     assert "<svg" in (tmp_path / "rooms.svg").read_text(encoding="utf-8")
 
 

@@ -105,7 +105,14 @@ def test_torch_backward(name):
     _close(times.grad, gradient.times)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+# What the others take is in test_jax_functions.py.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in ("peak", "voltage") else [])
+        for name in LOSSES
+    ],
+)
 def test_jax_grad(name):
     make, neuron = LOSSES[name]
     loss, gradient = make(neuron, jnp.asarray, jnp.where)

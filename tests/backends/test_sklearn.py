@@ -69,9 +69,9 @@ def not_exact(estimator: Any) -> dict[str, str]:  # noqa: ARG001
 @pytest.mark.filterwarnings("ignore::tempotron_core.SilenceWarning")
 @parametrize_with_checks(
     [
-        TempotronClassifier(random_state=0),
+        TempotronClassifier(random_state=0, epochs=15),
         TempotronClassifier(
-            random_state=0, hidden=(20,), validation=0.25, patience=20, dtype="float64"
+            random_state=0, epochs=15, hidden=(20,), validation=0.25, patience=5, dtype="float64"
         ),
     ],
     expected_failed_checks=not_exact,

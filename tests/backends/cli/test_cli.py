@@ -87,6 +87,7 @@ def test_train_on_digits_reaches_the_accuracy_it_should(
 
 @pytest.mark.slow_backend("jax", reason="compiles for minutes; test_training.py compares runs")
 @pytest.mark.slow_backend("strict", reason="as slow as it is strict; test_training.py has it")
+@pytest.mark.slow_backend("numpy", reason="it is what the others are compared with")
 def test_backends_reach_the_same_accuracy(
     tmp_path: Path, backend: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

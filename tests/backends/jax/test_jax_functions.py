@@ -437,9 +437,8 @@ def test_gradients_within_shard_map(kind):
 
 def test_serialised_programs_take_events_and_give_peaks():
     events = _events()
-    trains = Events.from_trains(X[..., None], DURATION)
     lists = Events.from_csr(X.reshape(-1), jnp.tile(jnp.arange(5), 3), jnp.arange(4) * 5, 5, 60.0)
-    for given in (events, trains, lists):
+    for given in (events, lists):
         program = jax.jit(lambda w, e: (peak(w, e), e))
         exported = export.export(program)(W, given)
         back = export.deserialize(exported.serialize()).call(W, given)

@@ -737,7 +737,7 @@ def test_the_weights_are_still_a_linear_map():
 
 
 @traced
-@pytest.mark.parametrize("dynamic", [None, True])
+@pytest.mark.parametrize("dynamic", [None, pytest.param(True, marks=pytest.mark.slow)])
 def test_layers_of_other_constants_compile(dynamic):
     """Numbers that change from graph to graph become variables of it, which these must not."""
     options = {"dynamic": dynamic, "fullgraph": True, "backend": "aot_eager"}
