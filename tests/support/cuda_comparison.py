@@ -10,7 +10,9 @@ import numpy as np
 from patterns import TIME_CONSTANTS, Batch, grouped_kinks, random_batch
 from reference import Constants
 
-from tempotron_core import Events, Neuron, Peak, first_crossing_vjp, peak, peak_vjp
+from tempotron_core import Events, Neuron, Peak, first_crossing, first_crossing_vjp, peak, peak_vjp
+from tempotron_core.events.batch import map_arrays
+from tempotron_core.spiking import OutputSpikes, output_spikes, output_spikes_vjp
 
 Forms = Mapping[str, Callable[..., Any]]
 
@@ -165,3 +167,64 @@ def gradients(forms: Forms, events: Events, weight: np.ndarray, neuron: Neuron) 
         )
         results += forms["first_crossing_vjp"](events, weight, neuron, t_max, ones, times, 0.0)
     return [each for each in results if each is not None]
+
+
+def spike_problem(
+    seed: int, *, n_patterns: int = 4, n_afferents: int = 30, n_outputs: int = 3,
+    duration: float = 90.0, drive: float = 1.0, dtype: str = "float64",
+) -> tuple[Events, np.ndarray]:  # fmt: skip
+    """Two spikes an afferent, some at the same whole numbers, one pattern silent."""
+    rng = np.random.default_rng(seed)
+    trains = rng.uniform(0.0, 1.1 * duration, (n_patterns, n_afferents, 2))
+    whole = rng.random(trains.shape) < 0.3
+    trains[whole] = np.rint(trains[whole])
+    trains[-1] = np.inf
+    weight = drive * rng.normal(0.4, 2.0, (n_outputs, n_afferents)) * n_afferents**-0.5
+    return Events.from_trains(trains.astype(dtype), duration), weight.astype(dtype)
+
+
+def check_spikes(
+    events: Events,
+    weight: np.ndarray,
+    neuron: Neuron,
+    put: Callable[[np.ndarray], Any] = np.asarray,
+    back: Callable[[Any], np.ndarray] = np.asarray,
+) -> int:
+    """Output spikes and their gradients, through the core, and how many there are.
+
+    ``put`` takes arrays to the device that has the kernels, and ``back`` brings them home.
+    """
+    there, rows = map_arrays(events, put), put(weight)
+    found = OutputSpikes(*map(back, output_spikes(there, rows, neuron)))
+    expected = output_spikes(events, weight, neuron, method="pruned")
+    single = np.float32 in (events.times.dtype, weight.dtype)
+    assert found.times.dtype == expected.times.dtype
+    top = back(peak(there, rows, neuron).v_max)
+    np.testing.assert_array_equal(found.counts >= 1, top > weight.dtype.type(neuron.v_threshold))
+    crossing = back(first_crossing(there, rows, neuron))
+    np.testing.assert_array_equal(found.times[..., 0], crossing)
+    np.testing.assert_array_equal(found.counts, expected.counts)
+    present = np.isfinite(expected.times)
+    np.testing.assert_array_equal(np.isfinite(found.times), present)
+    bar = (2e-6 if single else 1e-10) * events.duration
+    np.testing.assert_allclose(found.times[present], expected.times[present], rtol=0.0, atol=bar)
+    kept = output_spikes(there, rows, neuron, max_spikes=2, layout="csr")
+    two = found.times[..., :2]
+    np.testing.assert_array_equal(back(kept.times), two[np.isfinite(two)])
+
+    cotangent = np.random.default_rng(0).normal(size=found.times.shape).astype(weight.dtype)
+    exact = replace(events, times=events.times.astype(np.float64)), weight.astype(np.float64)
+    trains = found.times, cotangent
+    for times in (False, True):
+        for min_slope in (0.01, 0.1):
+            options = {"times": times, "min_slope": min_slope}
+            ours = output_spikes_vjp(there, rows, neuron, *map(put, trains), **options)
+            wide = (each.astype(np.float64) for each in trains)
+            theirs = output_spikes_vjp(*exact, neuron, *wide, **options, method="pruned")
+            assert (ours.times is None) == (not times)
+            for mine, other in zip(ours, theirs, strict=True):
+                if mine is not None:
+                    largest = np.abs(other).max(initial=1e-3)
+                    allowed = GRADIENTS["float32" if single else "float64"] * largest
+                    np.testing.assert_allclose(back(mine), other, rtol=0.0, atol=allowed)
+    return int(found.counts.sum())

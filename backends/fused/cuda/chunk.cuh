@@ -94,3 +94,32 @@ __device__ void load(Chunk<HELD>& chunk, const Share& share, const Psp& psp, Rea
     }
     __syncthreads();
 }
+
+// The state before this thread's run of the chunk, where it is `wanted`. `state` is the one before
+// the chunk; where an output has several runs, it becomes the one after.
+template <int HELD>
+__device__ State enter(const Chunk<HELD>& chunk, const Share& share, double kappa, bool wanted,
+                       State* responses, State& state)
+{
+    State now = state;
+    if (share.runs == 1)
+        return now;
+    const int from = share.run * chunk.length;
+    const int to = at_most(from + chunk.length, chunk.size);
+    State response = {0.0, 0.0};  // of the run, from rest
+    for (int j = from; j < to && wanted; ++j) {
+        response.d += kappa * chunk.weights[j * share.width + share.column];
+        response = after(chunk.intervals[j], response);
+    }
+    responses[threadIdx.x] = response;
+    __syncthreads();
+    for (int run = 0; run * chunk.length < chunk.size && wanted; ++run) {
+        if (run == share.run)
+            now = state;
+        const State& own = responses[run * share.width + share.column];
+        state = after(chunk.spans[run], state);
+        state.v += own.v;
+        state.d += own.d;
+    }
+    return now;
+}

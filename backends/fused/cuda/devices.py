@@ -19,13 +19,18 @@ from tempotron_core import Events, Peak
 from tempotron_core.events.batch import map_arrays
 
 from ..._backend import explain
-from .launch import FUNCTIONS, KERNELS, Arguments, Device
+from . import readouts, spiking
+from .launch import KERNELS, Arguments, Device
 from .source import kernel_source
 
-__all__ = ["fused_for_cupy", "fused_for_torch"]
+__all__ = ["FUNCTIONS", "fused_for_cupy", "fused_for_torch"]
 
 Array = Any
 Functions = Mapping[str, Callable[..., Any]]
+
+FUNCTIONS: Functions = {
+    name: getattr(module, name) for module in (readouts, spiking) for name in module.__all__
+}
 
 
 def fused_for_cupy(array: Array) -> Functions:

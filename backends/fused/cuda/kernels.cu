@@ -28,5 +28,7 @@
 // is needed. NVRTC (which gets the text of all, see source.py), nvcc and, through a shim that stands
 // for CUDA's keywords, a host C++ compiler all take them as they are.
 #include "scan.cuh"
+#include "spikes.cuh"
 #include "cotangents.cuh"
+#include "spike_cotangents.cuh"
 #include "adjoint.cuh"

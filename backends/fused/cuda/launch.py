@@ -12,22 +12,31 @@ by spike times, are made in a fixed order within one block.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tempotron_core import Events, Neuron, Peak
-from tempotron_core import peak as plain_peak
+from tempotron_core import Events, Neuron
 
-__all__ = ["FUNCTIONS", "KERNELS", "Device"]
+__all__ = ["KERNELS", "NULL", "Arguments", "Array", "Device", "Gradients", "Problem"]
 
 Array = Any
 Arguments = tuple[Any, ...]
 Gradients = tuple[Array, Array | None]
 
-KERNELS = ("scan", "cotangents", "adjoint", "adjoint_with_times", "sum_shards")
+KERNELS = (
+    "scan",
+    "spikes",
+    "cotangents",
+    "spike_cotangents",
+    "adjoint",
+    "adjoint_with_times",
+    "spike_adjoint",
+    "spike_adjoint_with_times",
+    "sum_shards",
+)
 
 MAX_BLOCKS = 1 << 16  # for more patterns than that, blocks take several
 MAX_TILES = (1 << 16) - 1  # what the hardware takes as gridDim.y
@@ -93,6 +102,8 @@ class Problem:
         rates = 1.0 / kernel.slow, 1.0 / kernel.fast, per_beta
         self.psp = tuple(map(np.float64, (*constants, *rates)))
         self.duration = np.float64(events.duration)
+        # rounded as the potentials that are compared with it
+        self.threshold = np.float64(weight.dtype.type(neuron.v_threshold))
         self.tiles = min(MAX_TILES, -(-n_outputs // min(device.threads, MAX_WIDTH)))
         self.blocks = min(MAX_BLOCKS, n_patterns), self.tiles
 
@@ -106,11 +117,9 @@ class Problem:
 
     def scan(self, v_max: Array, t_max: Array, t_spike: Array, crossing_event: Array) -> None:
         """Fill those of the arrays [B, O] that are not ``NULL``."""
-        # rounded as the potentials that are compared with it
-        threshold = np.float64(self.weight.dtype.type(self.neuron.v_threshold))
         results = v_max, t_max, t_spike, crossing_event, self.stays_finite()
         sizes = *self.pattern_sizes, self.weight_sizes[1]
-        constants = self.duration, *self.psp, threshold, np.int32(self.neuron.shunt)
+        constants = self.duration, *self.psp, self.threshold, np.int32(self.neuron.shunt)
         arguments = *self.spikes, *self.weights, *results, *sizes, *constants
         self.device.launch("scan", self.blocks, self.device.threads, arguments)
 
@@ -145,10 +154,11 @@ class Problem:
         self.device.launch("cotangents", self.blocks, self.device.threads, arguments)
         return p, q, at_spike
 
-    def adjoint(
-        self, t_star: Array, crossing_event: Array, cotangents: Arguments, times: bool
-    ) -> Gradients:
-        """Gradients by the weights [O, N] and the sorted spike times [B, K]."""
+    def adjoint(self, name: str, read: Arguments, times: bool) -> Gradients:
+        """Gradients by the weights [O, N] and the sorted spike times [B, K].
+
+        ``name`` is of the kernel without times, and ``read`` what it starts from.
+        """
         launch, xp = self.device.launch, self.device.xp
         size = math.prod(self.weight.shape)
         n_shards = max(1, min(self.pairs[0], MAX_SHARDS, SHARD_BYTES // (8 * size)))
@@ -157,19 +167,23 @@ class Problem:
         time_gradient = None
         if times:
             time_sums = xp.zeros(self.events.times.shape, dtype=np.float64)
-            read = *self.spikes, *self.weights, t_star, crossing_event, *cotangents
-            arguments = *read, shards, time_sums, *constants
-            launch("adjoint_with_times", (n_shards, 1), self.device.threads, arguments)
+            arguments = *self.spikes, *self.weights, *read, shards, time_sums, *constants
+            launch(f"{name}_with_times", (n_shards, 1), self.device.threads, arguments)
             time_gradient = time_sums.astype(self.events.times.dtype, copy=False)
         else:
-            p, q, _ = cotangents
-            arguments = *self.spikes, t_star, crossing_event, p, q, shards, *constants
-            launch("adjoint", (n_shards, self.tiles), self.device.threads, arguments)
+            arguments = *self.spikes, *read, shards, *constants
+            launch(name, (n_shards, self.tiles), self.device.threads, arguments)
         weight_gradient = xp.empty(self.weight.shape, dtype=self.weight.dtype)
         arguments = shards, weight_gradient, self.weights[1], np.int64(n_shards)
         blocks = min(MAX_BLOCKS, -(-size // self.device.threads)), 1
         launch("sum_shards", blocks, self.device.threads, (*arguments, *self.weight_sizes))
         return weight_gradient, time_gradient
+
+    def no_gradient(self, times: bool) -> Gradients:
+        """Gradients where there is nothing to launch."""
+        xp, spike_times = self.device.xp, self.events.times
+        weight_gradient = xp.zeros(self.weight.shape, dtype=self.weight.dtype)
+        return weight_gradient, xp.zeros_like(spike_times) if times else None
 
     def pull_back(
         self,
@@ -182,78 +196,14 @@ class Problem:
     ) -> Gradients:
         """Gradients of a readout at times t* [B, O] with those cotangents."""
         if self.empty:
-            xp, spike_times = self.device.xp, self.events.times
-            weight_gradient = xp.zeros(self.weight.shape, dtype=self.weight.dtype)
-            return weight_gradient, xp.zeros_like(spike_times) if times else None
+            return self.no_gradient(times)
         t_star, _ = self.reals(t_star, self.events.times.dtype)
         crossing_event = NULL
         if self.neuron.shunt and readout == PEAK:  # the spikes after it were ignored
             crossing_event = self.per_pair(np.int64)
             self.scan(NULL, NULL, NULL, crossing_event)
-        found = self.cotangents(readout, t_star, crossing_event, v_bar, t_bar, times, min_slope)
-        return self.adjoint(t_star, crossing_event, found, times)
-
-
-def peak(
-    device: Device, events: Events, weight: Array, neuron: Neuron, grid: tuple[int, float] | None
-) -> tuple[Array, Array]:
-    """Largest potential and its time, each [B, O]; there is no kernel for a grid."""
-    if grid is not None:
-        v_max, t_max = plain_peak(events, weight, neuron, grid=grid, method="pruned")
-        return v_max, t_max
-    problem, xp = Problem(device, events, weight, neuron), device.xp
-    v_max = xp.zeros(problem.pairs, dtype=weight.dtype)
-    t_max = xp.zeros(problem.pairs, dtype=events.times.dtype)
-    if not problem.empty:
-        problem.scan(v_max, t_max, NULL, NULL)
-    return v_max, t_max
-
-
-def first_crossing(device: Device, events: Events, weight: Array, neuron: Neuron) -> Array:
-    """Output spike times [B, O], inf where silent."""
-    problem = Problem(device, events, weight, neuron)
-    t_spike = device.xp.full(problem.pairs, math.inf, dtype=events.times.dtype)
-    if not problem.empty:
-        problem.scan(NULL, NULL, t_spike, NULL)
-    return t_spike
-
-
-def peak_vjp(
-    device: Device,
-    events: Events,
-    weight: Array,
-    neuron: Neuron,
-    peak: Peak,
-    v_cotangent: Array,
-    t_cotangent: Array | None,
-    times: bool,
-    grid: tuple[int, float] | None,
-) -> Gradients:
-    """Gradients by the weights and the sorted spike times, on the exact clock or a grid."""
-    problem = Problem(device, events, weight, neuron)
-    if grid is not None:  # where t_max is piecewise constant
-        return problem.pull_back(GRID_PEAK, peak.t_max, v_cotangent, None, times)
-    return problem.pull_back(PEAK, peak.t_max, v_cotangent, t_cotangent, times)
-
-
-def first_crossing_vjp(
-    device: Device,
-    events: Events,
-    weight: Array,
-    neuron: Neuron,
-    t_spike: Array,
-    t_cotangent: Array,
-    times: bool,
-    min_slope: float,
-) -> Gradients:
-    """Gradients by the weights and the sorted spike times."""
-    problem = Problem(device, events, weight, neuron)
-    return problem.pull_back(CROSSING, t_spike, None, t_cotangent, times, min_slope)
-
-
-FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "peak": peak,
-    "first_crossing": first_crossing,
-    "peak_vjp": peak_vjp,
-    "first_crossing_vjp": first_crossing_vjp,
-}
+        p, q, at_spike = self.cotangents(
+            readout, t_star, crossing_event, v_bar, t_bar, times, min_slope
+        )
+        read = t_star, crossing_event, p, q
+        return self.adjoint("adjoint", (*read, at_spike) if times else read, times)

@@ -55,25 +55,7 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
                 const int from = share.run * chunk.length;
                 const int to = at_most(from + chunk.length, chunk.size);
                 const double* const column = chunk.weights + share.column;
-                State now = state;
-                if (share.runs > 1) {
-                    State response = {0.0, 0.0};
-                    for (int j = from; j < to && (!done || to_the_end); ++j) {
-                        response.d += kappa * column[j * share.width];
-                        response = after(chunk.intervals[j], response);
-                    }
-                    responses[threadIdx.x] = response;
-                    __syncthreads();
-                    for (int run = 0;
-                         run * chunk.length < chunk.size && (!done || to_the_end); ++run) {
-                        if (run == share.run)
-                            now = state;
-                        const State& own = responses[run * share.width + share.column];
-                        state = after(chunk.spans[run], state);
-                        state.v += own.v;
-                        state.d += own.d;
-                    }
-                }
+                State now = enter(chunk, share, kappa, !done || to_the_end, responses, state);
                 bests[threadIdx.x] = best;
                 t_bests[threadIdx.x] = t_best;
                 bool stop = done;
@@ -84,9 +66,7 @@ extern "C" __global__ void __launch_bounds__(MAX_THREADS, MIN_BLOCKS)
                     double reach;
                     if (!stop && raise(psp, interval, now, next, best, reach)) {
                         t_best = time_at(interval, reach);
-                        const double rounded =
-                            weights_double ? best : static_cast<double>(static_cast<float>(best));
-                        if (k_crossing == count && rounded > threshold) {
+                        if (k_crossing == count && as_stored(weights_double, best) > threshold) {
                             k_crossing = begin + j;
                             at_crossing = now;
                             top = reach;

@@ -51,3 +51,17 @@ __device__ State after(const Interval& interval, State state)
     next.d = interval.d_from_v * state.v + interval.d_from_d * state.d;
     return next;
 }
+
+// What a readout a V(t*) + b V'(t*) is in terms of a state before t*: its own a and b.
+struct Costate {
+    double v, d;
+};
+
+// Go back across an interval, by the transpose of what it does to states.
+__device__ Costate before(const Interval& interval, Costate costate)
+{
+    Costate earlier;
+    earlier.v = interval.v_from_v * costate.v + interval.d_from_v * costate.d;
+    earlier.d = interval.v_from_d * costate.v + interval.d_from_d * costate.d;
+    return earlier;
+}

@@ -14,13 +14,23 @@ import numpy as np
 import pytest
 from accelerators import obtain_or_skip
 from bars import Worst, check_batch, kept_pairs
-from cuda_comparison import GRADIENTS, Comparison, events_of, gradients, nasty_batches
+from cuda_comparison import (
+    GRADIENTS,
+    Comparison,
+    check_spikes,
+    events_of,
+    gradients,
+    nasty_batches,
+    spike_problem,
+)
 from patterns import batches, random_batch
 
 from tempotron_backends import Backend, select
+from tempotron_backends.fused.cuda.devices import FUNCTIONS
 from tempotron_core import Events, Neuron, Peak, peak, peak_vjp
 from tempotron_core.arrays import registry
 from tempotron_core.events.batch import map_arrays
+from tempotron_core.spiking import output_spikes, output_spikes_vjp
 
 pytestmark = pytest.mark.gpu
 
@@ -64,7 +74,7 @@ def forms_of(accelerator: Backend) -> dict[str, Callable[..., Any]]:
         return lambda *arguments: back(form(*map(there, arguments)))
 
     forms = native_forms(accelerator)
-    assert set(forms) == {"peak", "first_crossing", "peak_vjp", "first_crossing_vjp"}
+    assert set(forms) == set(FUNCTIONS)
     return {name: on_host(form) for name, form in forms.items()}
 
 
@@ -99,6 +109,37 @@ def test_against_the_array_form_on_nasty_patterns(accelerator, dtype):
         given = events_of(batch, host, dtype), batch.weight.astype(dtype)
         for shunt in (False, True):
             Comparison(forms, *given, batch.neuron(shunt=shunt)).check(index)
+
+
+@pytest.mark.parametrize("order", [(20.0, 5.0), (5.0, 20.0), (10.0, 10.0)])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_output_spikes(accelerator, dtype, order):
+    """Through the core; from one output to several tiles, bursts, silence, several chunks."""
+    ends = accelerator.from_numpy, accelerator.to_numpy
+    array = accelerator.from_numpy(np.ones(1, dtype=dtype))
+    for name in ("output_spikes", "output_spikes_vjp"):
+        assert registry.fused(name, "auto", array) is native_forms(accelerator)[name]
+    assert registry.fused("critical_threshold", "auto", array) is None
+    for options in ({}, {"n_outputs": 1}, {"n_outputs": 70}, {"drive": 20.0}):
+        neuron = Neuron(*order, 0.9, psp_peak=1.1)
+        assert check_spikes(*spike_problem(1, **options, dtype=dtype), neuron, *ends) > 10
+    dense = spike_problem(3, n_afferents=300, duration=3000.0, drive=6.0, dtype=dtype)
+    assert check_spikes(*dense, Neuron(*order, 5.0, psp_peak=1.0), *ends) > 10
+
+
+def test_output_spikes_the_same_in_every_call(accelerator):
+    events, weight = spike_problem(5, n_patterns=300, n_outputs=40)
+    there, rows = map_arrays(events, accelerator.from_numpy), accelerator.from_numpy(weight)
+    results = []
+    for _ in range(5):
+        spikes = output_spikes(there, rows, Neuron())
+        gradient = output_spikes_vjp(
+            there, rows, Neuron(), spikes.times, spikes.times, times=True, min_slope=0.01
+        )
+        results.append([accelerator.to_numpy(each) for each in (*spikes, *gradient)])
+    for other in results[1:]:
+        for one, another in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(one, another)
 
 
 @pytest.fixture

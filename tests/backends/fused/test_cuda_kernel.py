@@ -25,60 +25,21 @@ import numpy as np
 import pytest
 from bars import Worst, check_batch, kept_pairs
 from cuda_comparison import Comparison, Forms, events_of, gradients, nasty_batches
-from cuda_host.host import SOURCE, build, device
+from cuda_host.host import SOURCE, device
 from patterns import TIME_CONSTANTS, batches, random_batch
 
-import tempotron_backends
 from tempotron_backends.fused.cuda import devices, launch
 from tempotron_backends.fused.cuda.source import kernel_source
 from tempotron_core import Events, Neuron, Peak, peak
-from tempotron_core.arrays import registry
 from tempotron_core.events.batch import map_arrays
 
 BLOCKS = (1, 3, 12, 128)
 
 
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The kernels, compiled for the host."""
-    if shutil.which("g++") is None:
-        pytest.skip("there is no g++ to compile the kernels for the host")
-    return build(tmp_path_factory.mktemp("kernels") / "kernels.so")
-
-
-@pytest.fixture
-def make_forms(library: ctypes.CDLL) -> Iterator[Callable[[int], Forms]]:
-    """Fused forms for NumPy arrays by the threads of a block, with no undefined behaviour."""
-    assert library.undefined_behaviours() == 0
-
-    def make(n_threads: int) -> Forms:
-        on = device(library, n_threads)
-        return {name: partial(form, on) for name, form in launch.FUNCTIONS.items()}
-
-    yield make
-    assert library.undefined_behaviours() == 0, "see what UBSan says on stderr"
-
-
-@pytest.fixture
-def host() -> tempotron_backends.Backend:
-    return tempotron_backends.select("numpy")
-
-
-def use(forms: Forms, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the core find these forms for NumPy arrays."""
-    registered = registry.implementation
-
-    def implementation(name: str, array: Any) -> Any:
-        is_ours = name == "fused" and isinstance(array, np.ndarray)
-        return (lambda _: forms) if is_ours else registered(name, array)
-
-    monkeypatch.setattr(registry, "implementation", implementation)
-
-
 @pytest.mark.parametrize(("n_threads", "dtype"), [(1, "float64"), (3, "float32"), (12, "float64")])
-def test_against_the_reference(make_forms, host, monkeypatch, n_threads, dtype):
+def test_against_the_reference(make_forms, find_forms, host, n_threads, dtype):
     """Peaks, crossings and shunted peaks at the package's bars."""
-    use(make_forms(n_threads), monkeypatch)
+    find_forms(make_forms(n_threads))
     worst = Worst()
     for batch in batches(41, 8, 7, 1, dtype):
         check_batch(worst, batch, host, dtype, kept_pairs(batch))
@@ -180,7 +141,7 @@ def test_every_block_has_a_shard_of_its_own(make_forms, small):
 
     def gradient(part: Events, by: Any) -> np.ndarray:
         t_star, ones = np.full((2, len(part), len(weight)), [[[40.0]], [[1.0]]])
-        forms = launch.FUNCTIONS["first_crossing_vjp"]
+        forms = devices.FUNCTIONS["first_crossing_vjp"]
         return forms(replace(on, launch=by), part, weight, neuron, t_star, ones, False, 0.1)[0]
 
     gradient(events, spied)
@@ -314,10 +275,14 @@ class Unusable:
         raise RuntimeError("cudaErrorInsufficientDriver: too old\nfor this runtime")
 
 
+FROM_CUPY = """abs arange ascontiguousarray cumsum empty from_dlpack full isnan max minimum
+    searchsorted where zeros zeros_like""".split()
+
+
 def fake_cupy(library: ctypes.CDLL | None) -> ModuleType:
     """NumPy by CuPy's name, whose kernels are the host's; without a library they do not compile."""
     fake = ModuleType("cupy")
-    for name in "abs ascontiguousarray empty from_dlpack full max zeros zeros_like".split():
+    for name in FROM_CUPY:
         setattr(fake, name, getattr(np, name))
 
     class RawModule:
@@ -388,9 +353,20 @@ def test_what_cannot_be_used_is_said_once(binding, monkeypatch, module, reason):
 
 def test_binding_to_cupy(binding, library, monkeypatch, make_forms, small):
     monkeypatch.setitem(sys.modules, "cupy", fake_cupy(library))
-    found = gradients(binding.fused_for_cupy(ON_DEVICE_0), *small)
-    for ours, theirs in zip(found, gradients(make_forms(128), *small), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    ours, theirs = binding.fused_for_cupy(ON_DEVICE_0), make_forms(128)
+    assert ours.keys() == theirs.keys()
+    for found, expected in zip(gradients(ours, *small), gradients(theirs, *small), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    for found, expected in zip(spikes(ours, *small), spikes(theirs, *small), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def spikes(forms: Forms, events: Events, weight: Any, neuron: Neuron) -> list[Any]:
+    """Output spikes and the gradients of the first two of each pair."""
+    pair, times, counts = forms["output_spikes"](events, weight, neuron, 2)
+    first = forms["first_crossing"](events, weight, neuron)[..., None]
+    given = first, first, True, 0.1
+    return [pair, times, counts, *forms["output_spikes_vjp"](events, weight, neuron, *given)]
 
 
 @pytest.mark.parametrize("n_patterns", [7, 0])
@@ -414,6 +390,8 @@ def test_binding_to_torch(binding, library, monkeypatch, make_forms, small, n_pa
         given = Peak(v_max, t_max), ones, ones, times, None
         found += forms["peak_vjp"](lent, rows, neuron, *given)
         found += forms["first_crossing_vjp"](lent, rows, neuron, t_max, ones, times, 0.0)
+    found += spikes(forms, lent, rows, neuron)
+    expected += spikes(make_forms(128), events, weight, neuron)
     found = [each for each in found if each is not None]
     for ours, theirs in zip(found, expected, strict=True):
         assert isinstance(ours, torch.Tensor)

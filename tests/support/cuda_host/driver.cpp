@@ -90,12 +90,20 @@ extern "C" int run(const char* name, unsigned grid_x, unsigned grid_y, unsigned 
     try {
         if (is("scan"))
             with(scan);
+        else if (is("spikes"))
+            with(spikes);
         else if (is("cotangents"))
             with(cotangents);
+        else if (is("spike_cotangents"))
+            with(spike_cotangents);
         else if (is("adjoint"))
             with(adjoint);
         else if (is("adjoint_with_times"))
             with(adjoint_with_times);
+        else if (is("spike_adjoint"))
+            with(spike_adjoint);
+        else if (is("spike_adjoint_with_times"))
+            with(spike_adjoint_with_times);
         else if (is("sum_shards"))
             with(sum_shards);
         else

@@ -22,7 +22,7 @@ class _Argument(ctypes.Structure):
 
 def build(library: Path, *more: str) -> ctypes.CDLL:
     """Compile with UBSan, which counts what it finds in `undefined_behaviours()`, and load."""
-    command = ["g++", "-std=c++20", "-O1", "-g", "-fPIC", "-shared", "-pthread", "-Wall", "-Wextra"]
+    command = ["g++", "-std=c++20", "-O1", "-fPIC", "-shared", "-pthread", "-Wall", "-Wextra"]
     command += ["-Werror", "-Wno-sign-compare", "-Wno-unknown-pragmas"]
     command += [f"-fsanitize={','.join(SANITIZERS)}"]
     command += ["-static-libubsan", f'-DKERNELS="{SOURCE}"', *more]
