@@ -47,6 +47,9 @@ Names asked for:
     - ``output_spikes_vjp(events, weight, neuron, spike_times, cotangent, times, min_slope)`` and
       ``critical_threshold_vjp(events, weight, neuron, critical, cotangent, times, floor)``:
       gradients as above; ``floor`` is the least slope of a spike
+    - ``follow_stream(weight, neuron, state, times, afferents, until)``: the state of a stream after
+      the last event, or without events ``until`` a time; the outputs that spiked, (S,), in any
+      order; their times, (S,)
     - ``order_spikes(times, duration)``: for each row of times, (B, M), where its spikes are, in
       stable ascending order and then of the other entries, (B, M), and the number of spikes, (B,)
 """

@@ -6,6 +6,7 @@ from typing import Any
 
 import array_api_extra as xpx
 
+from ..arrays.integers import as_index
 from ..arrays.namespace import (
     array_namespace,
     check_floating,
@@ -20,6 +21,7 @@ from ..readouts.arguments import check_readout
 
 __all__ = [
     "check_layout",
+    "check_next_events",
     "check_spike_times",
     "check_spikes_again",
     "check_spiking",
@@ -96,3 +98,36 @@ def spikes_asked(k: Any, where: Array | None, events: Events, weight: Array, *, 
             f"got {where.dtype} of shape {tuple(where.shape)}"
         )
     return xp.where(where, k, xp.zeros_like(k))
+
+
+def check_next_events(
+    times: Array, afferents: Array, weight: Array, now: float, *, xp: Any
+) -> Array:
+    """Return the afferents in the index dtype; raise unless a stream can go on with the events."""
+    check_same_device(weight=weight, times=times, afferents=afferents)
+    check_floating("times", times, xp=xp)
+    if not xp.isdtype(afferents.dtype, "integral"):
+        raise TypeError(f"afferents must be integers, got {afferents.dtype}")
+    if times.ndim != 1 or afferents.shape != times.shape:
+        raise ValueError(
+            "times and afferents must have one axis of the same length, "
+            f"got shapes {tuple(times.shape)} and {tuple(afferents.shape)}"
+        )
+    afferents = as_index(afferents, xp=xp)
+    if times.shape[0] == 0:
+        return afferents
+    if not bool(xp.all(xp.isfinite(times))):
+        raise ValueError("times must be finite, got inf or NaN")
+    if bool(xp.any(times[1:] < times[:-1])):
+        e = int(xp.argmax(xp.astype(times[1:] < times[:-1], xp.int8)))
+        raise ValueError(f"times must ascend, got {float(times[e])} before {float(times[e + 1])}")
+    if float(times[0]) < now:
+        raise ValueError(
+            f"times must not go back behind the stream's, {now}, got {float(times[0])}"
+        )
+    low, high = int(xp.min(afferents)), int(xp.max(afferents))
+    if low < 0 or high >= weight.shape[1]:
+        raise ValueError(
+            f"afferents must be from 0 to {weight.shape[1] - 1}, got values from {low} to {high}"
+        )
+    return afferents

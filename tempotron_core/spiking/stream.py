@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import array_api_compat
+import numpy as np
+from numpy.typing import NDArray
 
-from ..arrays.index_sum import index_sum
-from ..arrays.integers import as_index
-from ..arrays.namespace import (
-    array_namespace,
-    check_floating,
-    check_same_device,
-    clip,
-    device_of,
-    zeros,
-)
+from ..arrays.host import to_host
+from ..arrays.namespace import array_namespace, check_floating, device_of
 from ..arrays.numbers import real_number
-from ..arrays.settings import under_own_settings
-from ..membrane.integration import Membrane
-from ..membrane.scan import block_length, scan
+from ..arrays.registry import fused, implementation
 from ..membrane.tiles import tile_size
 from ..neuron import Neuron
-from ..readouts.crossing import crossing
-from .arguments import check_spikes_again
-from .output_spikes import trains
-from .search import decayed, turn
+from ..readouts.dispatch import constant
+from .arguments import check_next_events, check_spikes_again
+from .following import StreamState, follow_stream
 
 __all__ = ["Stream", "StreamSpikes"]
 
@@ -100,13 +91,19 @@ class Stream:
         check_floating("weight", weight, xp=xp)
         if weight.ndim != 2:
             raise ValueError(f"weight must have shape (O, N), got {tuple(weight.shape)}")
-        self.weight, self.neuron = weight, neuron
-        self.time = _clock("start", start)
-        self._v = zeros((weight.shape[0],), weight, xp=xp)
-        self._s = zeros((weight.shape[0],), weight, xp=xp)
+        detach = implementation("detach", weight)
+        self.weight = weight if detach is None else detach(weight)
+        self.neuron = neuron
         self._dtype = weight.dtype
+        start = _clock("start", start)
+        self._state = self._placed(start, start, *np.zeros((3, weight.shape[0])))
 
-    @under_own_settings
+    @property
+    def time(self) -> float:
+        """The clock."""
+        return self._state.time
+
+    @constant
     def push(self, times: Array, afferents: Array) -> StreamSpikes:
         """Take in events, and return the output spikes up to the last of them.
 
@@ -130,17 +127,12 @@ class Stream:
             afferent.  The stream stays as it was.
         """
         xp = array_namespace(weight=self.weight, times=times, afferents=afferents)
-        afferents = self._checked(times, afferents, xp)
-        self._dtype = times.dtype
-        n_outputs, n_events = self.weight.shape[0], times.shape[0]
-        step = max(1, tile_size(self.weight.dtype, device_of(times), xp=xp) // max(1, n_outputs))
-        found = []
-        for e in range(0, n_events, step):
-            part = slice(e, min(e + step, n_events))
-            found.append(self._follow(times[part], afferents[part], None, xp))
-        return self._joined(found, xp)
+        afferents = check_next_events(times, afferents, self.weight, self.time, xp=xp)
+        if times.shape[0] == 0:
+            return self._spikes([], times.dtype, xp)
+        return self._follow(times, afferents, None, xp)
 
-    @under_own_settings
+    @constant
     def advance(self, time: float) -> StreamSpikes:
         """Let time pass without events, and return the output spikes until then.
 
@@ -163,26 +155,34 @@ class Stream:
         if time < self.time:
             raise ValueError(f"time must not be before the stream's, {self.time}, got {time}")
         device = device_of(self.weight)
-        nothing = xp.zeros((0,), dtype=self._dtype, device=device)
-        return self._joined([self._follow(nothing, None, time, xp)], xp)
+        times = xp.zeros((0,), dtype=self._dtype, device=device)
+        afferents = xp.zeros((0,), dtype=xp.argsort(times).dtype, device=device)
+        return self._follow(times, afferents, time, xp)
 
-    def state(self) -> dict[str, Array | float]:
-        """Return what `restore` needs to go on from here.
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """Return what `restore` needs to go on from here, on this or another device.
 
         Returns
         -------
-        dict
-            ``time``, the clock, and ``v`` and ``s``, potentials and synaptic sums of shape (O,).
+        dict of float64 arrays
+            NumPy's, so that ``numpy.savez(file, **state)`` keeps them: ``time``, the clock, and
+            ``event``, when the last event came; ``v`` and ``slope``, potential and its derivative
+            of every output, shape (O,), a time ``passed`` after that.
         """
-        return {"time": self.time, "v": self._v, "s": self._s}
+        return {
+            name: np.asarray(value if isinstance(value, float) else to_host(value), np.float64)
+            for name, value in self._state._asdict().items()
+        }
 
-    def restore(self, state: Mapping[str, Array | float]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state` of a stream with these weights and constants.
+
+        The arrays are brought to the library and the device of the weights.
 
         Parameters
         ----------
         state : mapping
-            What `state` returned, its arrays in the library and on the device of the weights.
+            What `state` returned, or ``numpy.load`` read.
 
         Raises
         ------
@@ -191,98 +191,75 @@ class Stream:
         TypeError, ValueError
             If one does not fit the weights.  The stream stays as it was.
         """
-        time = _clock("state['time']", state["time"])
-        arrays = {f"state[{name!r}]": state[name] for name in ("v", "s")}
-        array_namespace(weight=self.weight, **arrays)
-        check_same_device(weight=self.weight, **arrays)
-        for name, array in arrays.items():
-            if array.dtype != self.weight.dtype or array.shape != self._v.shape:  # type: ignore[union-attr]
-                raise ValueError(
-                    f"{name} must be {self.weight.dtype} of shape {tuple(self._v.shape)}, "
-                    f"got {array.dtype} of shape {tuple(array.shape)}"  # type: ignore[union-attr]
-                )
-        self.time, self._v, self._s = time, *arrays.values()
+        time, event = (_clock(f"state[{name!r}]", state[name]) for name in ("time", "event"))
+        if event > time:
+            raise ValueError(f"state['event'] must not be after state['time'], {time}, got {event}")
+        arrays = [
+            _checked_state(name, state[name], self.weight.shape[0])
+            for name in ("passed", "v", "slope")
+        ]
+        self._state = self._placed(time, event, *arrays)
 
-    def _checked(self, times: Array, afferents: Array, xp: Any) -> Array:
-        """Return the afferents in the index dtype; raise unless the events can come now."""
-        check_same_device(weight=self.weight, times=times, afferents=afferents)
-        check_floating("times", times, xp=xp)
-        if not xp.isdtype(afferents.dtype, "integral"):
-            raise TypeError(f"afferents must be integers, got {afferents.dtype}")
-        if times.ndim != 1 or afferents.shape != times.shape:
-            raise ValueError(
-                "times and afferents must have one axis of the same length, "
-                f"got shapes {tuple(times.shape)} and {tuple(afferents.shape)}"
-            )
-        afferents = as_index(afferents, xp=xp)
-        if times.shape[0] == 0:
-            return afferents
-        if not bool(xp.all(xp.isfinite(times))):
-            raise ValueError("times must be finite, got inf or NaN")
-        if bool(xp.any(times[1:] < times[:-1])):
-            e = int(xp.argmax(xp.astype(times[1:] < times[:-1], xp.int8)))
-            raise ValueError(
-                f"times must ascend, got {float(times[e])} before {float(times[e + 1])}"
-            )
-        if float(times[0]) < self.time:
-            raise ValueError(
-                f"times must not go back behind the stream's, {self.time}, got {float(times[0])}"
-            )
-        low, high = int(xp.min(afferents)), int(xp.max(afferents))
-        if low < 0 or high >= self.weight.shape[1]:
-            raise ValueError(
-                f"afferents must be from 0 to {self.weight.shape[1] - 1}, "
-                f"got values from {low} to {high}"
-            )
-        return afferents
-
-    def _follow(
-        self, times: Array, afferents: Array | None, until: float | None, xp: Any
-    ) -> tuple[Array, Array]:
-        """Go on to the last event, or ``until`` a time; return outputs and times of spikes."""
-        neuron, kernel, dtype = self.neuron, self.neuron.kernel, self.weight.dtype
-        n_outputs, device = self.weight.shape[0], device_of(self.weight)
-        # the state is an event of its own, at time 0, that adds the synaptic sum
-        begin = xp.zeros((1,), dtype=times.dtype, device=device)
-        since = xp.concat([begin, times - self.time])[None, :]
-        duration = float(since[0, -1]) if until is None else until - self.time
-        jumps = self._s[:, None]
-        if afferents is not None:
-            jumps = xp.concat([jumps, xp.take(self.weight, afferents, axis=1)], axis=1)
-        block = block_length(since, dtype, kernel, xp=xp)
-        if block and since.shape[1] % block:
-            block = 0
-        v, s = scan(since, jumps[:, None, :], kernel, block, xp=xp)
-        left = xp.astype(clip(since, 0.0, kernel.memory(dtype, xp=xp), xp=xp), dtype)
-        v = v + xp.exp(left * (-1.0 / kernel.slow)) * self._v[:, None, None]
-        end = xp.full((1, 1), duration, dtype=times.dtype, device=device)
-        gap = xp.astype(xp.concat([since[:, 1:], end], axis=1) - since, dtype)
-        last = clip(gap[:, -1], 0.0, kernel.memory(dtype, xp=xp), xp=xp)
-        v_end = v[..., -1] * xp.exp(last * (-1.0 / kernel.slow))
-        v_end = v_end + s[..., -1] * kernel.value(last, xp=xp)
-        s_end = s[..., -1] * xp.exp(last * (-1.0 / kernel.fast))
-        membrane = Membrane(since, gap, v, s, v_end)
-
-        _, first = crossing(membrane, neuron, duration, False, xp=xp)
-        spikes = trains(membrane, first, neuron, duration, xp=xp)
-        outputs = xp.concat([which for which, _ in spikes])
-        found = xp.concat([time for _, time in spikes])
-        resets = decayed(duration - found, neuron, dtype, xp=xp) * neuron.v_threshold
-        resets = index_sum(resets, outputs, n_outputs)
-        self._v = v_end[:, 0] - resets
-        self._s = s_end[:, 0] + resets * turn(neuron)
-        origin, self.time = self.time, float(times[-1]) if until is None else until
-        return outputs, found + origin
-
-    def _joined(self, found: list[tuple[Array, Array]], xp: Any) -> StreamSpikes:
-        """Put the spikes of several stretches in the order of time."""
+    def _placed(self, time: float, event: float, *arrays: NDArray[np.float64]) -> StreamState:
+        """Bring the arrays of a state to where the weights are."""
+        xp = array_api_compat.array_namespace(self.weight)
+        # compiled kernels lose no digits between two calls
+        dtype = xp.float64 if self._form() else self.weight.dtype
+        name = "float64" if dtype == xp.float64 else "float32"
         device = device_of(self.weight)
-        nothing = xp.zeros((0,), dtype=self._dtype, device=device)
-        times = xp.concat([nothing, *(time for _, time in found)])
-        none = xp.zeros((0,), dtype=xp.argsort(nothing).dtype, device=device)
-        outputs = xp.concat([none, *(output for output, _ in found)])
-        order = xp.argsort(times, stable=True)
-        return StreamSpikes(xp.take(times, order), xp.take(outputs, order))
+        return StreamState(
+            time, event, *(xp.asarray(a.astype(name), dtype=dtype, device=device) for a in arrays)
+        )
+
+    def _form(self) -> Callable[..., Any] | None:
+        """The fused form that serves the weights."""
+        return fused("follow_stream", "auto", self.weight)
+
+    def _follow(self, times: Array, afferents: Array, until: float | None, xp: Any) -> StreamSpikes:
+        """Go on to the last event, or ``until`` a time; the state changes if nothing is wrong."""
+        state, found = self._state, []
+        if form := self._form():
+            parts = [slice(None)]
+        else:
+            limit = tile_size(self.weight.dtype, device_of(times), xp=xp)
+            step = max(1, limit // max(1, self.weight.shape[0]))
+            n_events = times.shape[0]
+            parts = [slice(e, min(e + step, n_events)) for e in range(0, max(1, n_events), step)]
+        for part in parts:
+            given = self.weight, self.neuron, state, times[part], afferents[part], until
+            after, outputs, time = form(*given) if form else follow_stream(*given, xp=xp)
+            state = StreamState(*after)
+            found.append((outputs, time))
+        if not all(bool(xp.all(xp.isfinite(array))) for array in (state.v, state.slope)):
+            raise ValueError(
+                "weight must be such that potentials stay finite, got inf or NaN in the potential"
+            )
+        self._state, self._dtype = state, times.dtype
+        return self._spikes(found, times.dtype, xp)
+
+    def _spikes(self, found: list[tuple[Array, Array]], dtype: Any, xp: Any) -> StreamSpikes:
+        """Put the spikes of several stretches in the order of time, and then of outputs."""
+        device = device_of(self.weight)
+        times = xp.zeros((0,), dtype=dtype, device=device)
+        times = xp.concat([times, *(time for _, time in found)])
+        outputs = xp.zeros((0,), dtype=xp.argsort(times).dtype, device=device)
+        outputs = xp.concat([outputs, *(output for output, _ in found)])
+        order = xp.argsort(outputs, stable=True)
+        order = xp.take(order, xp.argsort(xp.take(times, order), stable=True))
+        times, outputs = xp.take(times, order), xp.take(outputs, order)
+        return StreamSpikes(times, outputs)
+
+
+def _checked_state(name: str, value: Any, n_outputs: int) -> NDArray[np.float64]:
+    array = to_host(value)
+    if array.shape != (n_outputs,) or array.dtype not in (np.float32, np.float64):
+        raise ValueError(
+            f"state[{name!r}] must be float32 or float64 of shape ({n_outputs},), "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"state[{name!r}] must be finite, got inf or NaN")
+    return array.astype(np.float64)
 
 
 def _clock(name: str, value: Any) -> float:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tempotron_core import Events, Neuron
+from tempotron_core.spiking.following import StreamState
 
-from . import functions, spiking
+from . import functions, spiking, streaming
 from .compiled import told
 from .peak_scan import scan_peaks
 
@@ -70,3 +71,7 @@ def _calls(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
         "critical_threshold_vjp",
         lambda: spiking.critical_threshold_vjp(*given, critical, ones, True, 1e-6),
     )
+    begin = StreamState(0.0, 0.0, *np.zeros((3, 1)))
+    stream = weight, neuron, begin, times[0], np.arange(2)
+    yield "follow_stream", lambda: streaming.follow_stream(*stream, None)
+    yield "follow_stream until a time", lambda: streaming.follow_stream(*stream, 3.0)

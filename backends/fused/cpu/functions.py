@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron
+from tempotron_core.kernel import Kernel
 from tempotron_core.readouts.arguments import grid_times
 
 from .crossing_scan import scan_crossings
@@ -38,7 +39,7 @@ __all__ = [
 
 Array = NDArray[Any]
 
-_WORTH_THREADS = 200_000
+WORTH_THREADS = 200_000
 """Spikes times outputs from which on threads save more time than it takes to start them."""
 
 _HUGE = 1e300
@@ -54,14 +55,7 @@ class Batch:
         self.counts = usable(events.counts, np.int64)
         self.duration = events.duration
         kernel = neuron.kernel
-        self.constants = (
-            kernel.slow,
-            kernel.fast,
-            kernel.rise,
-            kernel.beta,
-            math.log1p(kernel.beta * kernel.slow),
-            kernel.psp_peak / kernel.rise,
-        )
+        self.constants = kernel_constants(kernel)
         self.shape = (len(events), weight.shape[0])
         self.width = -(-weight.shape[0] // WIDTH) * WIDTH
         self.dtype = weight.dtype
@@ -107,7 +101,7 @@ class Batch:
         shards = list(zip(split(n_patterns, n_shards), sums, strict=True))
         run(add, shards, worth=self.worth_threads)
         gradient = np.empty((n_outputs, self.n_afferents), self.dtype)
-        worth = sums.size > _WORTH_THREADS
+        worth = sums.size > WORTH_THREADS
         parts = split(self.n_afferents, min(8, self.n_afferents) if worth else 1)
         run(lambda part: sum_shards(sums, *part, gradient), parts, worth=worth)
         return gradient, time_sum.astype(self.times.dtype) if times else None
@@ -115,11 +109,23 @@ class Batch:
     @property
     def worth_threads(self) -> bool:
         """Whether there is more to do than to start threads."""
-        return bool(self.n_spikes * self.width > _WORTH_THREADS)
+        return bool(self.n_spikes * self.width > WORTH_THREADS)
 
     def no_rows(self, dtype: Any) -> Array:
         """Stand for an array [B, O] that is not there."""
         return np.empty((0, self.shape[1]), dtype)
+
+
+def kernel_constants(kernel: Kernel) -> tuple[float, ...]:
+    """Constants as the kernels take them, see `steps`."""
+    return (
+        kernel.slow,
+        kernel.fast,
+        kernel.rise,
+        kernel.beta,
+        math.log1p(kernel.beta * kernel.slow),
+        kernel.psp_peak / kernel.rise,
+    )
 
 
 def usable(array: Array, dtype: Any = None) -> Array:
@@ -140,7 +146,7 @@ def order_spikes(times: Array, duration: float) -> tuple[Array, Array]:
         order_patterns(times, bits, end, *part, order, counts)
 
     parts = split(n_patterns, min(n_patterns, 4 * n_threads()))
-    run(of_part, parts, worth=times.size > _WORTH_THREADS)
+    run(of_part, parts, worth=times.size > WORTH_THREADS)
     return order, counts
 
 

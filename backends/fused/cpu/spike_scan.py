@@ -15,7 +15,7 @@ from .resets import crossing_after
 from .roots import rising_root
 from .steps import CHUNK, fill_steps, free_state, gaps
 
-__all__ = ["place_spikes", "scan_spikes"]
+__all__ = ["place_spikes", "scan_spikes", "with_room"]
 
 
 @compiled
@@ -119,7 +119,7 @@ def scan_spikes(
                                 return found[:n], pair[:n], False
                             if n_found[p, o + lane] < kept:
                                 if n == found.shape[0]:
-                                    found, pair = _with_room(found), _with_room(pair)
+                                    found, pair = with_room(found), with_room(pair)
                                 found[n] = latest[o + lane]
                                 pair[n] = p * n_outputs + o + lane
                                 n += 1
@@ -143,7 +143,7 @@ def scan_spikes(
 
 
 @compiled
-def _with_room(array):
+def with_room(array):
     """Return a copy of twice the length."""
     longer = np.empty(2 * array.shape[0], array.dtype)
     longer[: array.shape[0]] = array

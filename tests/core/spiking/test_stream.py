@@ -101,6 +101,101 @@ def test_state_goes_on_where_it_was():
         np.testing.assert_array_equal(a.outputs, b.outputs)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_compiled_cut_anywhere_to_the_last_bit(order):
+    """Whatever the pieces, and wherever the clock was looked at in between."""
+    pytest.importorskip("numba")
+    times, afferents, _, duration = setting(n_events=400)
+    weight = np.random.default_rng(1).normal(0.2, 0.5, (19, 12))
+    neuron = Neuron(*order)
+    one = Stream(weight, neuron)
+    expected, outputs = one.push(times, afferents)
+    assert len(expected) > 500
+    at_end = one.state()
+    last = one.advance(duration)
+    for most, looks in ((1, 0), (1, 2), (9, 1), (150, 2)):
+        rng = np.random.default_rng(most)
+        stream, found, e = Stream(weight, neuron), [], 0
+        while e < len(times):
+            found += map(stream.advance, np.sort(rng.uniform(stream.time, times[e], looks)))
+            part = slice(e, e + rng.integers(1, most + 1))
+            found.append(stream.push(times[part], afferents[part]))
+            e = part.stop
+        np.testing.assert_array_equal(np.concatenate([f.times for f in found]), expected)
+        np.testing.assert_array_equal(np.concatenate([f.outputs for f in found]), outputs)
+        for name, value in stream.state().items():
+            np.testing.assert_array_equal(value, at_end[name])
+        np.testing.assert_array_equal(stream.advance(duration).times, last.times)
+
+
+def test_a_spike_that_rounding_moved_into_the_next_interval():
+    """A potential that is above threshold by rounding fires at once, however the events are cut."""
+    neuron, none = Neuron(20.0, 5.0), np.zeros(1, np.int64)
+    state = {"time": 1.0, "event": 1.0, "passed": [0.0], "v": [np.nextafter(1.0, 2.0)]}
+    state["slope"] = [0.3]
+    found = []
+    for looks in ((), (1.0,), (1.25, 1.5)):
+        stream = Stream(np.asarray([[0.5]]), neuron)
+        stream.restore({name: np.asarray(value) for name, value in state.items()})
+        spikes = [stream.advance(t).times for t in looks]
+        spikes.append(stream.push(np.asarray([2.0, 9.0]), np.zeros(2, np.int64)).times)
+        spikes.append(stream.push(np.asarray([30.0]), none).times)
+        found.append((np.concatenate(spikes), *stream.state().values()))
+    assert found[0][0][0] == 1.0
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch", "strict", "file"])
+def test_state_moves(kind, tmp_path):
+    """To another library, or through a file, while an output has spiked since the last event."""
+    times, afferents, weight, duration = setting()
+    neuron = Neuron(20.0, 5.0)
+    stream = Stream(weight, neuron)
+    spikes, _ = whole(times, afferents, weight, neuron, duration)
+    spike = spikes[len(spikes) // 2]
+    e = int(np.searchsorted(times, spike))
+    stream.push(times[:e], afferents[:e])
+    late = stream.advance(0.5 * (spike + times[e])).times
+    assert np.abs(late - spike).min() < 1e-9
+    expected = stream.state(), stream.push(times[e:], afferents[e:]), stream.advance(duration)
+    assert expected[0]["passed"].any()
+    select = pytest.importorskip("tempotron_backends").select
+    backend = select("numpy" if kind == "file" else kind)
+    state = expected[0]
+    if kind == "file":
+        np.savez(tmp_path / "state.npz", **state)
+        state = np.load(tmp_path / "state.npz")
+    there = Stream(backend.from_numpy(weight), neuron)
+    there.restore(state)
+    back = Stream(weight, neuron)
+    back.restore(there.state())
+    moved = [backend.from_numpy(a) for a in (times[e:], afferents[e:])]
+    for stream, given in ((there, moved), (back, (times[e:], afferents[e:]))):
+        found = stream.push(*given), stream.advance(duration)
+        for ours, theirs in zip(found, expected[1:], strict=True):
+            ours_times = backend.to_numpy(ours.times) if stream is there else ours.times
+            bar = 0.0 if kind != "strict" else 1e-10 * duration
+            np.testing.assert_allclose(ours_times, theirs.times, rtol=0.0, atol=bar)
+
+
+def test_no_outputs():
+    stream = Stream(np.zeros((0, 2)), Neuron(20.0, 5.0))
+    assert len(stream.push(np.asarray([1.0, 2.0]), np.asarray([0, 1])).times) == 0
+    assert len(stream.advance(9.0).outputs) == 0
+
+
+def test_followed_weights_leave_no_graph():
+    torch = pytest.importorskip("torch")
+    weight = torch.nn.Parameter(torch.ones(1, 2, dtype=torch.float64))
+    stream = Stream(weight, Neuron(20.0, 5.0))
+    times = torch.asarray([1.0, 2.0, 30.0], dtype=torch.float64, requires_grad=True)
+    found = stream.push(times, torch.asarray([0, 1, 0]))
+    assert len(found.times) > 0
+    assert not found.times.requires_grad
+
+
 @pytest.mark.skip_backend("jax", reason="compiles for every number of events and of spikes")
 @pytest.mark.usefixtures("dtype")
 def test_backends_agree(asarray, backend, to_numpy):
@@ -130,9 +225,30 @@ def test_bad_events_leave_the_stream_as_it_was(times, afferents, message):
     stream = Stream(np.asarray([[1.0, 2.0]]), Neuron(20.0, 5.0))
     stream.push(np.asarray([5.0]), np.asarray([0]))
     before = stream.state()
+    stream.push(np.zeros(0), np.zeros(0, np.int64))
     with pytest.raises((TypeError, ValueError), match=message):
         stream.push(np.asarray(times), np.asarray(afferents))
-    assert stream.state() == before
+    for name, value in stream.state().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_potentials_that_are_not_finite(bad):
+    stream = Stream(np.asarray([[bad, 1.0], [1.0, 1.0]]), Neuron(20.0, 5.0))
+    stream.push(np.asarray([5.0]), np.asarray([1]))
+    before = stream.state()
+    times, afferents = np.asarray([6.0, 6.0]), np.asarray([0, 0])
+    with pytest.raises(ValueError, match="weight must be "):
+        stream.push(times, afferents)
+    for name, value in stream.state().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_spikes_that_cannot_be_told_apart():
+    stream = Stream(np.asarray([[1e200]]), Neuron(20.0, 5.0))
+    with pytest.raises(ValueError, match="weight must be small enough for output spikes"):
+        stream.push(np.asarray([0.0, 5.0]), np.asarray([0, 0]))
+    assert stream.time == 0.0
 
 
 def test_bad_settings():
@@ -146,5 +262,16 @@ def test_bad_settings():
         stream.advance(2.0)
     with pytest.raises(ValueError, match="time must be finite, got nan"):
         stream.advance(float("nan"))
-    with pytest.raises(ValueError, match=r"state\['v'\] must be float64 of shape \(1,\)"):
-        stream.restore({"time": 0.0, "v": np.zeros(2), "s": np.zeros(1)})
+    state = stream.state()
+    for name, value, message in (
+        ("v", np.zeros(2), r"state\['v'\] must be float32 or float64 of shape \(1,\)"),
+        ("slope", np.zeros(1, int), r"state\['slope'\] must be float32 or float64"),
+        ("passed", np.full(1, np.nan), r"state\['passed'\] must be finite"),
+        ("event", 4.0, r"state\['event'\] must not be after state\['time'\], 3.0, got 4.0"),
+        ("time", np.inf, r"state\['time'\] must be finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            stream.restore(state | {name: value})
+    with pytest.raises(KeyError, match="passed"):
+        stream.restore({name: value for name, value in state.items() if name != "passed"})
+    assert stream.time == 3.0
