@@ -1,6 +1,6 @@
 """Streams of NumPy arrays, by compiled kernels.
 
-The function takes checked arguments, as the core asks for it (see `tempotron_core.arrays.registry`).
+The form takes checked arguments, as the core asks for it (see `tempotron_core.arrays.registry`).
 """
 
 from __future__ import annotations
