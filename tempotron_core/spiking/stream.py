@@ -244,6 +244,8 @@ class Stream:
         times = xp.concat([times, *(time for _, time in found)])
         outputs = xp.zeros((0,), dtype=xp.argsort(times).dtype, device=device)
         outputs = xp.concat([outputs, *(output for output, _ in found)])
+        if times.shape[0] < 2:
+            return StreamSpikes(times, outputs)
         order = xp.argsort(outputs, stable=True)
         order = xp.take(order, xp.argsort(xp.take(times, order), stable=True))
         times, outputs = xp.take(times, order), xp.take(outputs, order)
