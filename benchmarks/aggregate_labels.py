@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from tempotron_core import Events, Neuron
+from tempotron_core import Events, Network, Neuron
 from tempotron_core.learning import Momentum
-from tempotron_core.networks.fit_counts import count_gradient
+from tempotron_core.networks.count_step import count_step
 from tempotron_core.spiking import output_spikes
 
 NEURON = Neuron(tau=20.0, tau_s=5.0, v_threshold=1.0, psp_peak=1.0)
@@ -132,14 +132,15 @@ def learn(
     """Trials to the criterion or None, the seconds they took, the part counted exactly."""
     weight = task.start()
     optimiser = Momentum(learning_rate, momentum=MOMENTUM)
+    step = count_step(Network([weight], NEURON, readout="counts"), rule=rule)
     seconds = 0.0
     for trials in range(1, most + 1):
         train, wanted = task.trial()
         begin = time.perf_counter()
         target = np.asarray([[wanted]])
-        gradient, _, _ = count_gradient(batch([train]), weight, NEURON, target, rule)
+        (gradient,) = step(batch([train]), target, (weight,)).gradients or (np.zeros_like(weight),)
         # its momentum moves the weights on every trial, right or wrong
-        weight = optimiser.step(weight, np.zeros_like(weight) if gradient is None else gradient)
+        weight = optimiser.step(weight, gradient)
         seconds += time.perf_counter() - begin
         if trials % CHECK_EVERY == 0:
             reached, exact = task.solved(weight)

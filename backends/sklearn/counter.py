@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tempotron_core import Events, FittedCounts, Neuron, fit_counts
+from tempotron_core import Events, FittedCounts, Network, Neuron, fit_counts
 from tempotron_core.arrays.host import to_host
 
 try:
@@ -128,7 +128,8 @@ class TempotronCounter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             spread=self.spread,
             rng=check_random_state(self.random_state).randint(2**31 - 1),
         )
-        self.weight_, self.neuron_ = np.array(to_host(fitted.weight)), fitted.neuron
+        network = fitted.network
+        self.weight_, self.neuron_ = np.array(to_host(network.weights[0])), network.neurons[0]
         self.history_, self.n_iter_ = fitted.history, len(fitted.history["loss"])
         self.n_features_in_ = events.n_afferents
         self._one = np.ndim(y) == 1
@@ -149,7 +150,8 @@ class TempotronCounter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "weight_")
         events = _joined(X)
         weight: Any = events.xp.asarray(self.weight_, device=events.device)
-        found = FittedCounts(weight, self.neuron_, self.history_).predict(events)
+        network = Network([weight], self.neuron_, readout="counts")
+        found = FittedCounts(network, self.history_).predict(events)
         return found[:, 0] if self._one else found
 
 

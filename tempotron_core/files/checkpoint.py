@@ -28,10 +28,11 @@ Array = Any
 Namespace = Any
 
 FORMAT = "tempotron_core checkpoint"
-VERSION = 3
-VERSIONS_READ = (1, 2, 3)  # 1 had tempotrons only, 2 no clock
+VERSION = 4
+VERSIONS_READ = (1, 2, 3, 4)  # 1 had tempotrons only, 2 no clock, 3 no readout by counts
 CONSTANTS = ("in_features", "out_features", "T", "tau", "tau_s", "v_threshold")
-OF_NETWORKS = ("sizes", "neurons", "pass_on", "reference_times", "min_slope", "clock")
+OPTIONS = ("pass_on", "reference_times", "min_slope", "clock", "readout", "max_spikes")
+OF_NETWORKS = ("sizes", "neurons", *OPTIONS)
 FURTHER = "array_"
 
 
@@ -76,10 +77,7 @@ def save(
             "kind": "network",
             "sizes": [list(weight.shape) for weight in weights.values()],
             "neurons": [asdict(neuron) for neuron in model.neurons],
-            "pass_on": model.pass_on,
-            "reference_times": list(model.reference_times),
-            "min_slope": model.min_slope,
-            "clock": list(model.clock),
+            **{name: getattr(model, name) for name in OPTIONS},
         }
     else:
         try:
@@ -155,14 +153,8 @@ def load(path: PathLike, *, xp: Namespace | None = None, device: Any = None) -> 
     try:
         if header["kind"] == "tempotron":
             return Tempotron(**{name: header[name] for name in CONSTANTS}, weight=weights[0])
-        return Network(
-            weights,
-            [Neuron(**constants) for constants in header["neurons"]],
-            header["pass_on"],
-            header["reference_times"],
-            header["min_slope"],
-            header["clock"],
-        )
+        neurons = [Neuron(**constants) for constants in header["neurons"]]
+        return Network(weights, neurons, **{name: header[name] for name in OPTIONS})
     except (TypeError, ValueError) as error:
         reject(path, f"its constants do not make a model: {error}")
 
@@ -225,6 +217,8 @@ def _read(path: PathLike) -> tuple[dict[str, Any], dict[str, HostArray]]:
         header["kind"] = "tempotron"
     if header["version"] < 3:
         header["clock"] = []
+    if header["version"] < 4:
+        header |= {"readout": "peak", "max_spikes": None}
     _check_header(path, header)
     for name, expected in _weight_shapes(header).items():
         if name not in content:

@@ -28,7 +28,7 @@ from .learning_step import Objective, learning_step
 from .network import Network
 from .prediction import class_values
 from .silence import SilenceWarning
-from .training import begin, run_epoch
+from .training import InMemory, begin, chosen_patterns, run_epoch
 
 __all__ = ["Fitted", "fit"]
 
@@ -74,7 +74,7 @@ class Fitted:
         array, shape (B, C)
         """
         return class_values(
-            self.network, self.objective, lambda index: _chosen(events, index), len(events)
+            self.network, self.objective, lambda index: chosen_patterns(events, index), len(events)
         )
 
     def predict(self, events: Events) -> HostArray:
@@ -231,7 +231,7 @@ def fit(
     schedule = cosine(warm_up=0.1)
     per_step = learning_rate / max(state.mean_spikes, 1.0)
     step = learning_step(state.network, objective, weight_of_class)
-    source = _InMemory(events, index)
+    source = InMemory(events, index)
     for _ in range(epochs):
         outcome = run_epoch(
             step,
@@ -256,24 +256,6 @@ def fit(
                 stacklevel=2,
             )
     return Fitted(state.result, classes, state.history, objective)
-
-
-class _InMemory:
-    """Events with a class index per pattern, in batches."""
-
-    def __init__(self, events: Events, labels: NDArray[np.int64]) -> None:
-        self._events, self.labels = events, labels
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def events(self, index: NDArray[np.int64]) -> Events:
-        return _chosen(self._events, index)
-
-
-def _chosen(events: Events, index: NDArray[np.int64]) -> Events:
-    """Return patterns whose numbers are on the host."""
-    return events[events.xp.asarray(index, device=events.device)]
 
 
 def _labels(name: str, labels: Any, events: Events) -> HostArray:

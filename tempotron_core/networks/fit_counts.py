@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,19 +13,21 @@ from ..arrays.choices import check_choice
 from ..arrays.host import to_host
 from ..arrays.numbers import generator_of, positive_float, whole_number
 from ..events import Events
+from ..events.batch import map_arrays
 from ..learning.optimisers import Adam
 from ..learning.schedules import cosine
-from ..learning.spike_counts import aggregate_labels, correlation_rule
 from ..neuron import Neuron
-from ..spiking import critical_threshold, critical_threshold_vjp, eligibility, output_spikes
+from ..readouts.arguments import is_static
+from .count_start import SEEN_AT_START, begin_counting
+from .count_step import COUNT_RULES, check_counting, count_step
+from .network import Network
+from .prediction import spike_counts
+from .training import InMemory, chosen_patterns, run_epoch
 
-__all__ = ["FittedCounts", "count_gradient", "fit_counts"]
+__all__ = ["FittedCounts", "fit_counts", "wanted_counts"]
 
 Array = Any
 Integers = NDArray[np.int64]
-
-SEEN_AT_START = 200
-"""Patterns that the first weights are fitted to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,15 +36,14 @@ class FittedCounts:
 
     Attributes
     ----------
-    weight : array, shape (O, N)
-    neuron : Neuron
+    network : Network
+        One layer, or several of multi-spike neurons, read by counts.
     history : dict of str to list of float
         ``loss`` of each epoch, the spikes too many or too few per pattern during it, and
         ``accuracy``, the part of the patterns and neurons counted exactly.
     """
 
-    weight: Array
-    neuron: Neuron
+    network: Network
     history: dict[str, list[float]]
 
     def predict(self, events: Events) -> Integers:
@@ -56,7 +58,7 @@ class FittedCounts:
         -------
         integer array of NumPy, shape (B, O)
         """
-        return _counted(events, self.weight, self.neuron)
+        return spike_counts(self.network, lambda index: chosen_patterns(events, index), len(events))
 
     def score(self, events: Events, counts: Any) -> float:
         """Return the part of patterns and neurons that are counted exactly.
@@ -71,7 +73,7 @@ class FittedCounts:
         float
             From 0 to 1.
         """
-        wanted = _wanted("counts", counts, events)
+        wanted = wanted_counts("counts", counts, len(events))
         found = self.predict(events)
         if wanted.shape != found.shape:
             raise ValueError(f"counts must be of {found.shape[1]} neurons, got {wanted.shape[1]}")
@@ -81,14 +83,19 @@ class FittedCounts:
 def fit_counts(
     events: Events,
     counts: Any,
-    neuron: Neuron | None = None,
+    neuron: Neuron | Sequence[Neuron] | None = None,
     *,
+    hidden: Sequence[int] = (),
     rule: str = "exact",
     epochs: int = 40,
     batch_size: int = 32,
     learning_rate: float = 4.0,
-    spread: float = 15.0,
+    spread: float | None = None,
+    fraction: float = 0.9,
+    recovery: str = "none",
+    clock: Any = None,
     rng: np.random.Generator | int = 0,
+    **options: Any,
 ) -> FittedCounts:
     """Teach neurons to answer each pattern with a number of spikes [1]_.
 
@@ -98,25 +105,39 @@ def fit_counts(
     Parameters
     ----------
     events : Events
-        The training patterns, of any array library that does not trace.
+        The training patterns, of any array library.  Those of one whose shapes cannot depend on
+        values, as JAX, are learned on the processor, on NumPy; the weights are then moved back.
     counts : integer array or sequence, shape (B,) or (B, O)
         How many spikes each of O neurons should answer with; (B,) for a single neuron.
-    neuron : Neuron, optional
-        Constants of all neurons; by default ``tau`` 20, ``tau_s`` 5, and a peak of 1.
+    neuron : Neuron or sequence of Neuron, optional
+        Constants of all layers, or of each; by default ``tau`` 20, ``tau_s`` 5, and a peak of 1.
+    hidden : sequence of int, optional
+        Neurons of each hidden layer, which pass all of their spikes on.
     rule : {'exact', 'correlation'}
-        Follow the gradient of the critical threshold, or change the afferents that had most to do
-        with the potential.
+        Follow the gradient of the critical threshold, through hidden layers as well, or change the
+        afferents that had most to do with the potential.
     epochs : int, default 40
         Passes through the patterns at most: learning ends with one that has no error.
     batch_size : int, default 32
     learning_rate : float, default 4
         Largest change of a weight in one step of Adam, in thresholds, times the mean number of
         spikes of a pattern; it falls along a cosine.
-    spread : float, default 15
-        Standard deviation of the first weights, in the same unit.  Their mean is such that the
-        neurons spike as often as they should, if not where.
+    spread : float, optional
+        Standard deviation of the outputs' first weights, in the same unit, by default 15, or 3
+        behind hidden layers.  Their mean is such that they spike as often as they should, if not
+        where.
+    fraction : float, default 0.9
+        Part of the patterns for which a hidden neuron spikes at first.
+    recovery : {'none', 'eligibility', 'end'}
+        Where to read neurons that never rise above rest, from which the exact rule has no gradient,
+        see `tempotron_core.spiking.revive_threshold`.
+    clock : 'tau', float, sequence of float, or None
+        As for `fit`.
     rng : numpy.random.Generator or int, default 0
         Source of the weights and of the order of patterns.
+    **options
+        ``pass_on``, ``reference_times``, ``min_slope`` and ``max_spikes`` of `Network`;
+        ``min_slope`` is 0.1 thresholds per unit of time unless given.
 
     Returns
     -------
@@ -150,116 +171,58 @@ def fit_counts(
     """
     if not isinstance(events, Events):
         raise TypeError(f"events must be an Events, got {type(events).__name__}")
-    wanted = _wanted("counts", counts, events)
+    wanted = wanted_counts("counts", counts, len(events))
     neuron = Neuron(20.0, 5.0, psp_peak=1.0) if neuron is None else neuron
-    check_choice("rule", rule, ("exact", "correlation"))
+    neurons = (neuron,) if isinstance(neuron, Neuron) else tuple(neuron)
+    check_choice("rule", rule, COUNT_RULES)
     epochs = whole_number("epochs", epochs, least=0)
     batch_size = whole_number("batch_size", batch_size)
     learning_rate = positive_float("learning_rate", learning_rate)
-    spread = positive_float("spread", spread)
-    rng = generator_of(rng)
-    xp, device = events.xp, events.device
-    unit = neuron.v_threshold / max(float(np.mean(to_host(events.counts))), 1.0)
-    weight = _start(events, wanted, neuron, spread * unit, rng)
-    schedule, optimiser = cosine(), Adam(0.0)
-    history: dict[str, list[float]] = {"loss": [], "accuracy": []}
-    n_patterns, n_outputs = wanted.shape
-    for epoch in range(epochs):
-        order = rng.permutation(n_patterns)
-        wrong, loss = 0, 0.0
-        for begin in range(0, n_patterns, batch_size):
-            chosen = order[begin : begin + batch_size]
-            batch = events[xp.asarray(chosen, device=device)]
-            target = xp.asarray(wanted[chosen], device=device)
-            gradient, error, missed = count_gradient(batch, weight, neuron, target, rule)
-            if missed:
-                done = (epoch + begin / n_patterns) / epochs
-                optimiser.learning_rate = learning_rate * unit * schedule(done)
-                weight = optimiser.step(weight, gradient)
-            wrong, loss = wrong + missed, loss + error * len(chosen)
-        history["loss"].append(loss / n_patterns)
-        history["accuracy"].append(1.0 - wrong / (n_patterns * n_outputs))
-        if not wrong:
-            break
-    return FittedCounts(weight, neuron, history)
+    spread = None if spread is None else positive_float("spread", spread)
+    source = map_arrays(events, to_host) if is_static("auto", events.times) else events
+    state = begin_counting(
+        source[:SEEN_AT_START],
+        wanted[:SEEN_AT_START],
+        hidden,
+        neuron,
+        generator_of(rng),
+        lambda: Adam(0.0),
+        spread=spread,
+        fraction=fraction,
+        clock=clock,
+        **{"min_slope": 0.1 * neurons[-1].v_threshold} | options,
+    )
+    check_counting(state.network, rule)
+    step = count_step(state.network, rule=rule, recovery=recovery)
+    per_step = learning_rate * state.network.neurons[-1].v_threshold / state.mean_spikes
+    schedule = cosine()
+    while state.epoch < epochs and state.history["loss"][-1:] != [0.0]:
+        outcome = run_epoch(
+            step,
+            InMemory(source, wanted),
+            state,
+            batch_size=batch_size,
+            step_size=lambda done: per_step * schedule(done / epochs),
+        )
+        state.note(outcome.loss, outcome.accuracy, None)
+    weights = state.network.weights
+    if source is not events:
+        weights = [events.xp.asarray(weight, device=events.device) for weight in weights]
+    return FittedCounts(state.network.with_weights(weights), state.history)
 
 
-def count_gradient(
-    events: Events, weight: Array, neuron: Neuron, wanted: Array, rule: str
-) -> tuple[Array | None, float, int]:
-    """Return what one step of a rule goes by.
-
-    Parameters
-    ----------
-    events, weight, neuron, rule
-        As for `fit_counts`.
-    wanted : integer array, shape (B, O)
-
-    Returns
-    -------
-    gradient : array, shape (O, N), or None
-        None where there is no error.
-    loss : float
-        Spikes too many or too few per pattern.
-    missed : int
-        Pairs of a pattern and a neuron in error.
-    """
-    spikes = output_spikes(events, weight, neuron)
-    loss, k, cotangent, where = aggregate_labels(spikes.counts, wanted)
-    missed = int(events.xp.sum(events.xp.astype(where, k.dtype)))
-    if not missed:
-        return None, float(loss), missed
-    if rule == "correlation":
-        owed = eligibility(events, weight, neuron, spikes)
-        return correlation_rule(owed, spikes.counts, wanted), float(loss), missed
-    critical = critical_threshold(events, weight, neuron, k, where=where)
-    gradient = critical_threshold_vjp(events, weight, neuron, critical, cotangent).weight
-    return gradient, float(loss), missed
-
-
-def _start(
-    events: Events, wanted: Integers, neuron: Neuron, spread: float, rng: np.random.Generator
-) -> Array:
-    """Random weights with the mean for which each neuron spikes as often as it should.
-
-    At least one spike in ten patterns: silent neurons learn as well, but from the noisier side.
-    """
-    shape = (wanted.shape[1], events.n_afferents)
-    drawn = rng.normal(0.0, spread, shape)
-    seen = events[:SEEN_AT_START]
-    aim = np.maximum(wanted.mean(axis=0), 0.1)
-    xp, device = events.xp, events.device
-
-    def place(mean: NDArray[np.float64]) -> Array:
-        weight = xp.asarray(drawn + mean[:, None], device=device)
-        return xp.astype(weight, seen.times.dtype)
-
-    low = np.full(shape[0], -10.0 * spread)
-    high = -low
-    for _ in range(12):
-        middle = 0.5 * (low + high)
-        often = _counted(seen, place(middle), neuron).mean(axis=0) >= aim
-        low, high = np.where(often, low, middle), np.where(often, middle, high)
-    return place(0.5 * (low + high))
-
-
-def _counted(events: Events, weight: Array, neuron: Neuron) -> Integers:
-    found: Integers = to_host(output_spikes(events, weight, neuron, max_spikes=1).counts)
-    return found
-
-
-def _wanted(name: str, counts: Any, events: Events) -> Integers:
+def wanted_counts(name: str, counts: Any, n_patterns: int) -> Integers:
     """Return counts [B, O] on the host, or an error naming them."""
     if hasattr(counts, "__array_namespace__") or hasattr(counts, "detach"):
         counts = to_host(counts)
     found = np.asarray(counts)
     if found.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, got {found.dtype}")
-    if found.ndim not in (1, 2) or found.shape[0] != len(events) or 0 in found.shape:
+    if found.ndim not in (1, 2) or found.shape[0] != n_patterns or 0 in found.shape:
         raise ValueError(
-            f"{name} must have shape (B,) or (B, O) with B = {len(events)} patterns, at least one, "
+            f"{name} must have shape (B,) or (B, O) with B = {n_patterns} patterns, at least one, "
             f"got {found.shape}"
         )
     if found.min() < 0:
         raise ValueError(f"{name} must not be negative, got {found.min()}")
-    return found.astype(np.int64).reshape(len(events), -1)
+    return found.astype(np.int64).reshape(n_patterns, -1)

@@ -101,8 +101,8 @@ class Step(NamedTuple):
         Averaged over the batch.
     hits : array, shape ()
         Patterns classified correctly.
-    gradients : tuple of array
-        Of every layer's weights.
+    gradients : tuple of array or None
+        Of every layer's weights; None where there is nothing to learn.
     awake : tuple of boolean array
         For every layer, the neurons that any pattern can change: hidden ones that spike, outputs
         that rise above rest.
@@ -110,7 +110,7 @@ class Step(NamedTuple):
 
     loss: Array
     hits: Array
-    gradients: tuple[Array, ...]
+    gradients: tuple[Array, ...] | None
     awake: tuple[Array, ...]
 
 

@@ -1,4 +1,4 @@
-"""The values of classes for any number of patterns, a batch at a time."""
+"""What a network makes of any number of patterns, a batch at a time."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays.host import to_host
 from ..arrays.namespace import array_namespace
 from ..arrays.registry import compiled
 from ..events import Events
+from ..events.batch import map_arrays
 from ..neuron import Neuron
+from ..readouts.arguments import is_static
 from .learning_step import Objective
 from .network import Network
 
-__all__ = ["class_values"]
+__all__ = ["class_values", "spike_counts"]
 
 Array = Any
 
@@ -56,6 +59,39 @@ def class_values(
     values = [read(batch(chosen), tuple(network.weights)) for chosen in numbers]
     xp = array_namespace(values=values[0])
     return xp.concat(values, axis=0)[:n_patterns, :]
+
+
+def spike_counts(
+    network: Network,
+    batch: Callable[[NDArray[np.int64]], Events],
+    n_patterns: int,
+    *,
+    batch_size: int = 256,
+) -> NDArray[np.int64]:
+    """Return the output spikes of each pattern, all of them on every library.
+
+    Parameters
+    ----------
+    network : Network
+        With ``readout='counts'``.
+    batch, n_patterns, batch_size
+        As for `class_values`.
+
+    Returns
+    -------
+    integer array of NumPy, shape (n_patterns, O)
+    """
+    found = [np.zeros((0, network.weights[-1].shape[0]), dtype=np.int64)]
+    on_host = is_static("auto", network.weights[0])  # a library that counts no more than asked for
+    if on_host:
+        network = network.with_weights([to_host(weight) for weight in network.weights])
+    for begin in range(0, n_patterns, batch_size):
+        events = batch(np.arange(begin, min(begin + batch_size, n_patterns)))
+        if on_host:
+            events = map_arrays(events, to_host)
+        found.append(to_host(network.forward(events).spikes.counts))
+    counts: NDArray[np.int64] = np.concatenate(found)
+    return counts
 
 
 @lru_cache(maxsize=16)

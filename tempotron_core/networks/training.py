@@ -21,7 +21,7 @@ from .initialisation import initial_network
 from .learning_step import Step
 from .network import Network
 
-__all__ = ["Outcome", "Source", "Training", "begin", "run_epoch"]
+__all__ = ["InMemory", "Outcome", "Source", "Training", "begin", "chosen_patterns", "run_epoch"]
 
 Array = Any
 Integers = NDArray[np.int64]
@@ -33,13 +33,32 @@ class Source(Protocol):
 
     @property
     def labels(self) -> Integers:
-        """Class of each pattern, shape (B,), on the host."""
+        """Class of each pattern, shape (B,), or wanted counts, (B, O), on the host."""
 
     def __len__(self) -> int:
         """Return the number of patterns."""
 
     def events(self, index: Integers) -> Events:
         """Return chosen patterns."""
+
+
+class InMemory:
+    """Events with labels, in batches."""
+
+    def __init__(self, events: Events, labels: Integers) -> None:
+        self._events, self.labels = events, labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def events(self, index: Integers) -> Events:
+        """Return chosen patterns."""
+        return chosen_patterns(self._events, index)
+
+
+def chosen_patterns(events: Events, index: Integers) -> Events:
+    """Return patterns whose numbers are on the host."""
+    return events[events.xp.asarray(index, device=events.device)]
 
 
 @dataclass
@@ -165,7 +184,7 @@ def run_epoch(
     Parameters
     ----------
     step : callable
-        From `learning_step`.
+        From `learning_step` or `count_step`.
     source : Source
         The training patterns.
     state : Training
@@ -202,15 +221,16 @@ def run_epoch(
         xp = events.xp
         labels = xp.asarray(source.labels[chosen], device=events.device)
         found = step(events, labels, weights)
-        rate = step_size(state.epoch + i / n_batches)
-        updated = []
-        for weight, gradient, optimiser in zip(
-            weights, found.gradients, state.optimisers, strict=True
-        ):
-            optimiser.learning_rate = rate
-            updated.append(optimiser.step(weight, gradient))
-        weights = tuple(updated)
-        state.network = network.with_weights(weights)
+        if found.gradients is not None:
+            rate = step_size(state.epoch + i / n_batches)
+            updated = []
+            for weight, gradient, optimiser in zip(
+                weights, found.gradients, state.optimisers, strict=True
+            ):
+                optimiser.learning_rate = rate
+                updated.append(optimiser.step(weight, gradient))
+            weights = tuple(updated)
+            state.network = network.with_weights(weights)
         losses.append(found.loss)
         hits.append(found.hits)
         awake = tuple(map(xp.logical_or, awake, found.awake)) if awake else found.awake

@@ -77,7 +77,7 @@ def rewrite(path: Path, **arrays: Any) -> None:
 def header_with(path: Path, **changes: Any) -> np.ndarray:
     with np.load(path) as archive:
         header = json.loads(archive["header"].tobytes()) | changes
-    kept = {name: value for name, value in header.items() if value is not None}
+    kept = {name: value for name, value in header.items() if changes.get(name, 0) is not None}
     return np.frombuffer(json.dumps(kept).encode(), np.uint8)
 
 
@@ -100,6 +100,7 @@ def same_network(found: Tempotron | Network, expected: Network) -> bool:
         and found.pass_on == expected.pass_on
         and found.reference_times == expected.reference_times
         and (found.min_slope, found.clock) == (expected.min_slope, expected.clock)
+        and (found.readout, found.max_spikes) == (expected.readout, expected.max_spikes)
     )
 
 
@@ -178,11 +179,26 @@ def test_version_2_had_no_clock(saved_network: Path) -> None:
     assert same_network(load(saved_network), make_network(clock=()))
 
 
+def test_version_3_read_peaks_alone(saved_network: Path) -> None:
+    header = json.loads(header_with(saved_network, version=3).tobytes())
+    del header["readout"], header["max_spikes"]
+    rewrite(saved_network, header=np.frombuffer(json.dumps(header).encode(), np.uint8))
+    assert same_network(load(saved_network), make_network())
+
+
+@pytest.mark.parametrize("max_spikes", [None, 3])
+def test_a_network_of_multi_spike_neurons(tmp_path: Path, max_spikes: int | None) -> None:
+    more = {"pass_on": "spikes", "readout": "counts", "max_spikes": max_spikes}
+    network = make_network(neuron=Neuron(), **more)
+    save(network, tmp_path / "counts.npz")
+    assert same_network(load(tmp_path / "counts.npz"), network)
+
+
 def test_earlier_releases_refuse_by_the_version(saved: Path, saved_network: Path) -> None:
     """They looked at ``format`` and ``version`` before anything else of the header."""
     for path in (saved, saved_network):
         header = json.loads(header_with(path).tobytes())
-        assert (header["format"], header["version"]) == ("tempotron_core checkpoint", 3)
+        assert (header["format"], header["version"]) == ("tempotron_core checkpoint", 4)
 
 
 def test_metadata_are_optional(tmp_path: Path) -> None:
@@ -339,7 +355,7 @@ def test_pickles_are_never_opened(saved: Path) -> None:
     ("changes", "message"),
     [
         ({"format": "something else"}, "its format is 'something else', not 'tempotron_core"),
-        ({"version": 4}, "its version is 4, this release reads 1, 2 and 3"),
+        ({"version": 5}, "its version is 5, this release reads 1, 2, 3 and 4"),
         ({"tau": None}, "its header has no tau"),
         ({"tau": -1.0}, "its constants do not make a model: tau must be positive"),
         ({"T": "twenty"}, "its constants do not make a model: T must be an integer"),
@@ -372,6 +388,9 @@ NEURON = asdict(Neuron())
         ({"reference_times": "12"}, "its constants do not make a model: reference_times"),
         ({"min_slope": -1.0}, "its constants do not make a model: min_slope must be finite"),
         ({"min_slope": float("nan")}, "its constants do not make a model: min_slope must be"),
+        ({"readout": None}, "its header has no readout"),
+        ({"readout": "spikes"}, "its constants do not make a model: readout must be one of"),
+        ({"max_spikes": 2.5}, "its constants do not make a model: max_spikes must be"),
         ({"sizes": 3}, "its sizes must be a list of shapes, got 3"),
         ({"sizes": [3]}, r"its sizes must be a list of shapes, got \[3\]"),
         ({"sizes": []}, "its constants do not make a model: weights must hold one array"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tempotron_core import Events, Neuron, fit_counts
+from tempotron_core import Events, Network, Neuron, fit_counts
+from tempotron_core.networks.count_step import count_step
 
 
 def patterns(rng, n_patterns=50):
@@ -34,19 +35,19 @@ def test_every_neuron_has_counts_of_its_own():
     trains, counts = patterns(np.random.default_rng(2), 24)
     events, wanted = Events.from_trains(trains, 420.0), np.stack([counts, 0 * counts], axis=1)
     model = fit_counts(events, wanted, Neuron(15.0), rule="correlation")
-    assert model.weight.shape == (2, 40)
+    assert model.network.weights[0].shape == (2, 40)
     assert model.score(events, wanted) >= 0.9
     assert not model.predict(events)[:, 1].any()
 
 
-@pytest.mark.skip_backend("jax", reason="numbers of spikes are not known under tracing")
+@pytest.mark.on_jax
 @pytest.mark.slow_backend("strict", reason="takes half a minute; the rules are tested alone")
 @pytest.mark.usefixtures("dtype")
 def test_backends(asarray, backend):
     trains, counts = patterns(np.random.default_rng(2), 12)
     events = Events.from_trains(asarray(trains), 420.0)
     model = fit_counts(events, backend.from_numpy(counts), rule="correlation", epochs=3)
-    assert model.weight.dtype == events.times.dtype
+    assert model.network.weights[0].dtype == events.times.dtype
     assert model.history["loss"][-1] < model.history["loss"][0]
 
 
@@ -73,3 +74,59 @@ def test_score_of_other_neurons():
     model = fit_counts(events, [1, 0], epochs=0)
     with pytest.raises(ValueError, match="counts must be of 1 neurons, got 2"):
         model.score(events, [[1, 0], [0, 1]])
+
+
+def test_counts_reach_through_a_hidden_layer():
+    """No output sees the patterns themselves."""
+    trains, counts = patterns(np.random.default_rng(1))
+    events = Events.from_trains(trains, 420.0)
+    model = fit_counts(events[:30], counts[:30], hidden=(30,), learning_rate=3.0)
+    assert model.history["accuracy"][0] < 0.7
+    assert model.score(events[:30], counts[:30]) >= 0.95
+    assert model.score(events[30:], counts[30:]) >= 0.8
+    hidden, output = model.network.weights
+    assert (hidden.shape, output.shape) == ((30, 40), (1, 30))
+    assert model.network.forward(events).hidden[0].counts.max() > 1
+
+
+def test_neurons_at_rest_are_brought_back():
+    """A start that is far too low, from which the rule alone has no gradient."""
+    trains, counts = patterns(np.random.default_rng(2), 20)
+    events = Events.from_trains(trains, 420.0)
+    network = Network([-np.ones((1, 40))], Neuron(), readout="counts")
+    counts = np.maximum(counts, 1)[:, None]
+    for recovery, learns in (("none", False), ("eligibility", True), ("end", True)):
+        found = count_step(network, recovery=recovery)(events, counts, network.weights)
+        assert found.gradients[0].any() == learns
+        assert found.awake[0].all() == learns
+
+
+def test_what_each_step_says():
+    trains, counts = patterns(np.random.default_rng(2), 20)
+    events, counts = Events.from_trains(trains, 420.0), counts[:, None]
+    weight = np.random.default_rng(0).normal(0.02, 0.1, (1, 40))
+    network = Network([weight], Neuron(), readout="counts")
+    own = network.forward(events).spikes.counts
+    right = count_step(network)(events, own, (weight,))
+    assert (right.loss, right.hits, right.gradients) == (0.0, 20.0, None)
+    wrong = count_step(network, clip_norm=0.5)(events, own + 1, (weight,))
+    assert (wrong.loss, wrong.hits) == (1.0, 0.0)
+    assert np.linalg.norm(wrong.gradients[0]) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rule": "correlation", "hidden": (3,)}, "rule must be 'exact' with hidden layers"),
+        ({"recovery": "all"}, "recovery must be one of"),
+        ({"hidden": (0,)}, "hidden must be"),
+        ({"fraction": 1.0, "hidden": (3,)}, "fraction must be from 0 to 1"),
+        ({"spread": -1.0}, "spread must be positive"),
+    ],
+)
+def test_bad_options(change, message):
+    given = {"events": Events.from_latencies(np.ones((2, 3)), 10.0), "counts": [1, 0]} | change
+    with pytest.raises(ValueError, match=message):
+        fit_counts(**given)
+    with pytest.raises(ValueError, match="network must have readout='counts'"):
+        count_step(Network([np.ones((1, 3))], Neuron()))

@@ -1,0 +1,103 @@
+"""One step of learning from numbers of spikes: from a batch to its error and every gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..arrays.choices import check_choice
+from ..arrays.namespace import array_namespace, known_true
+from ..arrays.settings import under_own_settings
+from ..events import Events
+from ..learning.clipping import clip_norm as clipped
+from ..learning.spike_counts import aggregate_labels, correlation_rule
+from ..spiking import eligibility, revive_threshold
+from .activity import Activity
+from .learning_step import Step
+from .network import Network
+from .passing_on import first_spikes
+
+__all__ = ["COUNT_RULES", "check_counting", "count_step"]
+
+Array = Any
+
+COUNT_RULES = ("exact", "correlation")
+
+
+def check_counting(network: Network, rule: str) -> None:
+    """Raise ValueError unless the rule can teach numbers of spikes to the network."""
+    check_choice("rule", rule, COUNT_RULES)
+    if network.readout != "counts":
+        raise ValueError(
+            f"network must have readout='counts' to be taught numbers of spikes, "
+            f"got {network.readout!r}"
+        )
+    if rule == "correlation" and len(network.weights) > 1:
+        raise ValueError(
+            f"rule must be 'exact' with hidden layers, through which the correlation rule does "
+            f"not reach, got {rule!r} for {len(network.weights)} layers"
+        )
+
+
+def count_step(
+    network: Network, *, rule: str = "exact", recovery: str = "none", clip_norm: float = 0.0
+) -> Callable[[Events, Array, tuple[Array, ...]], Step]:
+    """Return a function from events, wanted counts and weights to what they teach.
+
+    Parameters
+    ----------
+    network : Network
+        Everything but the weights, with ``readout='counts'``.
+    rule : {'exact', 'correlation'}
+        See `aggregate_labels` and `correlation_rule`; the second for a single layer.
+    recovery : {'none', 'eligibility', 'end'}
+        Where to read outputs that never rise above rest, see `revive_threshold`.
+    clip_norm : float, default 0
+        Largest norm of the gradient; 0 for no limit.
+
+    Returns
+    -------
+    callable
+        Its `Step` has ``loss``, the spikes too many or too few per pattern; ``hits``, the patterns
+        counted exactly, by each output in part; and no gradients where there is no error.
+    """
+    check_counting(network, rule)
+    check_choice("recovery", recovery, ("none", "eligibility", "end"))
+
+    @under_own_settings
+    def step(events: Events, wanted: Array, weights: tuple[Array, ...]) -> Step:
+        current = network.with_weights(weights)
+        activity = current.forward(events)
+        counts = activity.spikes.counts
+        loss, k, cotangent, where = aggregate_labels(counts, wanted)
+        xp = array_namespace(cotangent=cotangent)
+        exact = xp.sum(xp.astype(~where, cotangent.dtype)) / float(max(counts.shape[1], 1))
+        learns = ~where
+        if known_true(~xp.any(where)):
+            return Step(loss, exact, None, _awake(activity, current, learns))
+        last = activity.inputs[-1], weights[-1], current.neurons[-1]
+        if rule == "correlation":
+            owed = eligibility(*last, activity.spikes)
+            gradients: tuple[Array, ...] = (correlation_rule(owed, counts, wanted),)
+            learns = xp.ones_like(where)  # it asks for no slope
+        else:
+            critical = current.critical_threshold(activity, k, where=where)
+            if recovery != "none":
+                critical = revive_threshold(*last, critical, where=where, at=recovery)
+            gradients = current.vjp(activity, cotangent, critical=critical).weights
+            learns = learns | (critical.t > 0.0)
+        if clip_norm > 0.0:
+            gradients = clipped(gradients, clip_norm)
+        return Step(loss, exact, gradients, _awake(activity, current, learns))
+
+    return step
+
+
+def _awake(activity: Activity, network: Network, learns: Array) -> tuple[Array, ...]:
+    """Return for every layer which neurons are right, or can be changed, in any pattern."""
+    xp = array_namespace(learns=learns)
+    fires = [
+        xp.isfinite(first_spikes(hidden, neuron, network.pass_on))
+        for hidden, neuron in zip(activity.hidden, network.neurons, strict=False)
+    ]
+    return tuple(xp.any(pairs, axis=0) for pairs in (*fires, learns))
