@@ -120,5 +120,5 @@ def test_nothing_is_said_where_values_are_traced() -> None:
         return network.with_weights(weights).forward(events).peak.v_max
 
     with no_warning():
-        jax.jit(v_max)(network.weights)
-        jax.vmap(v_max)([weight[None] for weight in network.weights])
+        jax.eval_shape(v_max, network.weights)
+        jax.eval_shape(jax.vmap(v_max), [weight[None] for weight in network.weights])

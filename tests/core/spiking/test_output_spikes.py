@@ -54,7 +54,6 @@ def test_cases_solved_in_many_digits(case):
     check_case(tempotron_backends.select("numpy"), case)
 
 
-@pytest.mark.on_jax
 @pytest.mark.skip_backend("numpy", reason="it sees every case above")
 @pytest.mark.parametrize("case", CASES[1:5:3], ids=lambda case: case["name"])
 def test_cases_on_other_backends(backend, case):
