@@ -2,7 +2,7 @@ r"""The course of one neuron's potential, kept so that it can be followed at any
 
 Resets only lower the potential.  So only intervals in which the potential without resets exceeds a
 threshold can hold an output spike, and those above a level are kept.  To follow the course at
-another threshold takes no scan.
+another threshold takes no scan, and no exponential in an interval that stays below.
 """
 
 from __future__ import annotations
@@ -16,14 +16,19 @@ from .resets import crossing_after
 from .steps import CHUNK, fill_decays, free_state, gaps
 
 __all__ = [
+    "BLOCK",
+    "BLOCK_BOUND",
+    "BLOCK_DECAY",
+    "BOUND",
     "COLUMNS",
     "D_AFTER",
     "D_END",
     "D_START",
     "END",
     "GAP",
-    "LEFT",
     "START",
+    "TO_END",
+    "TO_START",
     "V_END",
     "V_START",
     "count_spikes",
@@ -32,10 +37,16 @@ __all__ = [
     "trace",
 ]
 
-# Columns of a course: when an interval starts and how long it is, the state after its input and at
-# its end, the slope after the input there, what is left of a reset then, and when that is.
-START, GAP, V_START, D_START, V_END, D_END, D_AFTER, LEFT, END = range(9)
-COLUMNS = 9
+# Of each interval that is kept: a bound of its potential, what is left of a reset at its start and
+# at its end of one at the end of the interval kept before, when it starts, how long it is and when
+# it ends, the state after its input and at its end, and the slope after the input there.
+BOUND, TO_START, TO_END, START, GAP, END, V_START, D_START, V_END, D_END, D_AFTER = range(11)
+# Of each block of intervals: a bound of their potential, and what is left of a reset after them.
+BLOCK_BOUND, BLOCK_DECAY = 11, 12
+COLUMNS = 13
+BLOCK = 8
+
+_NOTHING = 1e-280  # less is left out before it is a subnormal number, which is slow
 
 
 @compiled
@@ -59,56 +70,69 @@ def fill_pattern(times, count, duration, constants, space):
 
 @compiled
 def trace(times, afferents, count, rows, o, duration, constants, tau, space, level, course):
-    """Fill the course of output ``o`` above a level.
+    """Fill the course of output ``o``, [COLUMNS, intervals], above a level.
 
     Returns the number of its intervals, a bound of the potential, NaN if it does not stay finite,
     and the sum of the sizes of all weights.
     """
     gap, end, slow, fast, psp = space
     tau_slow, _, kappa, _, _, _ = constants
+    rate = 1.0 / tau_slow
     left = slow if tau == tau_slow else fast
-    v, s, top, total = 0.0, 0.0, 0.0, 0.0
+    v, s, top, total, passed = 0.0, 0.0, 0.0, 0.0, 1.0
     n, at_end = 0, False  # whether an interval still waits for the slope after its end
     for i in range(count):
         weight = np.float64(rows[afferents[i], o])
         total += abs(weight)
         s += weight
-        d = kappa * s - v / tau_slow
-        if at_end:
-            course[n - 1, D_AFTER] = d
         v_end, s_end = slow[i] * v + psp[i] * s, fast[i] * s
         if gap[i] > 0.0:  # a group of inputs at once has one state, the one after all
+            d = kappa * s - v * rate
             bound = max(v + max(d, 0.0) * gap[i], v_end)
             top = max(top, bound)
+            if at_end:
+                course[D_AFTER, n - 1] = d
             at_end = bound > level
             if at_end:
-                course[n, START], course[n, GAP] = times[i], gap[i]
-                course[n, V_START], course[n, D_START] = v, d
-                course[n, V_END], course[n, D_END] = v_end, kappa * s_end - v_end / tau_slow
-                course[n, LEFT], course[n, END] = left[i], end[i]
-                n += 1
+                course[BOUND, n] = bound
+                course[TO_START, n], course[TO_END, n] = passed, passed * left[i]
+                course[START, n], course[GAP, n], course[END, n] = times[i], gap[i], end[i]
+                course[V_START, n], course[D_START, n] = v, d
+                course[V_END, n], course[D_END, n] = v_end, kappa * s_end - v_end * rate
+                n, passed = n + 1, 1.0
+            elif n:
+                passed *= left[i]
+                if passed < _NOTHING:
+                    passed = 0.0
         v, s = v_end, s_end
-    if n > 0 and course[n - 1, END] >= duration:
-        course[n - 1, D_AFTER] = -np.inf  # the end of the pattern turns the potential, as it were
+    if at_end:
+        course[D_AFTER, n - 1] = -np.inf  # the end of the pattern turns the potential, as it were
+    for block in range((n + BLOCK - 1) // BLOCK):
+        most, decay = 0.0, 1.0
+        for i in range(block * BLOCK, min((block + 1) * BLOCK, n)):
+            most, decay = max(most, course[BOUND, i]), decay * course[TO_END, i]
+        course[BLOCK_BOUND, block], course[BLOCK_DECAY, block] = most, decay
     return n, top if np.isfinite(v) else np.nan, total
 
 
 @compiled
 def count_spikes(course, n, threshold, most, constants, tau, spike_times, slopes):
     """Count output spikes, up to ``most``; keep times and slopes of those there is room for."""
-    resets, at, found = 0.0, 0.0, 0
-    for i in range(n):
-        v, d, gap = course[i, V_START], course[i, D_START], course[i, GAP]
-        if max(v + max(d, 0.0) * gap, course[i, V_END]) <= threshold:
+    resets, found, i = 0.0, 0, -1
+    while i + 1 < n:
+        i += 1
+        before = resets
+        if i % BLOCK == 0:  # most are passed over as a whole
+            resets = before * course[BLOCK_DECAY, i // BLOCK]
+            if course[BLOCK_BOUND, i // BLOCK] - resets <= threshold:
+                i += BLOCK - 1
+                continue
+        resets = before * course[TO_END, i]
+        if course[BOUND, i] - resets <= threshold:
             continue
-        if found:
-            if course[i, START] > at:
-                resets *= math.exp((at - course[i, START]) / tau)
-            at = course[i, END]
-            v, d = v - resets, d + resets / tau
-            resets *= course[i, LEFT]
-        at = course[i, END]
-        v_end, d_end = course[i, V_END] - resets, course[i, D_END] + resets / tau
+        before *= course[TO_START, i]
+        v, d, gap = course[V_START, i] - before, course[D_START, i] + before / tau, course[GAP, i]
+        v_end, d_end = course[V_END, i] - resets, course[D_END, i] + resets / tau
         while True:
             reached = crossing_after(v, d, gap, v_end, d_end, threshold, constants)
             if reached < 0.0:
@@ -116,7 +140,7 @@ def count_spikes(course, n, threshold, most, constants, tau, spike_times, slopes
             d = free_state(v, d, reached, constants)[1]
             gap = max(gap - reached, 0.0)
             if found < spike_times.shape[0]:
-                spike_times[found], slopes[found] = course[i, END] - gap, d
+                spike_times[found], slopes[found] = course[END, i] - gap, d
             found += 1
             if found == most:
                 return found

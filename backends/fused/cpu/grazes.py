@@ -16,98 +16,142 @@ import math
 import numpy as np
 
 from .compiled import compiled
-from .course import D_AFTER, D_END, D_START, END, GAP, LEFT, START, V_END, V_START
+from .course import (
+    BLOCK,
+    BLOCK_BOUND,
+    BLOCK_DECAY,
+    BOUND,
+    D_AFTER,
+    D_END,
+    D_START,
+    GAP,
+    TO_END,
+    TO_START,
+    V_END,
+    V_START,
+)
 from .resets import crossing_after, top_after
 from .steps import free_state
 
-__all__ = ["ABOVE", "AWAY", "BEFORE", "BELOW", "PROPOSED", "TIME", "follow"]
+__all__ = [
+    "ABOVE",
+    "AWAY",
+    "BEFORE",
+    "BELOW",
+    "DETAILS",
+    "INTERVAL",
+    "PROPOSED",
+    "follow",
+    "maximum_after",
+]
 
-BELOW, ABOVE = 0, 1  # rows of what is seen: maxima below the threshold, and those above
-AWAY, PROPOSED, TIME, BEFORE = range(4)  # distance, threshold, time, spikes before
+BELOW, ABOVE = 0, 1  # kinds of maxima: those below the threshold, and those above
+# distance from the threshold, threshold proposed, spikes before, place in the course
+AWAY, PROPOSED, BEFORE, INTERVAL = range(4)
+DETAILS = 4
 
 _STEEPEST = 1e-12  # a slope of less than this part of kappa counts as this
 
 
 @compiled
-def follow(course, n, threshold, low, high, reach, most, constants, tau, seen):
-    """Count output spikes, up to ``most``, and see the maxima that come closest to the threshold.
+def follow(course, n, threshold, low, high, reach, kind, most, constants, tau, seen, spikes):
+    """See the maxima of a kind that come closest to a threshold, up to ``most`` output spikes.
 
-    Of each kind, in ``seen`` [2, 4], the closest whose proposal lies between ``low`` and ``high``;
-    at an infinite distance if there is none.  What stays more than ``reach`` below the threshold is
-    left out.
+    Parameters
+    ----------
+    low, high, reach
+        Proposals between the two are kept, of maxima no more than ``reach`` away; above a spike,
+        the first one beyond as well.
+    seen : array, shape (M, DETAILS)
+        Filled with the closest maxima, the closest first.
+    spikes : array, shape (2, most)
+        Filled with the interval of each output spike and the time since it began.
+
+    Returns
+    -------
+    int
+        How many maxima were seen.
     """
     floor = _STEEPEST * constants[2]
     # sums of resets and of the gain D - 1 over all spikes, and the same but for the last one
     resets, gain, other_resets, other_gain = 0.0, 0.0, 0.0, 0.0
-    at, found, highest = 0.0, 0, np.inf
-    seen[:, AWAY] = np.inf
-    for i in range(n):
-        v, d, gap = course[i, V_START], course[i, D_START], course[i, GAP]
-        bound = max(v + max(d, 0.0) * gap, course[i, V_END])
-        if bound <= threshold - min(reach, seen[BELOW, AWAY]):
+    found, known, highest = 0, 0, np.inf
+    least = threshold - reach if kind == BELOW else threshold
+    i = -1
+    while i + 1 < n:
+        i += 1
+        if i % BLOCK == 0:  # many are passed over as a whole
+            bound, decay = course[BLOCK_BOUND, i // BLOCK], course[BLOCK_DECAY, i // BLOCK]
+            if bound - decay * resets <= least and bound - decay * other_resets <= highest:
+                resets, gain = decay * resets, decay * gain
+                other_resets, other_gain = decay * other_resets, decay * other_gain
+                i += BLOCK - 1
+                continue
+        decay = course[TO_END, i]
+        before, gain_before, other_before, other_gain_before = (
+            resets, gain, other_resets, other_gain,
+        )  # fmt: skip
+        resets, gain = decay * resets, decay * gain
+        other_resets, other_gain = decay * other_resets, decay * other_gain
+        bound = course[BOUND, i]
+        if bound - resets <= least and bound - other_resets <= highest:
             continue
-        now, end, left = course[i, START], course[i, END], course[i, LEFT]
-        if found and now > at:
-            decay = math.exp((at - now) / tau)
-            resets, gain = resets * decay, gain * decay
-            other_resets, other_gain = other_resets * decay, other_gain * decay
-        at = end
-        v, d = v - resets, d + resets / tau
-        resets *= left
-        reset, other_resets = other_resets, other_resets * left
-        if (
-            bound - resets <= threshold - min(reach, seen[BELOW, AWAY])
-            and bound - other_resets <= highest
-        ):
-            gain, other_gain = gain * left, other_gain * left
-            continue
-        v_end, d_end = course[i, V_END] - resets, course[i, D_END] + resets / tau
+        decay, gap = course[TO_START, i], course[GAP, i]
         if bound - other_resets > highest:
-            u, value = _maximum(
-                course[i, V_START] - reset, course[i, D_START] + reset / tau, gap,
-                course[i, V_END] - other_resets, course[i, D_END] + other_resets / tau,
-                course[i, D_AFTER] + other_resets / tau, constants,
+            reset = decay * other_before
+            u, value = maximum_after(
+                course[V_START, i] - reset, course[D_START, i] + reset / tau, gap,
+                course[V_END, i] - other_resets, course[D_END, i] + other_resets / tau,
+                course[D_AFTER, i] + other_resets / tau, constants,
             )  # fmt: skip
             if value > highest:
-                highest = value
-                time = end if u == gap else now + u
-                _see(seen, value, time, u, other_gain, found - 1, threshold, low, high, tau)
-        other_gain *= left
+                highest = value if value < threshold + reach else np.inf
+                other = decay * other_gain_before * math.exp(-u / tau)
+                known = _keep(seen, known, value, other, found - 1, i, threshold, low, high)
+        reset, within, now = decay * before, decay * gain_before, 0.0
+        v, d = course[V_START, i] - reset, course[D_START, i] + reset / tau
+        v_end, d_end = course[V_END, i] - resets, course[D_END, i] + resets / tau
         while True:
             reached = crossing_after(v, d, gap, v_end, d_end, threshold, constants)
             if reached < 0.0:
                 break
             d = max(free_state(v, d, reached, constants)[1], floor)
             now, gap = now + reached, max(gap - reached, 0.0)
-            gain *= math.exp(-reached / tau)
-            u, value = _maximum(
-                threshold, d, gap, v_end, d_end, course[i, D_AFTER] + resets / tau, constants
-            )
-            time = end if u == gap else now + u  # that of a cusp is the input's, to the last bit
-            _see(seen, value, time, u, gain, found, threshold, low, high, tau)
-            highest = max(value, threshold)
+            within *= math.exp(-reached / tau)
             decay = math.exp(-gap / tau)
-            other_resets, other_gain = resets, gain * decay
-            gain = (1.0 + gain) * (1.0 + threshold / (tau * d))
+            if kind == ABOVE:
+                u, value = maximum_after(
+                    threshold, d, gap, v_end, d_end, course[D_AFTER, i] + resets / tau, constants
+                )
+                if value > threshold:
+                    other = within * math.exp(-u / tau)
+                    known = _keep(seen, known, value, other, found, i, threshold, low, high)
+                highest = max(value, threshold) if value < threshold + reach else np.inf
+                other_resets, other_gain = resets, within * decay
+            spikes[0, found], spikes[1, found] = i, now
+            within = (1.0 + within) * (1.0 + threshold / (tau * d))
+            gain = within * decay
             found += 1
             if found == most:
-                return found
+                return known
             v, d = 0.0, d + threshold / tau
-            resets += threshold * decay
-            v_end, d_end = v_end - threshold * decay, d_end + threshold * decay / tau
-            left = decay
-        if max(v + max(d, 0.0) * gap, v_end) > threshold - seen[BELOW, AWAY]:
-            u, value = _maximum(
-                v, d, gap, v_end, d_end, course[i, D_AFTER] + resets / tau, constants
+            reset = threshold * decay
+            resets += reset
+            v_end, d_end = v_end - reset, d_end + reset / tau
+        if kind == BELOW and max(v + max(d, 0.0) * gap, v_end) > least:
+            u, value = maximum_after(
+                v, d, gap, v_end, d_end, course[D_AFTER, i] + resets / tau, constants
             )
-            time = end if u == gap else now + u
-            _see(seen, value, time, u, gain, found, threshold, low, high, tau)
-        gain *= left
-    return found
+            if value > least:
+                other = within * math.exp(-u / tau)
+                known = _keep(seen, known, value, other, found, i, threshold, low, high)
+                if known == seen.shape[0]:
+                    least = max(least, threshold - seen[-1, AWAY])
+    return known
 
 
 @compiled
-def _maximum(v, d, gap, v_end, d_end, d_after, constants):
+def maximum_after(v, d, gap, v_end, d_end, d_after, constants):
     """Time and value of the maximum after a state, the end included; -inf if there is none."""
     if d > 0.0 and d_end <= 0.0:
         return top_after(v, d, gap, v_end, d_end, constants)
@@ -117,12 +161,16 @@ def _maximum(v, d, gap, v_end, d_end, d_after, constants):
 
 
 @compiled
-def _see(seen, value, time, u, gain, before, threshold, low, high, tau):
-    """Keep a maximum at ``time``, a time u after the gain was taken, if it is the closest."""
-    kind = ABOVE if value > threshold else BELOW
-    away = abs(value - threshold)
-    if away < seen[kind, AWAY]:
-        proposed = threshold + (value - threshold) / (1.0 + gain * math.exp(-u / tau))
-        if low < proposed < high:
-            seen[kind, AWAY], seen[kind, PROPOSED] = away, proposed
-            seen[kind, TIME], seen[kind, BEFORE] = time, before
+def _keep(seen, known, value, gain, before, interval, threshold, low, high):
+    """Keep a maximum in its place, if it is one of the closest; return how many there are."""
+    proposed = threshold + (value - threshold) / (1.0 + gain)
+    away, at, last = abs(value - threshold), known, seen.shape[0] - 1
+    if not low < proposed < high or (at > last and away >= seen[last, AWAY]):
+        return known
+    at = min(at, last)
+    while at > 0 and seen[at - 1, AWAY] > away:
+        seen[at] = seen[at - 1]
+        at -= 1
+    seen[at, AWAY], seen[at, PROPOSED] = away, proposed
+    seen[at, BEFORE], seen[at, INTERVAL] = before, interval
+    return min(known + 1, last + 1)

@@ -88,22 +88,24 @@ def add_threshold_gradient(
 
     ``most`` is the largest ``n_before``, and ``floor`` the least slope of a spike.
     """
-    space, course = pattern_space(times.shape[1]), np.empty((times.shape[1], COLUMNS))
+    space, course = pattern_space(times.shape[1]), np.empty((COLUMNS, times.shape[1]))
     at, bar, slopes = np.empty(most + 1), np.empty(most + 1), np.empty(most + 1)
     for p in range(first, last):
-        filled = False
+        filled = 0
         for o in range(theta.shape[1]):
             if cotangent[p, o] == 0.0 or t[p, o] <= 0.0:
                 continue
-            if not filled:
-                fill_pattern(times[p], counts[p], duration, constants, space)
-                filled = True
             threshold, when, n = np.float64(theta[p, o]), np.float64(t[p, o]), 0
+            until = duration if np.isnan(threshold) else when
+            count = last_event_until(times[p], counts[p], until, False) + 1
+            if count > filled:  # all that outputs need
+                fill_pattern(times[p], count, duration, constants, space)
+                filled = count
             if np.isnan(threshold):
                 at[0], bar[0] = duration, np.nan
             else:
                 length, _, _ = trace(
-                    times[p], afferents[p], counts[p], rows, o, duration, constants, tau, space,
+                    times[p], afferents[p], count, rows, o, duration, constants, tau, space,
                     _LEVEL * threshold if threshold > 0.0 else -np.inf, course,
                 )  # fmt: skip
                 if n_before[p, o] > 0:
@@ -156,10 +158,10 @@ def _shares(at, slopes, n, threshold, tau, floor, bar):
 def _slope_before(course, length, at, n, threshold, tau, constants):
     """Slope of the potential with its resets just before the graze."""
     i = 0
-    while i + 1 < length and course[i + 1, START] < at[n]:
+    while i + 1 < length and course[START, i + 1] < at[n]:
         i += 1
     slope = free_state(
-        course[i, V_START], course[i, D_START], at[n] - course[i, START], constants
+        course[V_START, i], course[D_START, i], at[n] - course[START, i], constants
     )[1]  # fmt: skip
     for j in range(n):
         slope += threshold / tau * math.exp((at[j] - at[n]) / tau)

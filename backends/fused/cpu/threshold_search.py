@@ -9,13 +9,19 @@ import numpy as np
 
 from .compiled import compiled
 from .course import COLUMNS, count_spikes, fill_pattern, pattern_space, trace
-from .grazes import ABOVE, AWAY, BEFORE, BELOW, PROPOSED, TIME, follow
+from .grazes import ABOVE, BEFORE, BELOW, DETAILS, INTERVAL, PROPOSED, follow
+from .touching import touched
 
 __all__ = ["find_thresholds"]
 
 _KEPT = 0.85  # of the threshold to begin with: the level down to which its course is kept
-_REACH = 0.03  # of a threshold: maxima further below propose nothing
-_NEAR = 1e-5  # of a threshold: a step of this size is nearly the last
+# Of a threshold, alone and for all spikes: maxima further below propose nothing.
+_REACH, _REACH_OF_ALL = 0.1, 0.2
+_KNOWN = 6  # proposals that are kept
+_FEW = 2  # so many are tried one by one
+_FAR = 0.8  # of a threshold: no step without a proposal is larger
+_CLOSE = 3  # proposals are asked for where the count is so close
+_OVER = 1.1  # how far a step goes over a proposal: just behind a graze, others cannot be judged
 _GUIDED, _STEPS = 60, 200  # steps that proposals and counts guide, and those with bisection
 _DOUBTFUL = 1e-11  # of the scale: whether there is anything to find asks for the peak
 _MORE = 64  # output spikes beyond twice those asked for are not followed
@@ -34,8 +40,8 @@ def find_thresholds(
     begins at ``guess``.  Where a threshold is so small that only the peak can tell whether there is
     one, -1 - n_before stands for n_before.
     """
-    space = pattern_space(times.shape[1])
-    course, seen = np.empty((times.shape[1], COLUMNS)), np.empty((2, 4))
+    space, course = pattern_space(times.shape[1]), np.empty((COLUMNS, times.shape[1]))
+    seen, spikes = np.empty((_KNOWN, DETAILS)), np.empty((2, 2, 2 * max(k.max(), 1) + _MORE))
     for p in range(first, last):
         filled = False
         for o in range(k.shape[1]):
@@ -57,8 +63,9 @@ def find_thresholds(
                     high = bound
                     begin = min(begin, _KEPT * bound) if begin >= bound else begin
                 found, time, before, low, high = _search(
-                    course, n, k[p, o], begin, low, high, level, scale, constants, tau, seen
-                )
+                    course, n, k[p, o], begin, low, high, level, scale, constants, tau, seen,
+                    spikes,
+                )  # fmt: skip
                 if time >= 0.0:
                     doubtful = found <= _DOUBTFUL * scale
                     theta[p, o], t[p, o] = found, time
@@ -69,8 +76,11 @@ def find_thresholds(
 
 
 @compiled
-def _search(course, n, k, theta, low, high, level, scale, constants, tau, seen):
+def _search(course, n, k, theta, low, high, level, scale, constants, tau, seen, spikes):
     """Find the smallest threshold at which fewer than k spikes are counted.
+
+    Maxima near a threshold propose others, further up where k spikes are counted, else further
+    down.  Counts leave few of them, and what counts on both sides prove is it.
 
     Parameters
     ----------
@@ -80,6 +90,8 @@ def _search(course, n, k, theta, low, high, level, scale, constants, tau, seen):
         Where to begin, a threshold that k spikes are known of, and one that fewer are known of.
     scale
         Size of the potentials that are added.
+    seen, spikes
+        Room for what `follow` sees, and for the spikes of `touched`.
 
     Returns
     -------
@@ -88,42 +100,112 @@ def _search(course, n, k, theta, low, high, level, scale, constants, tau, seen):
     low, high
         What is known by then.
     """
-    n_low, n_high, nowhere = np.inf, 0.0, np.empty(0)
+    nowhere, most = np.empty(0), 2 * k + _MORE
+    n_low, n_high = 0.0, 0.0  # spikes counted there, or nearby
     for step in range(_STEPS):
         if high <= _ROUNDING * scale:
             return 0.0, 0.0, 0, low, high
         apart = max(_APART * theta, _APART_OF_SCALE * scale)
+        if high - low <= 2.0 * apart or high - low <= 4e-16 * high:
+            break
+        if not low < theta < high:
+            theta = 0.5 * (low + high)
         if level > 0.0 and theta - 4.0 * apart <= level:
             return theta, -1.0, 0, low, high
-        reach, most = min(_REACH * theta, theta - level), 2 * k + _MORE
-        found = follow(course, n, theta, low, high, reach, most, constants, tau, seen)
+        found = count_spikes(course, n, theta, most, constants, tau, nowhere, nowhere)
         if found >= k:
-            low, n_low, kind = theta, found, ABOVE
+            kind, low, n_low = ABOVE, theta, found
         else:
-            high, n_high, kind = theta, found, BELOW
-        away, proposed = seen[kind, AWAY], seen[kind, PROPOSED]
-        proposal = abs(proposed - theta) if away < np.inf else np.inf
-        if found < k and proposal <= 3.0 * apart:
-            t, before = seen[kind, TIME], np.int64(seen[kind, BEFORE])
-            below = max(proposed - apart, 0.5 * proposed)
-            if below <= low or k <= count_spikes(
-                course, n, below, k, constants, tau, nowhere, nowhere
-            ):
-                return proposed, t, before, low, high
-            high = theta = below
+            kind, high, n_high = BELOW, theta, found
+        if step >= _GUIDED or not k - _CLOSE <= found < k + _CLOSE:
+            if low == 0.0:
+                theta *= max(_FAR, (found + 0.5) / (k + 0.5))
+            elif n_low > n_high and step < _GUIDED:
+                theta = high + (low - high) * (k - 0.5 - n_high) / (n_low - n_high)
             continue
-        if high - low <= 2.0 * apart or high - low <= 4e-16 * high:
-            follow(course, n, high, 0.0, np.inf, high - level, most, constants, tau, seen)
-            return high, seen[BELOW, TIME], np.int64(seen[BELOW, BEFORE]), low, high
-        if proposal <= _NEAR * theta:
-            theta = proposed + apart
-        elif away < np.inf and k - 2 <= found <= k + 1:
-            # a little further, to be past it, where the bracket is not narrow yet
-            theta += (proposed - theta) * (1.0 if high - low < 1e-3 * high else 1.1)
-        elif low == 0.0:
-            theta *= max(0.8, (n_high + 0.5) / (k + 0.5))
-        else:
-            theta = high + (low - high) * (k - 0.5 - n_high) / (n_low - n_high)
-        if not low < theta < high or step >= _GUIDED:
-            theta = 0.5 * (low + high)
-    return high, 0.0, 0, low, high
+        reach = min(min(_REACH, _REACH_OF_ALL / k) * theta, theta - level)
+        known = follow(
+            course, n, theta, low, high, reach, kind, most, constants, tau, seen, spikes[0]
+        )
+        _in_order(seen, known, theta)
+        alone = known > 0  # the closest first, then one of few that counts have left
+        while known > 0:
+            if alone or known <= _FEW:
+                before, interval = np.int64(seen[0, BEFORE]), np.int64(seen[0, INTERVAL])
+                exact, time = touched(
+                    course, n, seen[0, PROPOSED], before, interval, spikes[0], low, high,
+                    0.1 * apart, constants, tau, spikes[1],
+                )  # fmt: skip
+                seen[0, PROPOSED] = np.nan
+                if time >= 0.0:
+                    below, above = max(exact - apart, 0.5 * exact), exact + apart
+                    if kind == BELOW:  # the count that is in doubt first
+                        reached = _reached(course, n, k, below, low, high, constants, tau)
+                        kept = reached and _reached(course, n, k, above, low, high, constants, tau)
+                    else:
+                        kept = _reached(course, n, k, above, low, high, constants, tau)
+                        reached = kept or _reached(course, n, k, below, low, high, constants, tau)
+                    if reached and not kept:
+                        return exact, time, before, low, high
+                    if kept:
+                        low = max(low, above)
+                    else:
+                        high = min(high, below)
+            else:
+                between = 0.5 * (seen[known // 2 - 1, PROPOSED] + seen[known // 2, PROPOSED])
+                if _reached(course, n, k, between, low, high, constants, tau):
+                    low = between
+                else:
+                    high = between
+            alone = False
+            known = _between(seen, known, low, high)
+        begin = theta
+        theta += _OVER * ((high if kind == BELOW else low) - theta)
+        if theta == begin:  # no proposal was of use
+            theta *= _FAR if kind == BELOW else 1.0 / _FAR
+        middle = 0.5 * (low + high)
+        theta = max(theta, middle) if kind == BELOW else min(theta, middle)
+    # no proposal: the bracket itself, and the maximum that comes closest
+    if (
+        follow(
+            course, n, high, 0.0, np.inf, high - level, BELOW, most, constants, tau, seen, spikes[0]
+        )
+        == 0
+    ):
+        return high, 0.0, 0, low, high
+    before, interval = np.int64(seen[0, BEFORE]), np.int64(seen[0, INTERVAL])
+    _, time = touched(
+        course, n, high, before, interval, spikes[0], 0.0, np.inf, np.inf, constants, tau,
+        spikes[1],
+    )  # fmt: skip
+    return high, max(time, 0.0), before, low, high
+
+
+@compiled
+def _in_order(seen, known, theta):
+    """Sort proposals by their distance from a threshold."""
+    for i in range(1, known):
+        for j in range(i, 0, -1):
+            if abs(seen[j, PROPOSED] - theta) < abs(seen[j - 1, PROPOSED] - theta):
+                for part in range(DETAILS):
+                    seen[j, part], seen[j - 1, part] = seen[j - 1, part], seen[j, part]
+
+
+@compiled
+def _between(seen, known, low, high):
+    """Leave the proposals that lie between the two, in their order; return how many there are."""
+    left = 0
+    for i in range(known):
+        if low < seen[i, PROPOSED] < high:
+            seen[left] = seen[i]
+            left += 1
+    return left
+
+
+@compiled
+def _reached(course, n, k, theta, low, high, constants, tau):
+    """Whether there are k spikes at a threshold, given one where there are and one without."""
+    if not low < theta < high:
+        return theta <= low
+    nowhere = np.empty(0)
+    return count_spikes(course, n, theta, k, constants, tau, nowhere, nowhere) == k
