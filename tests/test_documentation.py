@@ -75,6 +75,10 @@ GIVEN: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
+LIBRARIES = "dask h5py jax neo nir optax pandas pynapple pynwb sklearn sparse torch".split()
+"""What programs import, and may not be installed."""
+
+
 def without_gpu(code: str) -> str:
     return code.replace("torch:cuda:0", "torch:cpu")
 
@@ -83,7 +87,7 @@ def programs(path: Path) -> dict[str, Any]:
     """Run a document's Python blocks one after another, as one program; return its names."""
     names = GIVEN.get(title(path), dict)()
     for number, code in enumerate(blocks(read(path), "python"), start=1):
-        for framework in ("dask", "jax", "neo", "nir", "optax", "sklearn", "sparse", "torch"):
+        for framework in LIBRARIES:
             if re.search(rf"\bimport {framework}\b|\bfrom {framework}\b|\"{framework}\b", code):
                 pytest.importorskip(framework)
         with skipped_without_libraries():

@@ -10,19 +10,24 @@ from .figures import evaluation_figure, training_figure
 from .images import pattern_images, receptive_fields
 from .panels import spike_raster, voltage_traces
 from .style import FAINT, INK, QUIET, STYLE, require_matplotlib
+from .trials import class_potentials, importance_map, trial_raster, unit_bars
 
 __all__ = [
     "FAINT",
     "INK",
     "QUIET",
     "STYLE",
+    "class_potentials",
     "confusion_matrix",
     "evaluation_figure",
+    "importance_map",
     "learning_curve",
     "pattern_images",
     "receptive_fields",
     "require_matplotlib",
     "spike_raster",
     "training_figure",
+    "trial_raster",
+    "unit_bars",
     "voltage_traces",
 ]

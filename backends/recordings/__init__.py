@@ -23,6 +23,7 @@ from .readers import (
 )
 from .recording import Recording
 from .session import Session
+from .simulated import latency_session
 from .trials import Trials
 from .warning import RecordingWarning
 
@@ -39,6 +40,7 @@ __all__ = [
     "from_neo",
     "from_pynapple",
     "from_spikeinterface",
+    "latency_session",
     "read_aedat",
     "read_dvs_gesture",
     "read_heidelberg",

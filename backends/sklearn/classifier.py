@@ -10,18 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tempotron_core.arrays.plain import check_plain
 from tempotron_core.networks.training import Training
 
 from .._backend import Backend
 from .._selection import select
 from ..data.loader import InMemory
 from ..recipes.recipe import Recipe
-from ..training.loop import begin, potentials
+from ..training.loop import begin
 from ..training.run_state import pack, unpack
-from .drawing import weights_of_patterns
-from .features import coded, finite_range
 from .fitting import fit_epochs
+from .given import joined
 from .settings import recipe_of
 
 try:
@@ -29,13 +27,15 @@ try:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import train_test_split
     from sklearn.utils import check_random_state
-    from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+    from sklearn.utils.validation import validate_data as _  # noqa: F401 (new in 1.6)
 except ImportError as error:
     raise ImportError(
         f"TempotronClassifier needs scikit-learn 1.6 or newer: "
         f"pip install 'tempotron-core[train]' ({error})"
     ) from error
+
+from .deciding import Decisions
+from .taking import Taking
 
 __all__ = ["TempotronClassifier"]
 
@@ -43,11 +43,13 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Tempotrons that classify rows of features, coded into spike times.
+class TempotronClassifier(Taking, Decisions, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Tempotrons that classify rows of features, coded into spike times, or spike patterns.
 
     Every feature is coded over the range it has in the training data; what lies beyond counts as
-    the end of the range.  The settings are those of
+    the end of the range.  Spike patterns, `Events` or the trials of a recording, are taken as they
+    are: they have a duration, and ``encoder``, ``n_fields``, ``duration`` and ``window`` play no
+    role.  The settings are those of
     `tempotron_backends.recipes.recipe.Recipe`, where they are described at length, with its
     defaults but for ``n_fields``: where there are few features, more fields tell more.
 
@@ -61,9 +63,10 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Length of a pattern, in the unit of the time constants.
     window : float or None
         The first part of it that spikes are coded into; None for all of it.
-    clock : None, 'tau', float or sequence of float
+    clock : 'auto', None, 'tau', float or sequence of float
         Afferents that fire in every pattern at fixed times: never, once every ``tau``, once in so
-        much time, or at these times.
+        much time, or at these times.  ``'auto'`` is ``'tau'`` for the trials of recordings, which
+        are often told apart by when something happens (see docs/sight.md), and never for others.
     tau, tau_s, v_threshold : float
         Constants of the neurons.
     hidden : tuple of int
@@ -132,7 +135,9 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_ : array, shape (C,)
         Classes, sorted.
     n_features_in_ : int
-        Features of a row.
+        Features of a row, or afferents.
+    unit_ids_ : array, shape (U,)
+        The units of a recording, if it was trained on one.
     feature_names_in_ : array, shape (n_features,)
         Names of the features, if the rows came with names that are strings.
     x_min_, x_max_ : array, shape (n_features,)
@@ -166,7 +171,7 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_fields: int = 8,
         duration: float = 30.0,
         window: float | None = 15.0,
-        clock: str | float | Sequence[float] | None = None,
+        clock: str | float | Sequence[float] | None = "auto",
         tau: float = 15.0,
         tau_s: float = 3.75,
         v_threshold: float = 1.0,
@@ -243,16 +248,17 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
 
     def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> TempotronClassifier:
         """Train from the start.
 
         Parameters
         ----------
-        X : array or sparse array, shape (B, F)
-            A row of finite features per pattern.
-        y : array, shape (B,)
-            Class of each, numbers or strings.
+        X : array or sparse array, shape (B, F), or spike patterns
+            A row of finite features per pattern; or `Events`, `LabelledEvents` such as the trials
+            of a recording, or a list of them, as scikit-learn makes where it splits.
+        y : array, shape (B,), optional
+            Class of each, numbers or strings.  `LabelledEvents` bring their own unless given.
         sample_weight : array, shape (B,), optional
             How often a pattern is drawn in an epoch, beside the others; an epoch has as many draws
             as there are patterns of some weight.  Those of weight 0 are left out altogether.
@@ -268,14 +274,15 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If a setting is out of range, the features or classes are not of this kind, there is
             only one class, or training diverges.
         """
-        recipe, backend = recipe_of(self), self._backend()
-        features, classes = self._checked(X, y, reset=True)
+        given = joined(X)
+        recipe, backend = recipe_of(self, given), self._backend()
+        patterns, classes = self._checked(X if given is None else given, y, reset=True)
         self.classes_, labels = np.unique(classes, return_inverse=True)
         self._class_weight = self.class_weight
-        features, labels, weight = self._weighted(features, labels, sample_weight)
-        self._start(features, recipe)
+        patterns, labels, weight = self._weighted(patterns, labels, sample_weight)
+        self._start(patterns, recipe)
         rng = self._generator()
-        source = self._source(features, labels, backend, self.dtype)
+        source = self._source(patterns, labels, backend, self.dtype)
         watched = None
         if recipe.validation:
             chosen, held_out = train_test_split(
@@ -291,8 +298,8 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def partial_fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: Any,
+        y: ArrayLike | None = None,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> TempotronClassifier:
@@ -306,11 +313,10 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array, shape (B, F)
-            A row of finite features per pattern.  The first part should cover the features'
-            ranges.
-        y : array, shape (B,)
-            Class of each.
+        X : array, shape (B, F), or spike patterns
+            As for `fit`.  The first part should cover the features' ranges.
+        y : array, shape (B,), optional
+            As for `fit`.
         classes : array, optional
             Every class there is; required at the first call.
         sample_weight : array, shape (B,), optional
@@ -328,8 +334,10 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             hold all of ``y``.
         """
         first = not hasattr(self, "network_")
-        recipe, backend = recipe_of(self) if first else self.recipe_, self._backend()
-        features, given = self._checked(X, y, reset=first)
+        spikes = joined(X)
+        recipe = recipe_of(self, spikes) if first else self.recipe_
+        backend = self._backend()
+        patterns, given = self._checked(X if spikes is None else spikes, y, reset=first)
         known = None if first else self.classes_
         if classes is not None:
             listed = np.unique(np.asarray(classes))
@@ -345,11 +353,11 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels = np.searchsorted(known, given)
         if first:
             self._class_weight = self.class_weight
-        features, labels, weight = self._weighted(features, labels, sample_weight)
+        patterns, labels, weight = self._weighted(patterns, labels, sample_weight)
         if first:
-            self._start(features, recipe)
+            self._start(patterns, recipe)
         dtype = self.dtype if first else self._dtype
-        source = self._source(features, labels, backend, dtype)
+        source = self._source(patterns, labels, backend, dtype)
         if first:
             state = begin(backend, source, recipe, self._generator(), dtype)
         else:
@@ -364,79 +372,11 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         return self._train(backend, source, state, once, None, weight)
 
-    def decision_function(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the classes' values: the pooled largest potentials of their neurons.
-
-        Parameters
-        ----------
-        X : array, shape (B, F)
-
-        Returns
-        -------
-        array, shape (B, C), or with two classes (B,)
-            With two, the second class's less the first's.
-        """
-        values = self._potentials(X)
-        return values[:, 1] - values[:, 0] if len(self.classes_) == 2 else values
-
-    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the softmax of the classes' values over ``temperature``.
-
-        These are the probabilities that training with the cross-entropy adjusts; other losses know
-        none, and they then tell no more than an order.
-
-        Parameters
-        ----------
-        X : array, shape (B, F)
-
-        Returns
-        -------
-        array, shape (B, C)
-            Rows sum to one.
-        """
-        values = self._potentials(X) / (self.recipe_.temperature * self.recipe_.v_threshold)
-        odds = np.exp(values - values.max(axis=1, keepdims=True))
-        result: NDArray[Any] = odds / odds.sum(axis=1, keepdims=True)
-        return result
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the class of the largest value for each row, the first of equal ones.
-
-        Parameters
-        ----------
-        X : array, shape (B, F)
-
-        Returns
-        -------
-        array, shape (B,)
-        """
-        best = np.argmax(self._potentials(X), axis=1)
-        found: NDArray[Any] = self.classes_[best]
-        return found
-
-    @property
-    def feature_weights_(self) -> NDArray[Any]:
-        """Weights of the first layer by feature, shape (O, n_features, fields).
-
-        Entry ``[o, f, k]`` is the weight from field k of feature f to neuron o: with the Gaussian
-        encoder fields follow one another from the least to the largest value, and the latency
-        encoder has one.  Without hidden layers, the neurons of class c are numbers
-        ``c * neurons_per_class`` and those that follow.  A clock's weights are no part of it.
-        """
-        check_is_fitted(self, "network_")
-        weight: NDArray[Any] = self.network_.weights[0][:, : self.network_.n_afferents]
-        return weight.reshape(len(weight), self.n_features_in_, -1)
-
     def __sklearn_tags__(self) -> Any:
         """Say that sparse tables are taken."""
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-    @property
-    def _dtype(self) -> str:
-        """The dtype of the trained weights."""
-        return str(self.network_.weights[0].dtype)
 
     def _backend(self) -> Backend:
         """Return the backend of the device, which must hold the dtype."""
@@ -448,49 +388,6 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _generator(self) -> np.random.Generator:
         return np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-
-    def _checked(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Floats, NDArray[Any]]:
-        check_plain("X", X)
-        check_plain("y", y)
-        features, classes = validate_data(
-            self, X, y, reset=reset, dtype=np.float64, accept_sparse="csr"
-        )
-        check_classification_targets(classes)
-        return _dense(features), classes
-
-    def _weighted(
-        self, features: Floats, labels: Integers, sample_weight: ArrayLike | None
-    ) -> tuple[Floats, Integers, Floats | None]:
-        """Return the patterns that count, and how much if not all alike."""
-        given = None
-        if sample_weight is not None:
-            check_plain("sample_weight", sample_weight)
-            given = _check_sample_weight(
-                sample_weight, features, dtype=np.float64, ensure_non_negative=True
-            )
-        weight = weights_of_patterns(self._class_weight, self.classes_, labels, given)
-        if weight is None:
-            return features, labels, None
-        kept = weight > 0.0
-        return features[kept], labels[kept], weight[kept]
-
-    def _start(self, features: Floats, recipe: Recipe) -> None:
-        """Set what the first data decide."""
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"Classifier can't train when only one class is present, got {self.classes_}"
-            )
-        self.x_min_, self.x_max_ = finite_range(features)
-        self.recipe_ = recipe
-
-    def _source(
-        self, features: Floats, labels: Integers | None, backend: Backend, dtype: str
-    ) -> InMemory:
-        """Return the patterns as spikes."""
-        value_range, n_classes = (self.x_min_, self.x_max_), len(self.classes_)
-        return coded(
-            features, value_range, self.recipe_, backend, dtype, labels=labels, n_classes=n_classes
-        )
 
     def _train(
         self,
@@ -524,23 +421,3 @@ class TempotronClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         self._state = pack(state, backend)
         return self
-
-    def _on(self, backend: Backend) -> Any:
-        """Return the trained network on a backend."""
-        return self.network_.with_weights([backend.from_numpy(w) for w in self.network_.weights])
-
-    def _potentials(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the value of each class, shape (B, C), in double precision."""
-        check_is_fitted(self, "network_")
-        check_plain("X", X)
-        found = validate_data(self, X, reset=False, dtype=np.float64, accept_sparse="csr")
-        features = _dense(found)
-        backend = select(self.device)
-        source = self._source(features, None, backend, self._dtype)
-        values = potentials(backend, source, self._on(backend), self.recipe_)
-        return values.astype(np.float64)
-
-
-def _dense(features: Any) -> Floats:
-    """Return a table as an array of its own kind, for every feature has a spike or none."""
-    return np.asarray(features.toarray() if hasattr(features, "toarray") else features)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core import Events, FittedCounts, Network, Neuron, fit_counts
 from tempotron_core.arrays.host import to_host
+
+from .given import joined, spikes_of
 
 try:
     from sklearn.base import BaseEstimator, RegressorMixin
@@ -29,9 +30,9 @@ Integers = NDArray[np.int64]
 class TempotronCounter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Neurons that answer each spike pattern with as many spikes as it asks for.
 
-    Patterns are `Events`, of any array library that does not trace, or a list of them, as
-    scikit-learn makes of `Events` where it splits and searches.  The settings are those of
-    :func:`tempotron_core.fit_counts`, where they are described at length.
+    Patterns are `Events`, of any array library that does not trace, the trials of a recording, or a
+    list of either, as scikit-learn makes of them where it splits and searches.  The settings are
+    those of :func:`tempotron_core.fit_counts`, where they are described at length.
 
     Parameters
     ----------
@@ -96,12 +97,12 @@ class TempotronCounter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.spread = spread
         self.random_state = random_state
 
-    def fit(self, X: Events | Sequence[Events], y: ArrayLike) -> TempotronCounter:
+    def fit(self, X: Any, y: ArrayLike) -> TempotronCounter:
         """Train from the start.
 
         Parameters
         ----------
-        X : Events or sequence of Events
+        X : Events or LabelledEvents, or a sequence of them
             B patterns in all.
         y : integer array, shape (B,) or (B, O)
             Spikes that one neuron, or each of O, should answer with.
@@ -135,12 +136,12 @@ class TempotronCounter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self._one = np.ndim(y) == 1
         return self
 
-    def predict(self, X: Events | Sequence[Events]) -> Integers:
+    def predict(self, X: Any) -> Integers:
         """Return the output spikes in every pattern.
 
         Parameters
         ----------
-        X : Events or sequence of Events
+        X : Events or LabelledEvents, or a sequence of them
 
         Returns
         -------
@@ -156,8 +157,10 @@ class TempotronCounter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _joined(patterns: Any) -> Events:
-    if isinstance(patterns, Events):
-        return patterns
-    if isinstance(patterns, Sequence) and all(isinstance(each, Events) for each in patterns):
-        return Events.concat(patterns)
-    raise TypeError(f"X must be an Events or a sequence of them, got {type(patterns).__name__}")
+    found = joined(patterns)
+    if found is None:
+        raise TypeError(
+            f"X must be an Events or LabelledEvents, or a sequence of them, got "
+            f"{type(patterns).__name__}"
+        )
+    return spikes_of(found)

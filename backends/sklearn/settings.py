@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..recipes.recipe import Recipe
+from .given import clock_of, spikes_of
 
 __all__ = ["NOT_OFFERED", "plain", "recipe_of"]
 
@@ -16,10 +17,20 @@ NOT_OFFERED = ("shift", "hold_out", "seed")
 """Settings of a recipe that tables, scikit-learn's splitters and ``random_state`` make useless."""
 
 
-def recipe_of(classifier: Any) -> Recipe:
-    """Return the recipe with the settings that a classifier has as attributes, checked."""
+def recipe_of(classifier: Any, given: Any = None) -> Recipe:
+    """Return the recipe with the settings that a classifier has as attributes, checked.
+
+    Parameters
+    ----------
+    classifier : TempotronClassifier
+    given : Events, LabelledEvents or None
+        The patterns, where they are spikes: they have a duration, and trials a clock.
+    """
     settings = {field.name for field in fields(Recipe)} - set(NOT_OFFERED)
     values = {name: plain(getattr(classifier, name)) for name in settings}
+    values["clock"] = clock_of(values["clock"], given)
+    if given is not None:  # spikes are coded already
+        values |= {"duration": spikes_of(given).duration, "window": None}
     weight = classifier.class_weight
     if weight is not None and weight != "balanced" and not isinstance(weight, Mapping):
         raise ValueError(f"class_weight must be None, 'balanced' or a dict, got {weight!r}")

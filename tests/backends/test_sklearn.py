@@ -88,6 +88,7 @@ def test_settings_are_those_of_a_recipe() -> None:
     # with few features more fields are better, see docs/sklearn.md
     own = {
         "n_fields": 8,
+        "clock": "auto",
         "device": "numpy",
         "dtype": "float32",
         "random_state": None,

@@ -54,5 +54,5 @@ def test_errors(data):
     events, _ = data
     with pytest.raises(NotFittedError):
         counter().predict(events)
-    with pytest.raises(TypeError, match="X must be an Events or a sequence of them, got ndarray"):
+    with pytest.raises(TypeError, match=r"X must be an Events or LabelledEvents, .*, got ndarray"):
         counter(epochs=0).fit(events, [0] * 30).predict(np.zeros((2, 20)))
