@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tempotron_core import Events
 from tempotron_core.learning.pooling import pool_vjp
-from tempotron_core.networks.network import Activity
+from tempotron_core.networks.activity import Activity
 from tempotron_core.networks.prediction import class_values
 
 from ..interchange.lists import SpikeList, to_spike_list
