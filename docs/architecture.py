@@ -24,7 +24,7 @@ FOLDERS = {"tempotron_core": "tempotron_core", "tempotron_backends": "backends"}
 ORDER = {
     "tempotron_core": (
         "arrays",
-        "kernel neuron events",
+        "kernel neuron traced events",
         "encoding | membrane",
         "readouts",
         "spiking",

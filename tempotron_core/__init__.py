@@ -29,10 +29,10 @@ from .networks.spiking_delays import (
     output_spikes_with_delays_vjp,
 )
 from .networks.tempotron import Tempotron
-from .neuron import Neuron
+from .neuron import Neuron, ParametricNeuron
 from .readouts.crossing import first_crossing
 from .readouts.crossing_gradient import first_crossing_vjp
-from .readouts.gradient import Gradient
+from .readouts.gradient import Gradient, GradientWithConstants
 from .readouts.peak import Peak, peak
 from .readouts.peak_gradient import peak_vjp
 from .readouts.recovery import revive
@@ -49,9 +49,11 @@ __all__ = [
     "Fitted",
     "FittedCounts",
     "Gradient",
+    "GradientWithConstants",
     "Network",
     "NetworkGradient",
     "Neuron",
+    "ParametricNeuron",
     "Peak",
     "SilenceWarning",
     "Tempotron",

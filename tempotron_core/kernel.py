@@ -23,13 +23,25 @@ K^2 from K(x) and K'(x).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
-__all__ = ["Kernel"]
+__all__ = ["SHARE_SERIES_BELOW", "Kernel", "share_series"]
 
 Array = Any
 Namespace = Any
+
+# Where slow/fast - 1 is smaller `height_share` is a series; its terms fall below the last digit.
+SHARE_SERIES_BELOW = 0.05
+
+
+def share_series(excess: Any) -> Any:
+    """`Kernel.height_share` for constants that are nearly equal."""
+    total: Any = 0.0
+    for n in range(13, 1, -1):
+        total = 1.0 / (n * (n - 1)) - excess * total
+    return total
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,8 @@ class Kernel:
         Time of the largest value after the spike.
     rise : float
         Slope just after the spike, K'(0+), called kappa in the formulas.
+    log_ratio : float
+        ``log(slow/fast)``.
     """
 
     slow: float
@@ -59,16 +73,40 @@ class Kernel:
     beta: float = field(init=False)
     t_peak: float = field(init=False)
     rise: float = field(init=False)
+    log_ratio: float = field(init=False)
 
     def __post_init__(self) -> None:
         beta = (self.slow - self.fast) / (self.slow * self.fast)
-        # log(slow/fast)/beta, written with log1p so that slow ~ fast keeps its digits
-        t_peak = math.log1p(beta * self.slow) / beta if beta > 0.0 else self.slow
+        # with log1p, so that slow ~ fast keeps its digits
+        log_ratio = math.log1p(beta * self.slow)
+        t_peak = log_ratio / beta if beta > 0.0 else self.slow
         set_field = object.__setattr__  # the dataclass is frozen
         set_field(self, "beta", beta)
+        set_field(self, "log_ratio", log_ratio)
         set_field(self, "t_peak", t_peak)
         # from K(t_peak) = rise * fast * exp(-t_peak/slow) = psp_peak
         set_field(self, "rise", self.psp_peak * math.exp(t_peak / self.slow) / self.fast)
+
+    @property
+    def is_alpha(self) -> bool:
+        """Whether the constants are equal, so that the formulas with a quotient by beta fail."""
+        return self.beta == 0.0
+
+    @cached_property
+    def height_share(self) -> float:
+        r"""By how much kappa falls as ``slow`` grows: -d log kappa/d log slow at fixed psp_peak.
+
+        With D = slow/fast - 1 that is ((1 + D) log(1 + D) - D)/D^2, which is 1/2 at equal
+        constants; -d log kappa/d log fast is what is left to 1.
+        """
+        excess = self.beta * self.slow
+        if excess < SHARE_SERIES_BELOW:
+            return float(share_series(excess))
+        return ((1.0 + excess) * self.log_ratio - excess) / (excess * excess)
+
+    def with_equal(self, constant: float) -> Kernel:
+        """The alpha kernel of that constant."""
+        return replace(self, slow=constant, fast=constant)
 
     def memory(self, dtype: Any, *, xp: Namespace) -> float:
         """Time after which nothing is left of a state: e^-300 in float64, e^-60 in float32.
@@ -81,7 +119,7 @@ class Kernel:
     def value(self, x: Array, *, xp: Namespace) -> Array:
         """K(x) for an array ``x >= 0``."""
         decay = xp.exp(x * (-1.0 / self.slow))
-        if self.beta == 0.0:
+        if self.is_alpha:
             return decay * (x * self.rise)
         return decay * (xp.expm1(x * -self.beta) * (-self.rise / self.beta))
 

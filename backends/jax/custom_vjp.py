@@ -19,25 +19,38 @@ from jax import export
 
 from tempotron_core import Events, Gradient, Neuron, Peak
 from tempotron_core.arrays.numbers import positive_float, whole_number
-from tempotron_core.membrane.integration import with_nobody
+from tempotron_core.membrane.constants import course
+from tempotron_core.membrane.integration import integrate, with_nobody
 from tempotron_core.readouts.arguments import check_grid, check_readout, is_static
+from tempotron_core.readouts.constants import Constants
 from tempotron_core.readouts.crossing import first_crossing as first_crossing_function
-from tempotron_core.readouts.crossing_gradient import first_crossing_adjoint
+from tempotron_core.readouts.crossing_gradient import (
+    first_crossing_adjoint,
+    first_crossing_constants,
+)
 from tempotron_core.readouts.peak import peak as peak_function
-from tempotron_core.readouts.peak_gradient import peak_adjoint
+from tempotron_core.readouts.peak_gradient import peak_adjoint, peak_constants
 from tempotron_core.readouts.soft_peak import soft_peak_time as soft_peak_time_function
-from tempotron_core.readouts.soft_peak_gradient import soft_peak_time_adjoint
+from tempotron_core.readouts.soft_peak_gradient import (
+    soft_peak_time_adjoint,
+    soft_peak_time_constants,
+)
 from tempotron_core.readouts.voltage import checked_times
 from tempotron_core.readouts.voltage import voltage as voltage_function
-from tempotron_core.readouts.voltage_gradient import sample_time_gradient, voltage_adjoint
+from tempotron_core.readouts.voltage_gradient import (
+    sample_time_gradient,
+    voltage_adjoint,
+    voltage_constants,
+)
 
+from .neurons import Arrays, Frame, Static, split, to_arrays, traced_neuron
 from .settings import own_settings
 
 Layout = tuple[int, float, tuple[int, ...] | None]
 """The part of Events that is no array: afferents, duration and source shape."""
 
 Gradients = tuple[jax.Array | None, ...]
-"""Towards the sorted spike times, the weights and further inputs."""
+"""Towards the sorted spike times, the weights, further inputs and the neuron's constants."""
 
 
 def flatten(events: Events) -> tuple[tuple[Any, ...], Layout]:
@@ -152,18 +165,24 @@ def call_compiled(
 
 
 @lru_cache(maxsize=256)
-def _compiled_peak(layout: Layout, neuron: Neuron, grid: Any) -> Callable[..., Any]:
-    def compute(events: Events, weight: jax.Array) -> Peak:
+def _compiled_peak(layout: Layout, static: Static, grid: Any) -> Callable[..., Any]:
+    def compute(events: Events, weight: jax.Array, *arrays: jax.Array) -> Peak:
+        neuron = traced_neuron(static, arrays, weight)
         return peak_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
             events, weight, neuron, grid=grid, method="static"
         )
 
-    def adjoint(events: Events, weight: jax.Array, *, outputs: Peak, cotangents: Any) -> Gradients:
+    def adjoint(
+        events: Events, weight: jax.Array, *arrays: jax.Array, outputs: Peak, cotangents: Any
+    ) -> Gradients:
         v_bar, t_bar = cotangents
-        to_weight, to_times = peak_adjoint(
-            events, weight, neuron, outputs, v_bar, t_bar, True, grid, "static", jnp
-        )
-        return to_times, to_weight
+        given = events, weight, traced_neuron(static, arrays, weight), outputs, v_bar, t_bar
+        to_weight, to_times = peak_adjoint(*given, True, grid, "static", jnp)
+
+        def of_constants() -> Constants:
+            return peak_constants(*given, grid, "static", jnp)
+
+        return to_times, to_weight, *to_arrays(static, arrays, of_constants)
 
     return with_gradient(layout, compute, adjoint)
 
@@ -176,16 +195,19 @@ def peak(
     grid: tuple[int, float] | None = None,
     method: str = "auto",
 ) -> Peak:
-    """`tempotron_core.peak`, compiled and differentiable towards weights and spike times."""
-    check_readout(events, weight, neuron)
+    """`tempotron_core.peak`, compiled and differentiable towards its arrays."""
+    check_readout(events, weight, neuron, parametric=True)
     is_static(method)  # compiled shapes cannot depend on values, so every method is 'static'
     grid = None if grid is None else check_grid(grid, neuron)
-    compiled = _compiled_peak(flatten(events)[1], neuron, grid)
-    return call_compiled(compiled, events, weight)  # type: ignore[no-any-return]
+    static, arrays = split(neuron)
+    compiled = _compiled_peak(flatten(events)[1], static, grid)
+    return call_compiled(compiled, events, weight, *arrays)  # type: ignore[no-any-return]
 
 
-def _crossing(layout: Layout, neuron: Neuron) -> Callable[..., jax.Array]:
-    """First crossings as a function of (times, integers, weight) with derivatives of any order.
+def _crossing(layout: Layout, static: Static) -> Callable[..., jax.Array]:
+    """First crossings as a function of arrays, with derivatives of any order.
+
+    The arrays are times, a tuple of integers, the weights and a tuple of constants.
 
     Differentiating the backward pass again differentiates the crossing it was taken at.  The search
     for it ends in selections between two iterates, whose derivative is not that of the root, so the
@@ -194,15 +216,19 @@ def _crossing(layout: Layout, neuron: Neuron) -> Callable[..., jax.Array]:
 
     @jax.custom_jvp
     @own_settings()
-    def crossing(times: jax.Array, integers: tuple[Any, ...], weight: jax.Array) -> jax.Array:
+    def crossing(
+        times: jax.Array, integers: tuple[Any, ...], weight: jax.Array, arrays: Arrays
+    ) -> jax.Array:
+        neuron = traced_neuron(static, arrays, weight)
         return first_crossing_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
             unflatten(layout, (times, *integers)), weight, neuron, method="static"
         )
 
     @own_settings()
     def tangent(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
-        times, integers, weight = primals
-        times_dot, _, weight_dot = tangents
+        times, integers, weight, arrays = primals
+        times_dot, _, weight_dot, arrays_dot = tangents
+        neuron = traced_neuron(static, arrays, weight)
         t_spike = crossing(*primals)  # so that the next derivative comes by here too
         kernel, afferents = neuron.kernel, integers[0]
         fires = jnp.isfinite(t_spike)
@@ -217,6 +243,10 @@ def _crossing(layout: Layout, neuron: Neuron) -> Callable[..., jax.Array]:
         )
         shift = times_dot.astype(weight.dtype)[:, None, :]
         v_dot = jnp.sum(w_dot * value - w * slope * shift, axis=2)
+        if arrays:
+            events = unflatten(layout, (times, *integers))
+            at = jnp.where(fires, t_spike, 0.0)
+            v_dot = v_dot + _excess_dot(events, weight, neuron, at, static, arrays_dot)
         rise = jnp.sum(w * slope, axis=2)
         rising = fires & (rise > 0.0)
         t_dot = jnp.where(rising, -v_dot / jnp.where(rising, rise, 1.0), 0.0)
@@ -226,23 +256,56 @@ def _crossing(layout: Layout, neuron: Neuron) -> Callable[..., jax.Array]:
     return crossing
 
 
+def _excess_dot(
+    events: Events,
+    weight: jax.Array,
+    neuron: Any,
+    at: jax.Array,
+    static: Static,
+    arrays_dot: Arrays,
+) -> jax.Array:
+    """Change of V less the threshold at times [B, O], as the constants change."""
+    assert isinstance(static, Frame)
+    membrane = integrate(events, with_nobody(weight), neuron.kernel, static=True)
+    seen = course(membrane, at.T[:, :, None], neuron, side="left", xp=jnp)
+    by_height = seen.v / neuron.kernel.psp_peak
+    follows = by_height if neuron.psp_peak is None else 0.0
+    by = {
+        "tau": seen.by_tau,
+        "tau_s": seen.by_tau_s,
+        "psp_peak": by_height,
+        "v_threshold": follows - jnp.ones_like(seen.v),
+    }
+    pairs = zip(static.names, arrays_dot, strict=True)
+    total: Any = sum(by[name] * dot.astype(weight.dtype) for name, dot in pairs)
+    return total[:, :, 0].T  # type: ignore[no-any-return]
+
+
 @lru_cache(maxsize=256)
 def _compiled_first_crossing(
-    layout: Layout, neuron: Neuron, min_slope: float
+    layout: Layout, static: Static, min_slope: float
 ) -> Callable[..., Any]:
-    crossing = _crossing(layout, neuron)
+    crossing = _crossing(layout, static)
 
-    def compute(events: Events, weight: jax.Array) -> jax.Array:
+    def compute(events: Events, weight: jax.Array, *arrays: jax.Array) -> jax.Array:
         times, *integers = flatten(events)[0]
-        return crossing(times, tuple(integers), weight)
+        return crossing(times, tuple(integers), weight, arrays)
 
     def adjoint(
-        events: Events, weight: jax.Array, *, outputs: jax.Array, cotangents: jax.Array
+        events: Events,
+        weight: jax.Array,
+        *arrays: jax.Array,
+        outputs: jax.Array,
+        cotangents: jax.Array,
     ) -> Gradients:
-        to_weight, to_times = first_crossing_adjoint(
-            events, weight, neuron, outputs, cotangents, True, min_slope, "static", jnp
-        )
-        return to_times, to_weight
+        neuron = traced_neuron(static, arrays, weight)
+        given = events, weight, neuron, outputs, cotangents
+        to_weight, to_times = first_crossing_adjoint(*given, True, min_slope, "static", jnp)
+
+        def of_constants() -> Constants:
+            return first_crossing_constants(*given, min_slope, "static", jnp)
+
+        return to_times, to_weight, *to_arrays(static, arrays, of_constants)
 
     return with_gradient(layout, compute, adjoint)
 
@@ -259,16 +322,20 @@ def first_crossing(
 
     ``min_slope`` bounds the gradient, as in `tempotron_core.first_crossing_vjp`.
     """
-    check_readout(events, weight, neuron)
+    check_readout(events, weight, neuron, parametric=True)
     is_static(method)
     min_slope = positive_float("min_slope", min_slope, or_zero=True)
-    compiled = _compiled_first_crossing(flatten(events)[1], neuron, min_slope)
-    return call_compiled(compiled, events, weight)  # type: ignore[no-any-return]
+    static, arrays = split(neuron)
+    compiled = _compiled_first_crossing(flatten(events)[1], static, min_slope)
+    return call_compiled(compiled, events, weight, *arrays)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=256)
-def _compiled_voltage(layout: Layout, neuron: Neuron) -> Callable[..., Any]:
-    def compute(events: Events, weight: jax.Array, times: jax.Array) -> jax.Array:
+def _compiled_voltage(layout: Layout, static: Static) -> Callable[..., Any]:
+    def compute(
+        events: Events, weight: jax.Array, times: jax.Array, *arrays: jax.Array
+    ) -> jax.Array:
+        neuron = traced_neuron(static, arrays, weight)
         return voltage_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
             events, weight, neuron, times, method="static"
         )
@@ -277,14 +344,19 @@ def _compiled_voltage(layout: Layout, neuron: Neuron) -> Callable[..., Any]:
         events: Events,
         weight: jax.Array,
         times: jax.Array,
-        *,
+        *arrays: jax.Array,
         outputs: jax.Array,
         cotangents: jax.Array,
     ) -> Gradients:
         del outputs
-        given = (events, weight, neuron, times)
-        to_weight, to_times = voltage_adjoint(*given, cotangents, True, "static", jnp)
-        return to_times, to_weight, sample_time_gradient(*given, cotangents, True, jnp)
+        given = events, weight, traced_neuron(static, arrays, weight), times, cotangents
+        to_weight, to_times = voltage_adjoint(*given, True, "static", jnp)
+        to_samples = sample_time_gradient(*given, True, jnp)
+
+        def of_constants() -> Constants:
+            return voltage_constants(*given, "static", jnp)
+
+        return to_times, to_weight, to_samples, *to_arrays(static, arrays, of_constants)
 
     return with_gradient(layout, compute, adjoint)
 
@@ -298,28 +370,37 @@ def voltage(
     method: str = "auto",
 ) -> jax.Array:
     """`tempotron_core.voltage`, compiled and differentiable, also towards the sample times."""
-    check_readout(events, weight, neuron)
+    check_readout(events, weight, neuron, parametric=True)
     is_static(method)
-    compiled = _compiled_voltage(flatten(events)[1], neuron)
+    static, arrays = split(neuron)
+    compiled = _compiled_voltage(flatten(events)[1], static)
     at = checked_times("times", events, times, method, jnp)
-    return call_compiled(compiled, events, weight, at)  # type: ignore[no-any-return]
+    return call_compiled(compiled, events, weight, at, *arrays)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=256)
-def _compiled_soft_peak_time(layout: Layout, neuron: Neuron, n_steps: int) -> Callable[..., Any]:
-    def compute(events: Events, weight: jax.Array) -> jax.Array:
+def _compiled_soft_peak_time(layout: Layout, static: Static, n_steps: int) -> Callable[..., Any]:
+    def compute(events: Events, weight: jax.Array, *arrays: jax.Array) -> jax.Array:
+        neuron = traced_neuron(static, arrays, weight)
         return soft_peak_time_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
             events, weight, neuron, n_steps, method="static"
         )
 
     def adjoint(
-        events: Events, weight: jax.Array, *, outputs: jax.Array, cotangents: jax.Array
+        events: Events,
+        weight: jax.Array,
+        *arrays: jax.Array,
+        outputs: jax.Array,
+        cotangents: jax.Array,
     ) -> Gradients:
         del outputs
-        to_weight, to_times = soft_peak_time_adjoint(
-            events, weight, neuron, n_steps, cotangents, True, "static", jnp
-        )
-        return to_times, to_weight
+        given = events, weight, traced_neuron(static, arrays, weight), n_steps, cotangents
+        to_weight, to_times = soft_peak_time_adjoint(*given, True, "static", jnp)
+
+        def of_constants() -> Constants:
+            return soft_peak_time_constants(*given, "static", jnp)
+
+        return to_times, to_weight, *to_arrays(static, arrays, of_constants)
 
     return with_gradient(layout, compute, adjoint)
 
@@ -328,12 +409,13 @@ def soft_peak_time(
     events: Events, weight: jax.Array, neuron: Neuron, n_steps: int, *, method: str = "auto"
 ) -> jax.Array:
     """`tempotron_core.soft_peak_time`, compiled, with the gradient of the soft argmax."""
-    check_readout(events, weight, neuron)
+    check_readout(events, weight, neuron, parametric=True)
     is_static(method)
+    static, arrays = split(neuron)
     compiled = _compiled_soft_peak_time(
-        flatten(events)[1], neuron, whole_number("n_steps", n_steps)
+        flatten(events)[1], static, whole_number("n_steps", n_steps)
     )
-    return call_compiled(compiled, events, weight)  # type: ignore[no-any-return]
+    return call_compiled(compiled, events, weight, *arrays)  # type: ignore[no-any-return]
 
 
 DIFFERENTIABLE: dict[str, Callable[..., Any]] = {

@@ -29,9 +29,10 @@ from tempotron_core.arrays.numbers import positive_float
 from tempotron_core.arrays.plain import check_plain
 from tempotron_core.events.units import UnitsWatch
 from tempotron_core.networks.silence import SilenceWatch
-from tempotron_core.readouts.arguments import check_grid
+from tempotron_core.readouts.arguments import check_grid, check_neuron
 
 from . import custom_vjp as readouts
+from .neurons import Arrays, Static, join, split
 from .settings import own_settings
 
 ArrayLike = jax.Array | NDArray[Any]
@@ -66,8 +67,9 @@ def peak(
     duration : float
         Length of the patterns, in the unit of the spike times; static.  Left out for Events, which
         have their own.
-    neuron : Neuron
-        Constants of the neurons; static.
+    neuron : Neuron or ParametricNeuron
+        Constants of the neurons; static but for those that are arrays, see
+        `Neuron.with_constants`.
     grid : (int, float), optional
         ``(n_steps, dt)``: take the maximum over t = 0, dt, ... instead of continuous time; static.
 
@@ -101,7 +103,7 @@ def peak(
     """
     grid = None if grid is None else check_grid(grid, _checked_neuron(neuron))
 
-    def read(events: Events, w: jax.Array) -> Any:
+    def read(events: Events, w: jax.Array, neuron: Neuron) -> Any:
         return readouts.peak(events, w, neuron, grid=grid)
 
     found: Peak = _call(read, ("peak", grid), weight, in_spikes, duration, neuron)
@@ -151,7 +153,7 @@ def first_crossing(
     tempotron_core.first_crossing : The same on Events, for all array libraries.
     """
 
-    def read(events: Events, w: jax.Array) -> Any:
+    def read(events: Events, w: jax.Array, neuron: Neuron) -> Any:
         return readouts.first_crossing(events, w, neuron, min_slope=min_slope)
 
     weight, in_spikes = _unwrapped(weight), _unwrapped(in_spikes)
@@ -196,7 +198,7 @@ def voltage(
         raise ValueError(f"times must have shape (T,), got {times.shape}")
     _refuse_nan("times", times)
 
-    def read(events: Events, w: jax.Array, at: jax.Array) -> Any:
+    def read(events: Events, w: jax.Array, neuron: Neuron, at: jax.Array) -> Any:
         return readouts.voltage(events, w, neuron, at, method="static")
 
     found: jax.Array = _call(read, ("voltage",), weight, in_spikes, duration, neuron, times)
@@ -230,7 +232,7 @@ def _call(
     neuron: Neuron,
     *more: jax.Array,
 ) -> Any:
-    """Check the arguments and run ``read(events, weight, *more)``."""
+    """Check the arguments and run ``read(events, weight, neuron, *more)``."""
     _checked_neuron(neuron)
     weight = _floating_array("weight", weight)
     if weight.ndim != 2:
@@ -241,7 +243,7 @@ def _call(
                 f"duration must be left out when in_spikes is an Events, which has its own "
                 f"({in_spikes.duration}), got {duration!r}"
             )
-        return read(in_spikes, weight, *more)
+        return read(in_spikes, weight, neuron, *more)
     if duration is None:
         raise TypeError("duration must be given with an array of spike times, got None")
     if isinstance(duration, jax.core.Tracer):
@@ -262,19 +264,23 @@ def _call(
             f"shape {in_spikes.shape}"
         )
     _refuse_nan("in_spikes", in_spikes)
-    units = _units_of(duration, neuron)
-    if not units.seen:
-        units.look(in_spikes, duration, neuron)
-    program = _Program(read, *name, neuron, duration)
-    return _compiled(program, weight, in_spikes, *more)
+    static, arrays = split(neuron)
+    if isinstance(static, Neuron):
+        units = _units_of(duration, static)
+        if not units.seen:
+            units.look(in_spikes, duration, static)
+    program = _Program(read, *name, static, duration)
+    return _compiled(program, weight, in_spikes, arrays, *more)
 
 
 @partial(jax.jit, static_argnums=0)
 @own_settings()
-def _compiled(program: _Program, weight: jax.Array, in_spikes: jax.Array, *more: jax.Array) -> Any:
-    *_, duration = program.key
+def _compiled(
+    program: _Program, weight: jax.Array, in_spikes: jax.Array, arrays: Arrays, *more: jax.Array
+) -> Any:
+    *_, static, duration = program.key
     build = Events.from_latencies if in_spikes.ndim == 2 else Events.from_trains
-    found = program.read(build(in_spikes, duration), weight, *more)
+    found = program.read(build(in_spikes, duration), weight, join(static, arrays), *more)
     # NaN where one is given, else 1; jax.debug_nans would stop at a NaN of our own making
     marks = jax.lax.stop_gradient(jnp.where(jnp.isnan(in_spikes), in_spikes, 1.0))
     mark = jnp.max(marks, axis=tuple(range(1, in_spikes.ndim)), initial=1.0)
@@ -290,7 +296,7 @@ def _watch(
     t_spike: jax.Array, in_spikes: ArrayLike | Events, shape: tuple[int, ...], neuron: Neuron
 ) -> None:
     """Warn of a silent layer, see `SilenceWatch`."""
-    watch, name = _watch_of(shape, neuron), f"a layer of weights of shape {shape}"
+    watch, name = _watch_of(shape, split(neuron)[0]), f"a layer of weights of shape {shape}"
     if watch.wants(name, t_spike):
         if isinstance(in_spikes, Events):
             received = in_spikes.counts > 0
@@ -301,7 +307,7 @@ def _watch(
 
 
 @lru_cache(maxsize=64)
-def _watch_of(_shape: tuple[int, ...], _neuron: Neuron) -> SilenceWatch:
+def _watch_of(_shape: tuple[int, ...], _neuron: Static) -> SilenceWatch:
     """The one watch over layers of that shape: functions have no state of their own."""
     return SilenceWatch()
 
@@ -312,9 +318,8 @@ def _units_of(_duration: float, _neuron: Neuron) -> UnitsWatch:
     return UnitsWatch()
 
 
-def _checked_neuron(neuron: object) -> Neuron:
-    if not isinstance(neuron, Neuron):
-        raise TypeError(f"neuron must be a Neuron, got {type(neuron).__name__}")
+def _checked_neuron(neuron: Any) -> Any:
+    check_neuron(neuron, parametric=True)
     return neuron
 
 

@@ -13,14 +13,22 @@ from jax import export
 from tempotron_core import Events, Neuron
 from tempotron_core.arrays.numbers import positive_float, whole_number
 from tempotron_core.readouts.arguments import is_static
+from tempotron_core.readouts.constants import Constants
 from tempotron_core.spiking import CriticalThreshold, OutputSpikes
 from tempotron_core.spiking import critical_threshold as critical_threshold_function
 from tempotron_core.spiking import output_spikes as output_spikes_function
 from tempotron_core.spiking.arguments import check_layout, check_spiking, spikes_asked
-from tempotron_core.spiking.critical_threshold_gradient import critical_threshold_adjoint
-from tempotron_core.spiking.output_spikes_gradient import output_spikes_adjoint
+from tempotron_core.spiking.critical_threshold_gradient import (
+    critical_threshold_adjoint,
+    critical_threshold_constants,
+)
+from tempotron_core.spiking.output_spikes_gradient import (
+    output_spikes_adjoint,
+    output_spikes_constants,
+)
 
 from .custom_vjp import Gradients, Layout, call_compiled, flatten, with_gradient
+from .neurons import Static, split, to_arrays, traced_neuron
 
 for _kind in (OutputSpikes, CriticalThreshold):
     export.register_namedtuple_serialization(
@@ -30,19 +38,29 @@ for _kind in (OutputSpikes, CriticalThreshold):
 
 @lru_cache(maxsize=256)
 def _compiled_output_spikes(
-    layout: Layout, neuron: Neuron, max_spikes: int, min_slope: float
+    layout: Layout, static: Static, max_spikes: int, min_slope: float
 ) -> Callable[..., Any]:
-    def compute(events: Events, weight: jax.Array) -> OutputSpikes:
+    def compute(events: Events, weight: jax.Array, *arrays: jax.Array) -> OutputSpikes:
+        neuron = traced_neuron(static, arrays, weight)
         return output_spikes_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
             events, weight, neuron, max_spikes=max_spikes, method="static"
         )
 
     def adjoint(
-        events: Events, weight: jax.Array, *, outputs: OutputSpikes, cotangents: Any
+        events: Events,
+        weight: jax.Array,
+        *arrays: jax.Array,
+        outputs: OutputSpikes,
+        cotangents: Any,
     ) -> Gradients:
+        neuron = traced_neuron(static, arrays, weight)
         given = events, weight, neuron, outputs.times, cotangents[0]
         to_weight, to_times = output_spikes_adjoint(*given, True, min_slope, "static", jnp)
-        return to_times, to_weight
+
+        def of_constants() -> Constants:
+            return output_spikes_constants(*given, min_slope, "static", jnp)
+
+        return to_times, to_weight, *to_arrays(static, arrays, of_constants)
 
     return with_gradient(layout, compute, adjoint)
 
@@ -61,7 +79,7 @@ def output_spikes(
 
     ``max_spikes`` is static, and needed.  ``min_slope`` bounds the gradient.
     """
-    check_spiking(events, weight, neuron)
+    check_spiking(events, weight, neuron, parametric=True)
     check_layout(layout)
     is_static(method)
     if max_spikes is None or layout == "csr":
@@ -71,13 +89,17 @@ def output_spikes(
         )
     given = whole_number("max_spikes", max_spikes)
     min_slope = positive_float("min_slope", min_slope, or_zero=True)
-    compiled = _compiled_output_spikes(flatten(events)[1], neuron, given, min_slope)
-    return call_compiled(compiled, events, weight)  # type: ignore[no-any-return]
+    static, arrays = split(neuron)
+    compiled = _compiled_output_spikes(flatten(events)[1], static, given, min_slope)
+    return call_compiled(compiled, events, weight, *arrays)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=256)
-def _compiled_critical_threshold(layout: Layout, neuron: Neuron, most: int) -> Callable[..., Any]:
-    def compute(events: Events, weight: jax.Array, k: jax.Array) -> CriticalThreshold:
+def _compiled_critical_threshold(layout: Layout, static: Static, most: int) -> Callable[..., Any]:
+    def compute(
+        events: Events, weight: jax.Array, k: jax.Array, *arrays: jax.Array
+    ) -> CriticalThreshold:
+        neuron = traced_neuron(static, arrays, weight)
         return critical_threshold_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
             events,
             weight,
@@ -92,14 +114,19 @@ def _compiled_critical_threshold(layout: Layout, neuron: Neuron, most: int) -> C
         events: Events,
         weight: jax.Array,
         k: jax.Array,
-        *,
+        *arrays: jax.Array,
         outputs: CriticalThreshold,
         cotangents: Any,
     ) -> Gradients:
         del k
+        neuron = traced_neuron(static, arrays, weight)
         given = events, weight, neuron, outputs, cotangents[0]
         to_weight, to_times = critical_threshold_adjoint(*given, True, most - 1, "static", jnp)
-        return to_times, to_weight, None
+
+        def of_constants() -> Constants:
+            return critical_threshold_constants(*given, most - 1, "static", jnp)
+
+        return to_times, to_weight, None, *to_arrays(static, arrays, of_constants)
 
     return with_gradient(layout, compute, adjoint)
 
@@ -118,7 +145,7 @@ def critical_threshold(
 
     ``most``, the largest k, is static, and needed where k is an array.
     """
-    check_spiking(events, weight, neuron)
+    check_spiking(events, weight, neuron, parametric=True)
     is_static(method)
     if most is None:
         if hasattr(k, "shape"):
@@ -129,8 +156,9 @@ def critical_threshold(
         most = k
     most = whole_number("most", most)
     asked = spikes_asked(k, where, events, weight, xp=jnp)
-    compiled = _compiled_critical_threshold(flatten(events)[1], neuron, most)
-    return call_compiled(compiled, events, weight, asked)  # type: ignore[no-any-return]
+    static, arrays = split(neuron)
+    compiled = _compiled_critical_threshold(flatten(events)[1], static, most)
+    return call_compiled(compiled, events, weight, asked, *arrays)  # type: ignore[no-any-return]
 
 
 DIFFERENTIABLE: dict[str, Callable[..., Any]] = {

@@ -22,7 +22,7 @@ from tempotron_core.readouts.voltage import checked_times
 
 from . import vmap  # noqa: F401 - registers how vmap maps the operators
 from .by_name import as_text
-from .operators import pack, readout, readout_vjp, sort_spikes
+from .operators import constants_of, readout, readout_vjp, sort_spikes
 
 Spikes = tuple[Tensor, Tensor, Tensor]
 """Sorted spike times, afferents and counts of Events."""
@@ -45,13 +45,13 @@ class _Readout(torch.autograd.Function):
         counts: Tensor,
         weight: Tensor,
         samples: Tensor | None,
+        learned: Tensor | None,
         constants: str,
         options: str,
         method: str,
     ) -> tuple[Tensor, ...]:
-        return tuple(
-            readout(name, times, afferents, counts, weight, samples, constants, options, method)
-        )
+        arrays = times, afferents, counts, weight, samples, learned
+        return tuple(readout(name, *arrays, constants, options, method))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -66,10 +66,10 @@ class _Readout(torch.autograd.Function):
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
         first_bar, second_bar = cotangents[0], cotangents[1] if ctx.name == "peak" else None
         if first_bar is None and second_bar is None:
-            return (None,) * 9
+            return (None,) * 10
         wants_times, wants_weight = ctx.needs_input_grad[1], ctx.needs_input_grad[4]
-        wants_samples = ctx.needs_input_grad[5]
-        to_weight, to_times, to_samples = _Gradient.apply(  # type: ignore[no-untyped-call]
+        wants_samples, wants_constants = ctx.needs_input_grad[5:7]
+        to_weight, to_times, to_samples, to_learned = _Gradient.apply(  # type: ignore[no-untyped-call]
             ctx.name,
             *ctx.saved_tensors,
             first_bar,
@@ -79,6 +79,7 @@ class _Readout(torch.autograd.Function):
             ctx.method,
             wants_times,
             wants_samples,
+            wants_constants,
         )
         return (
             None,
@@ -87,6 +88,7 @@ class _Readout(torch.autograd.Function):
             None,
             to_weight if wants_weight else None,
             to_samples if wants_samples else None,
+            to_learned if wants_constants else None,
             None,
             None,
             None,
@@ -106,6 +108,7 @@ class _Gradient(torch.autograd.Function):
         counts: Tensor,
         weight: Tensor,
         samples: Tensor | None,
+        learned: Tensor | None,
         first: Tensor,
         second: Tensor | None,
         third: Tensor | None,
@@ -116,7 +119,8 @@ class _Gradient(torch.autograd.Function):
         method: str,
         wants_times: bool,
         wants_samples: bool,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        wants_constants: bool,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return readout_vjp(  # type: ignore[no-any-return]
             name,
             times,
@@ -124,6 +128,7 @@ class _Gradient(torch.autograd.Function):
             counts,
             weight,
             samples,
+            learned,
             first,
             second,
             third,
@@ -134,6 +139,7 @@ class _Gradient(torch.autograd.Function):
             method,
             wants_times,
             wants_samples,
+            wants_constants,
         )
 
     @staticmethod
@@ -197,12 +203,13 @@ def differentiable_readout(
     constants: str,
     options: str = "",
     *,
+    learned: Tensor | None = None,
     samples: Tensor | None = None,
     method: str = "auto",
 ) -> tuple[Tensor, ...]:
     """The operator ``readout`` with its gradient, on arguments that were checked."""
     return _Readout.apply(  # type: ignore[no-untyped-call,no-any-return]
-        name, *spikes, weight, samples, constants, options, method
+        name, *spikes, weight, samples, learned, constants, options, method
     )
 
 
@@ -219,14 +226,14 @@ def peak(
     grid: tuple[int, float] | None = None,
     method: str = "auto",
 ) -> Peak:
-    """`tempotron_core.peak`, differentiable once towards weights and spike times."""
-    check_readout(events, weight, neuron)
+    """`tempotron_core.peak`, differentiable once towards weights, spike times and constants."""
+    check_readout(events, weight, neuron, parametric=True)
     is_static(method)
     options = "" if grid is None else as_text(*check_grid(grid, neuron))
-    constants = pack(neuron, events.duration)
+    constants, learned = constants_of(neuron, events.duration)
     return Peak(
         *differentiable_readout(
-            "peak", spikes_of(events), weight, constants, options, method=method
+            "peak", spikes_of(events), weight, constants, options, learned=learned, method=method
         )
     )
 
@@ -234,27 +241,25 @@ def peak(
 def first_crossing(
     events: Events, weight: Tensor, neuron: Neuron, *, method: str = "auto"
 ) -> Tensor:
-    """`tempotron_core.first_crossing`, differentiable once towards weights and spike times."""
-    check_readout(events, weight, neuron)
+    """`tempotron_core.first_crossing`, differentiable once, as `peak` is."""
+    check_readout(events, weight, neuron, parametric=True)
     is_static(method)
-    constants = pack(neuron, events.duration)
-    (t_spike,) = differentiable_readout(
-        "first_crossing", spikes_of(events), weight, constants, as_text(0.0), method=method
-    )
+    constants, learned = constants_of(neuron, events.duration)
+    given = "first_crossing", spikes_of(events), weight, constants, as_text(0.0)
+    (t_spike,) = differentiable_readout(*given, learned=learned, method=method)
     return t_spike
 
 
 def voltage(
     events: Events, weight: Tensor, neuron: Neuron, times: Tensor, *, method: str = "auto"
 ) -> Tensor:
-    """`tempotron_core.voltage`, differentiable once towards weights, spike and sample times."""
-    check_readout(events, weight, neuron)
+    """`tempotron_core.voltage`, differentiable once towards all of its arrays."""
+    check_readout(events, weight, neuron, parametric=True)
     is_static(method)
     samples = checked_times("times", events, times, method, events.xp)
-    constants = pack(neuron, events.duration)
-    (v,) = differentiable_readout(
-        "voltage", spikes_of(events), weight, constants, samples=samples, method=method
-    )
+    constants, learned = constants_of(neuron, events.duration)
+    given = "voltage", spikes_of(events), weight, constants
+    (v,) = differentiable_readout(*given, learned=learned, samples=samples, method=method)
     return v
 
 
@@ -262,13 +267,12 @@ def soft_peak_time(
     events: Events, weight: Tensor, neuron: Neuron, n_steps: int, *, method: str = "auto"
 ) -> Tensor:
     """`tempotron_core.soft_peak_time` with the gradient of the soft argmax."""
-    check_soft_peak(events, weight, neuron)
+    check_soft_peak(events, weight, neuron, parametric=True)
     is_static(method)
     options = as_text(whole_number("n_steps", n_steps))
-    constants = pack(neuron, events.duration)
-    (t,) = differentiable_readout(
-        "soft_peak_time", spikes_of(events), weight, constants, options, method=method
-    )
+    constants, learned = constants_of(neuron, events.duration)
+    given = "soft_peak_time", spikes_of(events), weight, constants, options
+    (t,) = differentiable_readout(*given, learned=learned, method=method)
     return t
 
 

@@ -26,17 +26,34 @@ from torch import Tensor
 
 from tempotron_core import Events, Neuron, Peak
 from tempotron_core.readouts.arguments import is_static
+from tempotron_core.readouts.constants import Constants
 from tempotron_core.readouts.crossing import first_crossing
-from tempotron_core.readouts.crossing_gradient import first_crossing_adjoint
+from tempotron_core.readouts.crossing_gradient import (
+    first_crossing_adjoint,
+    first_crossing_constants,
+)
 from tempotron_core.readouts.peak import peak
-from tempotron_core.readouts.peak_gradient import peak_adjoint
+from tempotron_core.readouts.peak_gradient import peak_adjoint, peak_constants
 from tempotron_core.readouts.soft_peak import soft_peak_time
-from tempotron_core.readouts.soft_peak_gradient import soft_peak_time_adjoint
+from tempotron_core.readouts.soft_peak_gradient import (
+    soft_peak_time_adjoint,
+    soft_peak_time_constants,
+)
 from tempotron_core.readouts.voltage import voltage
-from tempotron_core.readouts.voltage_gradient import sample_time_gradient, voltage_adjoint
+from tempotron_core.readouts.voltage_gradient import (
+    sample_time_gradient,
+    voltage_adjoint,
+    voltage_constants,
+)
 from tempotron_core.spiking import CriticalThreshold, critical_threshold, output_spikes
-from tempotron_core.spiking.critical_threshold_gradient import critical_threshold_adjoint
-from tempotron_core.spiking.output_spikes_gradient import output_spikes_adjoint
+from tempotron_core.spiking.critical_threshold_gradient import (
+    critical_threshold_adjoint,
+    critical_threshold_constants,
+)
+from tempotron_core.spiking.output_spikes_gradient import (
+    output_spikes_adjoint,
+    output_spikes_constants,
+)
 
 __all__ = ["as_text", "compute", "numbers", "pull_back"]
 
@@ -103,35 +120,46 @@ def pull_back(
     method: str,
     wants_times: bool,
     wants_samples: bool,
-) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Return gradients towards weights, sorted times and samples, None where not wanted."""
+    wants_constants: bool,
+) -> tuple[Tensor, Tensor | None, Tensor | None, Constants | None]:
+    """Return gradients towards weights, sorted times, samples and constants; None if not wanted."""
     bar = torch.zeros_like(first) if first_bar is None else first_bar
-    given: Any
+
+    def both(
+        adjoint: Callable[..., tuple[Tensor, Tensor | None]],
+        of_constants: Callable[..., Constants],
+        *given: Any,
+        options: tuple[Any, ...] = (),
+        to_samples: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, Constants | None]:
+        to_weight, to_times = adjoint(*model, *given, wants_times, *options, method, xp)
+        constants = None
+        if wants_constants:
+            constants = of_constants(*model, *given, *options, method, xp)
+        return to_weight, to_times, to_samples, constants
+
+    given: tuple[Any, ...]
     if name == "peak":
-        found, grid = Peak(first, second), _grid(options)
-        given = *model, found, bar, second_bar, wants_times, grid, method, xp
-        return (*peak_adjoint(*given), None)
+        given = peak_adjoint, peak_constants, Peak(first, second), bar, second_bar
+        return both(*given, options=(_grid(options),))
     if name == "first_crossing":
-        (min_slope,) = numbers(options)
-        given = *model, first, bar, wants_times, min_slope, method, xp
-        return (*first_crossing_adjoint(*given), None)
+        given = first_crossing_adjoint, first_crossing_constants, first, bar
+        return both(*given, options=numbers(options))
     if name == "voltage":
         assert samples is not None
         to_samples = None
         if wants_samples:
             static = is_static(method)
             to_samples = sample_time_gradient(*model, samples, bar, static, xp).to(samples.dtype)
-        return (*voltage_adjoint(*model, samples, bar, wants_times, method, xp), to_samples)
+        return both(voltage_adjoint, voltage_constants, samples, bar, to_samples=to_samples)
     if name == "output_spikes":
-        min_slope = numbers(options)[1]
-        given = *model, first, bar, wants_times, min_slope, method, xp
-        return (*output_spikes_adjoint(*given), None)
+        given = output_spikes_adjoint, output_spikes_constants, first, bar
+        return both(*given, options=numbers(options)[1:])
     if name == "critical_threshold":
         assert third is not None
         most = int(third.max()) if third.numel() else 0
         critical = CriticalThreshold(first, second, third)
-        given = *model, critical, bar, wants_times, most, method, xp
-        return (*critical_threshold_adjoint(*given), None)
+        given = critical_threshold_adjoint, critical_threshold_constants, critical, bar
+        return both(*given, options=(most,))
     (n_steps,) = numbers(options)
-    given = *model, int(n_steps), bar, wants_times, method, xp
-    return (*soft_peak_time_adjoint(*given), None)
+    return both(soft_peak_time_adjoint, soft_peak_time_constants, int(n_steps), bar)

@@ -9,7 +9,8 @@ into patterns or outputs, so that a mapped call is still one call.  `autograd` g
 A readout has a name (`by_name`); its neuron and duration travel as ``constants`` (`pack`), what
 else it takes as ``options``.  Both are numbers written as text (`as_text`): ``torch.compile`` makes
 variables of numbers that change from call to call, and fails over those of an autograd function,
-while text stays what it is.
+while text stays what it is.  Constants that are learned travel as one tensor ``learned``
+(`learned_constants`), whose values take the place of those in the text.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch import Tensor
 from tempotron_core import Events, Neuron
 from tempotron_core.events.batch import from_latencies, widen
 from tempotron_core.events.units import UnitsWatch
+from tempotron_core.neuron import CONSTANTS, ParametricNeuron
 
 from .by_name import as_text, compute, numbers, pull_back
 
@@ -44,8 +46,43 @@ def _unpacked(constants: str) -> tuple[Neuron, float]:
     return Neuron(tau, tau_s, v_threshold, psp_peak=psp_peak, shunt=bool(shunt)), duration
 
 
+def learned_constants(neuron: Neuron | ParametricNeuron) -> Tensor | None:
+    """The constants [4], [3] where psp_peak follows the threshold; None if none is a tensor."""
+    if isinstance(neuron, Neuron):
+        return None
+    tensors = list(neuron.arrays.values())
+    dtype = functools.reduce(torch.promote_types, (each.dtype for each in tensors))
+    values = [getattr(neuron, name) for name in CONSTANTS]
+    return torch.stack(
+        [
+            torch.as_tensor(value, dtype=dtype, device=tensors[0].device)
+            for value in values
+            if value is not None
+        ]
+    )
+
+
+def constants_of(neuron: Neuron | ParametricNeuron, duration: float) -> tuple[str, Tensor | None]:
+    """What `readout` takes as ``constants`` and ``learned``."""
+    if isinstance(neuron, Neuron):
+        return pack(neuron, duration), None
+    return pack(Neuron(shunt=neuron.shunt), duration), learned_constants(neuron)
+
+
+def _with_learned(neuron: Neuron, learned: Tensor) -> Neuron:
+    """The neuron with the values of learned constants, which have to be waited for."""
+    tau, tau_s, v_threshold, *psp_peak = learned.detach().tolist()
+    height = psp_peak[0] if psp_peak else None
+    return Neuron(tau, tau_s, v_threshold, psp_peak=height, shunt=neuron.shunt)
+
+
 def _model(
-    times: Tensor, afferents: Tensor, counts: Tensor, weight: Tensor, constants: str
+    times: Tensor,
+    afferents: Tensor,
+    counts: Tensor,
+    weight: Tensor,
+    learned: Tensor | None,
+    constants: str,
 ) -> tuple[Events, Tensor, Neuron]:
     """The core's form of an operator's arguments, outside the autograd graph."""
     times = times.detach()
@@ -53,6 +90,8 @@ def _model(
         width = max(1, int(counts.max()))
         times, afferents = times[:, :width].contiguous(), afferents[:, :width].contiguous()
     neuron, duration = _unpacked(constants)
+    if learned is not None:
+        neuron = _with_learned(neuron, learned)
     # the order of the source is not needed for a readout
     events = Events(
         times, afferents, counts, afferents, weight.shape[1], duration, _units=LOOKED_AT
@@ -68,12 +107,13 @@ def readout(
     counts: Tensor,
     weight: Tensor,
     samples: Tensor | None,
+    learned: Tensor | None,
     constants: str,
     options: str,
     method: str,
 ) -> list[Tensor]:
     """A readout of sorted spikes [B, K] through weights [O, N]; ``samples`` [T] of a voltage."""
-    model = _model(times, afferents, counts, weight, constants)
+    model = _model(times, afferents, counts, weight, learned, constants)
     samples = None if samples is None else samples.detach()
     return [value.contiguous() for value in compute(name, model, samples, options, method)]
 
@@ -86,6 +126,7 @@ def _(
     counts: Tensor,
     weight: Tensor,
     samples: Tensor | None,
+    learned: Tensor | None,
     constants: str,
     options: str,
     method: str,
@@ -117,6 +158,7 @@ def readout_vjp(
     counts: Tensor,
     weight: Tensor,
     samples: Tensor | None,
+    learned: Tensor | None,
     first: Tensor,
     second: Tensor | None,
     third: Tensor | None,
@@ -127,17 +169,20 @@ def readout_vjp(
     method: str,
     wants_times: bool,
     wants_samples: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients towards weights [O, N], sorted times [B, K], samples [T]; empty if not wanted.
+    wants_constants: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gradients towards weights [O, N], sorted times [B, K], samples [T] and learned constants.
+
+    Those that are not wanted are empty.
 
     ``first``, ``second`` and ``third`` are what the readout returned, with the cotangents of the
     first two; no lists, since the loops of autograd's batched gradients do not take any.
     """
-    model = _model(times, afferents, counts, weight, constants)
+    model = _model(times, afferents, counts, weight, learned, constants)
     given = (samples, first, second, third, first_bar, second_bar)
     plain = (value if value is None else value.detach() for value in given)
-    rest: Any = (*plain, options, method, wants_times, wants_samples)
-    to_weight, to_times, to_samples = pull_back(name, model, *rest)
+    rest: Any = (*plain, options, method, wants_times, wants_samples, wants_constants)
+    to_weight, to_times, to_samples, of_constants = pull_back(name, model, *rest)
     if to_times is None:
         to_times = times.new_empty(0)
     else:
@@ -146,7 +191,12 @@ def readout_vjp(
         to_times = torch.nn.functional.pad(to_times, (0, missing)) if missing else to_times
     if to_samples is None:
         to_samples = weight.new_empty(0)
-    return to_weight.contiguous(), to_times.contiguous(), to_samples.contiguous()
+    to_learned = weight.new_empty(0)
+    if learned is not None and of_constants is not None:
+        named = (getattr(of_constants, each) for each in CONSTANTS)
+        to_learned = torch.stack([each for each in named if each is not None]).to(learned)
+    found = (to_weight, to_times, to_samples, to_learned)
+    return tuple(each.contiguous() for each in found)  # type: ignore[return-value]
 
 
 @readout_vjp.register_fake
@@ -157,14 +207,16 @@ def _(
     counts: Tensor,
     weight: Tensor,
     samples: Tensor | None,
+    learned: Tensor | None,
     *more: Any,
-) -> tuple[Tensor, Tensor, Tensor]:
-    wants_times, wants_samples = more[-2:]
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    wants_times, wants_samples, wants_constants = more[-3:]
     none = weight.new_empty(0)
     return (
         weight.new_empty(weight.shape),
         times.new_empty(times.shape if wants_times else (0,)),
         samples.new_empty(samples.shape) if samples is not None and wants_samples else none,
+        learned.new_empty(learned.shape) if learned is not None and wants_constants else none,
     )
 
 

@@ -16,7 +16,7 @@ from tempotron_core.spiking.arguments import check_layout, check_spiking, spikes
 
 from .autograd import Spikes, differentiable_readout, in_transform, spikes_of
 from .by_name import as_text
-from .operators import pack
+from .operators import constants_of
 
 __all__ = ["DIFFERENTIABLE", "spike_trains"]
 
@@ -34,11 +34,12 @@ def output_spikes(
 
     In a graph or transform, trains are ``max_spikes`` wide.
     """
-    check_spiking(events, weight, neuron)
+    check_spiking(events, weight, neuron, parametric=True)
     is_static(method)
     check_layout(layout)
-    constants = pack(neuron, events.duration)
-    found = spike_trains(spikes_of(events), weight, constants, max_spikes)
+    constants, learned = constants_of(neuron, events.duration)
+    given = spikes_of(events), weight, constants, max_spikes
+    found = spike_trains(*given, learned=learned, method=method)
     if layout == "padded":
         return found
     if in_transform():
@@ -55,6 +56,8 @@ def spike_trains(
     constants: str,
     max_spikes: int | None,
     min_slope: float = 0.0,
+    *,
+    learned: Tensor | None = None,
     method: str = "auto",
 ) -> OutputSpikes:
     """Output spikes of arguments that were checked; no wider than they are, but in a graph."""
@@ -66,9 +69,8 @@ def spike_trains(
             "values: got None"
         )
     options = as_text(kept, min_slope)
-    times, counts = differentiable_readout(
-        "output_spikes", spikes, weight, constants, options, method=method
-    )
+    given = "output_spikes", spikes, weight, constants, options
+    times, counts = differentiable_readout(*given, learned=learned, method=method)
     if kept and not graph:
         longest = int(counts.max()) if counts.numel() else 0
         times = times[..., : max(1, min(longest, kept))]
@@ -86,22 +88,17 @@ def critical_threshold(
     method: str = "auto",
 ) -> CriticalThreshold:
     """`tempotron_core.spiking.critical_threshold`; theta is differentiable once."""
-    xp = check_spiking(events, weight, neuron)
+    xp = check_spiking(events, weight, neuron, parametric=True)
     is_static(method)
     if most is not None:
         whole_number("most", most)
     asked = spikes_asked(k, where, events, weight, xp=xp)
     alone = where is None and not isinstance(k, Tensor)
     options = as_text(int(k) if alone else 0)
-    found = differentiable_readout(
-        "critical_threshold",
-        spikes_of(events),
-        weight,
-        pack(neuron, events.duration),
-        options,
-        samples=None if alone else asked,
-        method=method,
-    )
+    constants, learned = constants_of(neuron, events.duration)
+    given = "critical_threshold", spikes_of(events), weight, constants, options
+    samples = None if alone else asked
+    found = differentiable_readout(*given, learned=learned, samples=samples, method=method)
     return CriticalThreshold(*found)
 
 

@@ -57,7 +57,7 @@ def _side_by_side(weight: Tensor) -> Tensor:
 
 
 def _one_by_one(operator: Any, info: Any, in_dims: Dims, args: Sequence[Any]) -> Any:
-    """Map over sample times, which a call has one set of: a call for each entry."""
+    """Map over what a call has one set of, sample times or constants: a call for each entry."""
 
     def at(argument: Any, dim: Any, v: int) -> Any:
         if isinstance(argument, Tensor):
@@ -77,9 +77,10 @@ def _one_by_one(operator: Any, info: Any, in_dims: Dims, args: Sequence[Any]) ->
 @readout.register_vmap
 def _(info: Any, in_dims: Dims, *args: Any) -> tuple[list[Tensor], list[int]]:
     name, times, afferents, counts, weight, samples, *fixed = args
-    n, (_, *event_dims, weight_dim, sample_dim) = info.batch_size, in_dims[:6]
+    n, (_, *event_dims, weight_dim, sample_dim, learned_dim) = info.batch_size, in_dims[:7]
+    one_set = sample_dim is None and learned_dim is None
     # a number of spikes for each pair belongs to patterns and outputs both
-    if sample_dim is not None or (name == "critical_threshold" and samples is not None):
+    if not one_set or (name == "critical_threshold" and samples is not None):
         return _one_by_one(readout, info, in_dims, args)  # type: ignore[no-any-return]
     if all(dim is None for dim in event_dims):
         weights = _entries(weight, weight_dim, n)
@@ -98,11 +99,13 @@ def _(info: Any, in_dims: Dims, *args: Any) -> tuple[list[Tensor], list[int]]:
 
 @readout_vjp.register_vmap
 def _(info: Any, in_dims: Dims, *args: Any) -> tuple[tuple[Tensor, ...], tuple[int | None, ...]]:
-    name, times, afferents, counts, weight, samples, *pairs = args[:11]
-    fixed = args[11:]
-    n, (_, *event_dims, weight_dim, sample_dim) = info.batch_size, in_dims[:6]
-    wants_times, wants_samples = fixed[-2:]
-    if sample_dim is not None or wants_samples:
+    name, times, afferents, counts, weight, samples, learned, *pairs = args[:12]
+    fixed = args[12:]
+    n, (_, *event_dims, weight_dim, sample_dim, learned_dim) = info.batch_size, in_dims[:7]
+    wants_times, wants_samples, wants_constants = fixed[-3:]
+    one_set = sample_dim is None and learned_dim is None
+    # each entry has a gradient of its own towards what there is one set of
+    if not one_set or wants_samples or wants_constants:
         return _one_by_one(readout_vjp, info, in_dims, args)  # type: ignore[no-any-return]
     weights = _entries(weight, weight_dim, n)
     as_outputs = all(dim is None for dim in event_dims) and not wants_times
@@ -114,20 +117,20 @@ def _(info: Any, in_dims: Dims, *args: Any) -> tuple[tuple[Tensor, ...], tuple[i
         apart = _entries(value, dim, n)
         return apart.movedim(0, 1).flatten(1, 2) if as_outputs else apart.flatten(0, 1)
 
-    pairs = [folded(value, dim) for value, dim in zip(pairs, in_dims[6:11], strict=True)]
+    pairs = [folded(value, dim) for value, dim in zip(pairs, in_dims[7:12], strict=True)]
     if as_outputs:
         rows = weights.flatten(0, 1)
         to_weight, *empty = readout_vjp(
-            name, times, afferents, counts, rows, samples, *pairs, *fixed
+            name, times, afferents, counts, rows, samples, learned, *pairs, *fixed
         )
-        return (_apart(to_weight, 0, n, weights.shape[1]), *empty), (0, None, None)
+        return (_apart(to_weight, 0, n, weights.shape[1]), *empty), (0, None, None, None)
     batch = _one_batch(n, event_dims, times, afferents, counts, weights.shape[2])
-    given = (name, *batch, _side_by_side(weights), samples, *pairs, *fixed)
-    to_weight, to_times, to_samples = readout_vjp(*given)
+    given = (name, *batch, _side_by_side(weights), samples, learned, *pairs, *fixed)
+    to_weight, to_times, *empty = readout_vjp(*given)
     if wants_times:
         to_times = _apart(to_times, 0, n, _entries(times, event_dims[0], n).shape[1])
-    found = (_apart(to_weight, 1, n, weights.shape[2]), to_times, to_samples)
-    return found, (1, 0 if wants_times else None, None)
+    found = (_apart(to_weight, 1, n, weights.shape[2]), to_times, *empty)
+    return found, (1, 0 if wants_times else None, None, None)
 
 
 @sort_spikes.register_vmap

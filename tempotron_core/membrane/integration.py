@@ -140,11 +140,11 @@ def interior_maximum(
     drive = s * kernel.rise
     # The conditions in products, so that no quotient overflows where they fail.
     exists = (s > 0.0) & (drive > v * (1.0 / kernel.slow)) & (drive + v * kernel.beta > 0.0)
-    if kernel.beta > 0.0:
+    if not kernel.is_alpha:
         scaled = v * kernel.beta / xp.where(exists, drive, 1.0)
         exists = exists & (scaled > -1.0)
         log_ratio = xp.log1p(xp.where(exists, scaled, 0.0))
-        u = (math.log1p(kernel.beta * kernel.slow) - log_ratio) * (1.0 / kernel.beta)
+        u = (kernel.log_ratio - log_ratio) * (1.0 / kernel.beta)
     else:
         exists = exists & (v > drive * (kernel.slow - gap))
         u = kernel.slow - v / xp.where(exists, drive, 1.0)

@@ -17,10 +17,12 @@ from ..arrays.namespace import (
 from ..arrays.numbers import positive_float, whole_number
 from ..events import Events
 from ..events.units import check_units
-from ..neuron import Neuron
+from ..neuron import Neuron, ParametricNeuron
+from ..traced import TracedNeuron
 
 __all__ = [
     "check_grid",
+    "check_neuron",
     "check_output",
     "check_readout",
     "check_within",
@@ -33,14 +35,18 @@ Array = Any
 _METHODS = ("auto", "static", "pruned")
 
 
-def check_readout(events: Events, weight: Array, neuron: Neuron) -> Any:
-    """Return the namespace; raise unless events, weight [O, N] and neuron fit together."""
+def check_readout(
+    events: Events, weight: Array, neuron: Neuron, *, parametric: bool = False
+) -> Any:
+    """Return the namespace; raise unless events, weight [O, N] and neuron fit together.
+
+    A `ParametricNeuron` is refused unless ``parametric``.
+    """
     if not isinstance(events, Events):
         raise TypeError(
             f"events must be an Events (see Events.from_latencies), got {type(events).__name__}"
         )
-    if not isinstance(neuron, Neuron):
-        raise TypeError(f"neuron must be a Neuron, got {type(neuron).__name__}")
+    check_neuron(neuron, parametric=parametric)
     xp = array_namespace(**{"events.times": events.times, "weight": weight})
     check_same_device(**{"events.times": events.times, "weight": weight})
     if weight.ndim != 2:
@@ -51,8 +57,24 @@ def check_readout(events: Events, weight: Array, neuron: Neuron) -> Any:
             f"for {events.n_afferents} afferents"
         )
     check_floating("weight", weight, xp=xp)
-    check_units(events, neuron)
+    if isinstance(neuron, ParametricNeuron):
+        array_namespace(weight=weight, **neuron.arrays)
+    elif isinstance(neuron, Neuron):
+        check_units(events, neuron)
     return xp
+
+
+def check_neuron(neuron: object, *, parametric: bool = False) -> None:
+    """Raise unless it is a neuron, and if its constants are arrays that cannot be followed here."""
+    if isinstance(neuron, Neuron | TracedNeuron):
+        return
+    if not isinstance(neuron, ParametricNeuron):
+        raise TypeError(f"neuron must be a Neuron, got {type(neuron).__name__}")
+    if not parametric:
+        raise TypeError(
+            "neuron must be a Neuron here, got a ParametricNeuron, whose gradient would be lost: "
+            "pass neuron.fixed()"
+        )
 
 
 def check_output(name: str, array: Array, events: Events, weight: Array, *more: int) -> None:

@@ -5,7 +5,8 @@ At a crossing :math:`\hat t` the potential stays at threshold while a parameter 
 .. math:: \frac{d\hat t}{dw_i} = -\frac{\sum_f K(\hat t - t_f)}{V'(\hat t)}, \qquad
           \frac{d\hat t}{dt_f} = \frac{w_f K'(\hat t - t_f)}{V'(\hat t)}.
 
-Both grow without bound where the potential grazes the threshold, :math:`V'(\hat t) \to 0`.
+Both grow without bound where the potential grazes the threshold, :math:`V'(\hat t) \to 0`.  For a
+constant of the neuron the derivative of V by it takes the place of K, and for the threshold -1.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from ..arrays.namespace import clip
 from ..arrays.numbers import positive_float
 from ..arrays.registry import fused
 from ..events import Events
+from ..membrane.constants import course
+from ..membrane.integration import Membrane
 from ..neuron import Neuron
 from .arguments import check_output, check_readout, check_within, is_static
+from .constants import Constants, Summed, constants_gradient, summed
 from .dispatch import constant
-from .gradient import Gradient, Pairs, as_given, pair_gradient
+from .gradient import Gradient, GradientWithConstants, Pairs, as_given, pair_gradient
 
 __all__ = ["first_crossing_vjp"]
 
@@ -35,9 +39,10 @@ def first_crossing_vjp(
     t_cotangent: Array,
     *,
     times: bool = False,
+    constants: bool = False,
     min_slope: float = 0.0,
     method: str = "auto",
-) -> Gradient:
+) -> Gradient | GradientWithConstants:
     """Pull a cotangent of the output spike times back to the weights and the input times.
 
     Parameters
@@ -52,12 +57,12 @@ def first_crossing_vjp(
     min_slope : float, default 0.0
         Slopes V' at the crossing below this (potential per time) count as this, which bounds the
         gradient near grazing.  A slope that is not positive gives 0 by default.
-    times, method
+    times, constants, method
         As for :func:`peak_vjp`.
 
     Returns
     -------
-    Gradient
+    Gradient or GradientWithConstants
         As :func:`peak_vjp` returns it.
 
     Raises
@@ -75,7 +80,12 @@ def first_crossing_vjp(
     found = first_crossing_adjoint(
         events, weight, neuron, t_spike, t_cotangent, times, min_slope, method, xp
     )
-    return as_given(events, *found)
+    of_constants = None
+    if constants:
+        of_constants = first_crossing_constants(
+            events, weight, neuron, t_spike, t_cotangent, min_slope, method, xp
+        )
+    return as_given(events, *found, of_constants)
 
 
 def first_crossing_adjoint(
@@ -97,11 +107,7 @@ def first_crossing_adjoint(
             events, weight, neuron, t_spike, t_cotangent, times, min_slope
         )
         return found
-    t_star = xp.permute_dims(t_spike, (1, 0))
-    fires, lost = xp.isfinite(t_star), xp.isnan(t_star)
-    t_star = xp.where(lost, events.duration, xp.where(fires, t_star, 0.0))
-    t_bar = xp.astype(xp.permute_dims(t_cotangent, (1, 0)), weight.dtype)
-    t_bar = xp.where(lost & (t_bar != 0.0), float("nan"), xp.where(fires, t_bar, 0.0))
+    t_star, t_bar = _by_pair(events, weight, t_spike, t_cotangent, xp)
 
     def contribution(pairs: Pairs) -> tuple[Array, Array | None]:
         slope = xp.where(pairs.before, pairs.right_slope, 0.0) * pairs.weight
@@ -124,3 +130,42 @@ def first_crossing_adjoint(
         static=static,
         xp=xp,
     )
+
+
+def _by_pair(
+    events: Events, weight: Array, t_spike: Array, t_cotangent: Array, xp: Any
+) -> tuple[Array, Array]:
+    """Time of each crossing and its cotangent, which is 0 where there is none, each [O, B]."""
+    t_star = xp.permute_dims(t_spike, (1, 0))
+    fires, lost = xp.isfinite(t_star), xp.isnan(t_star)
+    t_star = xp.where(lost, events.duration, xp.where(fires, t_star, 0.0))
+    t_bar = xp.astype(xp.permute_dims(t_cotangent, (1, 0)), weight.dtype)
+    return t_star, xp.where(lost & (t_bar != 0.0), float("nan"), xp.where(fires, t_bar, 0.0))
+
+
+def first_crossing_constants(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    t_spike: Array,
+    t_cotangent: Array,
+    min_slope: float,
+    method: str,
+    xp: Any,
+) -> Constants:
+    """Gradient towards the constants of the neuron."""
+    static = is_static(method, events.times, weight)
+    min_slope = positive_float("min_slope", min_slope, or_zero=True)
+    t_star, t_bar = _by_pair(events, weight, t_spike, t_cotangent, xp)
+
+    def of_tile(membrane: Membrane, tile: tuple[slice, slice]) -> Summed:
+        of_pairs = tile[::-1]
+        seen = course(membrane, t_star[of_pairs][..., None], neuron, side="left", xp=xp)
+        slope = clip(seen.slope, min_slope, None, xp=xp)
+        rising, t_pair = slope > 0.0, t_bar[of_pairs][..., None]
+        c = xp.where(rising, -t_pair / xp.where(rising, slope, 1.0), 0.0)
+        c = xp.where(xp.isnan(t_pair), t_pair, c)
+        # the potential has to rise as far as the threshold does
+        return summed(seen, c, neuron, v_threshold=-c[..., 0], xp=xp)
+
+    return constants_gradient(of_tile, events, weight, neuron, n_samples=1, static=static, xp=xp)

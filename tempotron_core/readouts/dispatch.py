@@ -15,6 +15,8 @@ from ..arrays.registry import implementation
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..events.batch import map_arrays
+from ..neuron import ParametricNeuron
+from ..traced import traced
 
 __all__ = ["constant", "differentiable"]
 
@@ -41,6 +43,9 @@ def differentiable(function: Callable[P, R]) -> Callable[P, R]:
         if not any(isinstance(a, Events) for a in given):
             return function(*args, **kwargs)  # which says what is wrong
         arrays = [a.times if isinstance(a, Events) else a for a in given]
+        for neuron in given:
+            if isinstance(neuron, ParametricNeuron):
+                arrays.extend(neuron.arrays.values())
         followed = [a for a in arrays if _in_autodiff(a)]
         lazy = [a for a in arrays if array_api_compat.is_lazy_array(a)]
         for array in followed or lazy:
@@ -54,9 +59,14 @@ def differentiable(function: Callable[P, R]) -> Callable[P, R]:
                 f"registered for {type(followed[0]).__module__.partition('.')[0]}: install "
                 f"tempotron_backends, or pass detached arrays and use {name}_vjp"
             )
-        return function(*args, **kwargs)
+        return function(*map(_fixed, args), **{k: _fixed(v) for k, v in kwargs.items()})
 
     return routed
+
+
+def _fixed(argument: Any) -> Any:
+    """A neuron with its constants as numbers; anything else itself."""
+    return argument.fixed() if isinstance(argument, ParametricNeuron) else argument
 
 
 def constant(function: Callable[P, R]) -> Callable[P, R]:
@@ -83,6 +93,16 @@ def constant(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def detached(*args: P.args, **kwargs: P.kwargs) -> R:
-        return compute(*map(detach, args), **{k: detach(v) for k, v in kwargs.items()})
+        weight = args[1] if len(args) > 1 else kwargs.get("weight")
+
+        def plain(argument: Any) -> Any:
+            if not isinstance(argument, ParametricNeuron):
+                return detach(argument)
+            try:
+                return argument.fixed()
+            except TypeError:  # of unknown value
+                return traced(argument, weight)
+
+        return compute(*map(plain, args), **{k: plain(v) for k, v in kwargs.items()})
 
     return detached

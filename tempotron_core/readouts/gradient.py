@@ -13,8 +13,16 @@ from ..events import Events
 from ..kernel import Kernel
 from ..membrane.integration import with_nobody
 from ..membrane.tiles import tile_size
+from .constants import Constants
 
-__all__ = ["Gradient", "Pairs", "as_given", "pair_gradient", "sum_over_afferents"]
+__all__ = [
+    "Gradient",
+    "GradientWithConstants",
+    "Pairs",
+    "as_given",
+    "pair_gradient",
+    "sum_over_afferents",
+]
 
 Array = Any
 
@@ -34,9 +42,29 @@ class Gradient(NamedTuple):
     times: Array | None
 
 
-def as_given(events: Events, weight: Array, times: Array | None) -> Gradient:
+class GradientWithConstants(NamedTuple):
+    """`Gradient`, and that towards the constants of the neuron.
+
+    Attributes
+    ----------
+    weight, times
+        As of `Gradient`.
+    constants : Constants
+    """
+
+    weight: Array
+    times: Array | None
+    constants: Constants
+
+
+def as_given(
+    events: Events, weight: Array, times: Array | None, constants: Constants | None = None
+) -> Gradient | GradientWithConstants:
     """Gradient with that towards the sorted times [B, K], if any, in the events' source layout."""
-    return Gradient(weight, None if times is None else events.in_source_layout(times))
+    in_layout = None if times is None else events.in_source_layout(times)
+    if constants is None:
+        return Gradient(weight, in_layout)
+    return GradientWithConstants(weight, in_layout, constants)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ spikes with :math:`W = \sum_{j \in G} w_j < 0`, the peak moves with the group: w
 
 .. math:: \frac{dV^*}{dt_j} = L \frac{w_j}{W}, \qquad \frac{dt^*}{dt_j} = \frac{w_j}{W}.
 
-A smooth peak's time moves by :math:`-V''(t^*)^{-1}` times the change of the slope.  Derivations
-are in docs/mathematics.md.
+A smooth peak's time moves by :math:`-V''(t^*)^{-1}` times the change of the slope.  Constants of
+the neuron act in the same two ways; they do not move a kink or an end.  Derivations are in
+docs/mathematics.md.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from typing import Any
 from ..arrays.namespace import clip
 from ..arrays.registry import fused
 from ..events import Events
-from ..membrane.integration import integrate, with_nobody
+from ..membrane.constants import course
+from ..membrane.integration import Membrane, integrate, with_nobody
 from ..membrane.tiles import map_tiles
 from ..neuron import Neuron
 from .arguments import check_grid, check_output, check_readout, check_within, is_static
+from .constants import Constants, Summed, constants_gradient, summed
 from .crossing import crossing_interval
 from .dispatch import constant
-from .gradient import Gradient, Pairs, as_given, pair_gradient
+from .gradient import Gradient, GradientWithConstants, Pairs, as_given, pair_gradient
 from .peak import Peak
 
 __all__ = ["peak_vjp"]
@@ -46,9 +49,10 @@ def peak_vjp(
     t_cotangent: Array | None = None,
     *,
     times: bool = False,
+    constants: bool = False,
     grid: tuple[int, float] | None = None,
     method: str = "auto",
-) -> Gradient:
+) -> Gradient | GradientWithConstants:
     """Pull cotangents of the peak back to the weights and the spike times.
 
     Only (pattern, output) pairs with a non-zero cotangent cost anything: the tempotron rule [1]_
@@ -67,6 +71,8 @@ def peak_vjp(
         constant.
     times : bool, default False
         Also return the gradient towards the spike times.
+    constants : bool, default False
+        Also return the gradient towards the constants of the neuron, summed over all pairs.
     grid : (int, float), optional
         As given to :func:`peak`.
     method : {'auto', 'static', 'pruned'}
@@ -74,8 +80,9 @@ def peak_vjp(
 
     Returns
     -------
-    Gradient
-        ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
+    Gradient or GradientWithConstants
+        ``weight``, shape (O, N), ``times`` in the layout the events were built from, or None, and,
+        if asked for, ``constants``.
         A silent pair, whose potential never rises above rest, contributes nothing.  At exact ties
         the result is a subgradient: the one of the earliest peak.  NaN for the weights and the
         spikes of a pair whose peak is NaN.
@@ -121,7 +128,12 @@ def peak_vjp(
     found = peak_adjoint(
         events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid, method, xp
     )
-    return as_given(events, *found)
+    of_constants = None
+    if constants:
+        of_constants = peak_constants(
+            events, weight, neuron, peak, v_cotangent, t_cotangent, grid, method, xp
+        )
+    return as_given(events, *found, of_constants)
 
 
 def peak_adjoint(
@@ -144,21 +156,9 @@ def peak_adjoint(
         )
         return found
     on_grid = grid is not None
-    v_bar = xp.astype(xp.permute_dims(v_cotangent, (1, 0)), weight.dtype)
-    t_bar = None
-    active = v_bar != 0.0
-    if t_cotangent is not None and not on_grid:
-        t_bar = xp.astype(xp.permute_dims(t_cotangent, (1, 0)), weight.dtype)
-        active = active | (t_bar != 0.0)
-    t_star = xp.permute_dims(peak.t_max, (1, 0))
-    lost = xp.isnan(t_star)
-    t_star = xp.where(lost, events.duration, t_star)
-    v_bar = xp.where(lost & active, float("nan"), v_bar)
-    if not on_grid:
-        fired_up = t_star > 0.0  # a silent pair has its maximum, 0, at t = 0
-        active = active & fired_up
-        v_bar = xp.where(fired_up, v_bar, 0.0)
-        t_bar = None if t_bar is None else xp.where(fired_up, t_bar, 0.0)
+    t_star, v_bar, t_bar, active = _by_pair(
+        events, weight, peak, v_cotangent, t_cotangent, on_grid, xp
+    )
     last_event = None
     if neuron.shunt and not on_grid:
 
@@ -192,6 +192,69 @@ def peak_adjoint(
         static=static,
         xp=xp,
     )
+
+
+def _by_pair(
+    events: Events,
+    weight: Array,
+    peak: Peak,
+    v_cotangent: Array,
+    t_cotangent: Array | None,
+    on_grid: bool,
+    xp: Any,
+) -> tuple[Array, Array, Array | None, Array]:
+    """Time that counts, cotangents by V* and t*, and whether they do anything, each [O, B]."""
+    v_bar = xp.astype(xp.permute_dims(v_cotangent, (1, 0)), weight.dtype)
+    t_bar = None
+    active = v_bar != 0.0
+    if t_cotangent is not None and not on_grid:
+        t_bar = xp.astype(xp.permute_dims(t_cotangent, (1, 0)), weight.dtype)
+        active = active | (t_bar != 0.0)
+    t_star = xp.permute_dims(peak.t_max, (1, 0))
+    lost = xp.isnan(t_star)
+    t_star = xp.where(lost, events.duration, t_star)
+    v_bar = xp.where(lost & active, float("nan"), v_bar)
+    if not on_grid:
+        fired_up = t_star > 0.0  # a silent pair has its maximum, 0, at t = 0
+        active = active & fired_up
+        v_bar = xp.where(fired_up, v_bar, 0.0)
+        t_bar = None if t_bar is None else xp.where(fired_up, t_bar, 0.0)
+    return t_star, v_bar, t_bar, active
+
+
+def peak_constants(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    peak: Peak,
+    v_cotangent: Array,
+    t_cotangent: Array | None,
+    grid: tuple[int, float] | None,
+    method: str,
+    xp: Any,
+) -> Constants:
+    """Gradient towards the constants of the neuron."""
+    static = is_static(method, events.times, weight)
+    on_grid = grid is not None
+    t_star, v_bar, t_bar, _ = _by_pair(events, weight, peak, v_cotangent, t_cotangent, on_grid, xp)
+
+    def of_tile(membrane: Membrane, tile: tuple[slice, slice]) -> Summed:
+        of_pairs = tile[::-1]
+        at, c = t_star[of_pairs][..., None], v_bar[of_pairs][..., None]
+        last = None
+        if neuron.shunt and not on_grid:
+            last = crossing_interval(membrane, neuron, static, xp=xp)
+        seen = course(membrane, at, neuron, last_event=last, xp=xp)
+        if t_bar is None:
+            return summed(seen, c, neuron, xp=xp)
+        before = course(membrane, at, neuron, last_event=last, side="left", xp=xp)
+        turns = (seen.slope < before.slope) & (before.slope > 0.0)  # a kink, which stays
+        smooth = (at < events.duration) & ~turns & (seen.curvature < 0.0)
+        per_slope = xp.where(smooth, -1.0 / xp.where(smooth, seen.curvature, -1.0), 0.0)
+        d = per_slope * t_bar[of_pairs][..., None]
+        return summed(seen, c, neuron, slope_cotangent=d, xp=xp)
+
+    return constants_gradient(of_tile, events, weight, neuron, n_samples=1, static=static, xp=xp)
 
 
 def _exact_contribution(

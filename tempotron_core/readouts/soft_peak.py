@@ -75,9 +75,11 @@ def sampled(
     return membrane_at(events, rows, neuron, steps, static, xp)[0]
 
 
-def check_soft_peak(events: Events, weight: Array, neuron: Neuron) -> Any:
+def check_soft_peak(
+    events: Events, weight: Array, neuron: Neuron, *, parametric: bool = False
+) -> Any:
     """`check_readout`, and a neuron that does not shunt."""
-    xp = check_readout(events, weight, neuron)
+    xp = check_readout(events, weight, neuron, parametric=parametric)
     if neuron.shunt:
         raise ValueError("neuron must have shunt=False for a soft peak time, got shunt=True")
     return xp

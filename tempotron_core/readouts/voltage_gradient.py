@@ -17,15 +17,17 @@ from typing import Any
 from ..arrays.namespace import device_of, zeros
 from ..arrays.registry import fused
 from ..events import Events
+from ..membrane.constants import course
 from ..membrane.integration import Membrane, integrate, with_nobody
 from ..membrane.sampling import sample
 from ..membrane.scan import block_length, scan
 from ..membrane.tiles import map_tiles, tile_bounds
 from ..neuron import Neuron
 from .arguments import check_output, check_readout, is_static
+from .constants import Constants, Summed, constants_gradient, summed
 from .crossing import crossing_interval
 from .dispatch import constant
-from .gradient import Gradient, as_given, sum_over_afferents
+from .gradient import Gradient, GradientWithConstants, as_given, sum_over_afferents
 from .voltage import checked_times, membrane_at
 
 __all__ = ["voltage_vjp"]
@@ -42,8 +44,9 @@ def voltage_vjp(
     cotangent: Array,
     *,
     times: bool = False,
+    constants: bool = False,
     method: str = "auto",
-) -> Gradient:
+) -> Gradient | GradientWithConstants:
     """Pull a cotangent of :func:`voltage` back to the weights and the spike times.
 
     Parameters
@@ -54,12 +57,12 @@ def voltage_vjp(
         The times of :func:`voltage`.
     cotangent : array, shape (B, O, T)
         Derivative of the loss by the potential.
-    times, method
+    times, constants, method
         As for :func:`peak_vjp`.
 
     Returns
     -------
-    Gradient
+    Gradient or GradientWithConstants
         As :func:`peak_vjp` returns it.  A sample at exactly a spike's time counts with the slope
         K'(0+) to its right.
 
@@ -73,7 +76,12 @@ def voltage_vjp(
     sample_times = checked_times("sample_times", events, sample_times, method, xp)
     check_output("cotangent", cotangent, events, weight, sample_times.shape[0])
     found = voltage_adjoint(events, weight, neuron, sample_times, cotangent, times, method, xp)
-    return as_given(events, *found)
+    of_constants = None
+    if constants:
+        of_constants = voltage_constants(
+            events, weight, neuron, sample_times, cotangent, method, xp
+        )
+    return as_given(events, *found, of_constants)
 
 
 def voltage_adjoint(
@@ -166,6 +174,48 @@ def tiled_adjoint(
     if not times:
         return weight_gradient, None
     return weight_gradient, xp.astype(xp.concat(time_rows, axis=0), events.times.dtype)
+
+
+def voltage_constants(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    sample_times: Array,
+    cotangent: Array,
+    method: str,
+    xp: Any,
+) -> Constants:
+    """Gradient towards the constants of the neuron."""
+    static = is_static(method, events.times, weight)
+    by_output = xp.permute_dims(xp.astype(cotangent, weight.dtype), (1, 0, 2))
+
+    def tiles(patterns: slice, outputs: slice) -> Array:
+        return by_output[outputs, patterns, :]
+
+    return tiled_constants(events, weight, neuron, sample_times, tiles, static, xp)
+
+
+def tiled_constants(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    sample_times: Array,
+    cotangent: Callable[[slice, slice], Array],
+    static: bool,
+    xp: Any,
+) -> Constants:
+    """The same for cotangents that are made on the way, as for `tiled_adjoint`."""
+
+    def of_tile(membrane: Membrane, tile: tuple[slice, slice]) -> Summed:
+        last = crossing_interval(membrane, neuron, static, xp=xp) if neuron.shunt else None
+        query = xp.tile(sample_times[None, :], (membrane.times.shape[0], 1))
+        seen = course(membrane, query, neuron, last_event=last, xp=xp)
+        return summed(seen, cotangent(*tile), neuron, xp=xp)
+
+    n_samples = sample_times.shape[0]
+    return constants_gradient(
+        of_tile, events, weight, neuron, n_samples=n_samples, static=static, xp=xp
+    )
 
 
 def sample_time_gradient(

@@ -32,9 +32,11 @@ __all__ = [
 Array = Any
 
 
-def check_spiking(events: Events, weight: Array, neuron: Neuron) -> Any:
+def check_spiking(
+    events: Events, weight: Array, neuron: Neuron, *, parametric: bool = False
+) -> Any:
     """Return the namespace; raise unless the three fit together, or if the neuron shunts."""
-    xp = check_readout(events, weight, neuron)
+    xp = check_readout(events, weight, neuron, parametric=parametric)
     check_spikes_again(neuron)
     return xp
 

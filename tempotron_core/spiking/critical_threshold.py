@@ -26,13 +26,14 @@ from ..arrays.registry import fused, repeated
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..membrane.integration import Membrane, interior_maximum
+from ..membrane.pairs import over_tiles, rows_of
 from ..neuron import Neuron
 from ..readouts.arguments import is_static
 from ..readouts.crossing import crossing_interval
 from ..readouts.dispatch import differentiable
 from ..readouts.peak import peak
 from .arguments import check_spiking, spikes_asked
-from .search import LastSpike, next_spike, over_tiles, rows_of, scaled, since
+from .search import LastSpike, next_spike, scaled, since
 
 __all__ = ["CriticalThreshold", "critical_threshold"]
 

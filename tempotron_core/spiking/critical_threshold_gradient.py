@@ -10,27 +10,32 @@ comes before depends on the threshold as well: a spike comes later if it is high
 the cotangents of the potential without resets are :math:`c_j = \rho_j L_j/D` at the spikes and
 :math:`c^* = 1/D` at t*.  All are positive and their sum is at most 1, so that no slope needs a
 floor; they are taken from their logarithms, since the products overflow.  As the critical threshold
-is homogeneous, the sum of :math:`w_i\, d\vartheta^*/dw_i` is the threshold itself.
+is homogeneous, the sum of :math:`w_i\, d\vartheta^*/dw_i` is the threshold itself.  Constants of
+the neuron act through the potential without resets, and tau through the decay of the resets as
+well, which take :math:`\vartheta^*` each: the neuron's own threshold does not come in.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..arrays.namespace import clip, device_of
 from ..arrays.registry import fused
 from ..events import Events
+from ..membrane.constants import course
 from ..membrane.integration import Membrane
+from ..membrane.pairs import over_tiles, rows_of
 from ..membrane.sampling import sample
 from ..neuron import Neuron
 from ..readouts.arguments import check_output, is_static
+from ..readouts.constants import Constants, Summed, constants_gradient, summed
 from ..readouts.dispatch import constant
-from ..readouts.gradient import Gradient, as_given
+from ..readouts.gradient import Gradient, GradientWithConstants, as_given
 from .arguments import check_spiking
 from .cotangents import Cusp, pull_back
 from .critical_threshold import CriticalThreshold
 from .history import history_of, slope_at_threshold
-from .search import LastSpike, next_spike, over_tiles, rows_of, scaled
+from .search import LastSpike, next_spike, scaled
 
 __all__ = ["critical_threshold_vjp"]
 
@@ -51,9 +56,10 @@ def critical_threshold_vjp(
     cotangent: Array,
     *,
     times: bool = False,
+    constants: bool = False,
     most: int | None = None,
     method: str = "auto",
-) -> Gradient:
+) -> Gradient | GradientWithConstants:
     """Pull a cotangent of critical thresholds back to the weights and the input times.
 
     Parameters
@@ -66,6 +72,8 @@ def critical_threshold_vjp(
         Derivative of the loss by ``theta``.
     times : bool, default False
         Also return the gradient towards the input spike times.
+    constants : bool, default False
+        Also return the gradient towards the constants of the neuron, summed over all pairs.
     most : int, optional
         Largest ``n_before``; the static form needs it.
     method : {'auto', 'static', 'pruned'}
@@ -73,8 +81,9 @@ def critical_threshold_vjp(
 
     Returns
     -------
-    Gradient
-        ``weight``, shape (O, N), and ``times`` in the layout the events were built from, or None.
+    Gradient or GradientWithConstants
+        ``weight``, shape (O, N), ``times`` in the layout the events were built from, or None, and,
+        if asked for, ``constants``.
         A pair that never rises above rest, or was not looked at, contributes nothing (unless
         :func:`revive_threshold` saw to it).
 
@@ -100,7 +109,12 @@ def critical_threshold_vjp(
     found = critical_threshold_adjoint(
         events, weight, neuron, critical, cotangent, times, most, method, xp
     )
-    return as_given(events, *found)
+    of_constants = None
+    if constants:
+        of_constants = critical_threshold_constants(
+            events, weight, neuron, critical, cotangent, most, method, xp
+        )
+    return as_given(events, *found, of_constants)
 
 
 def critical_threshold_adjoint(
@@ -116,38 +130,109 @@ def critical_threshold_adjoint(
 ) -> tuple[Array, Array | None]:
     """Gradients towards the weights [O, N] and, if asked for, the sorted input times [B, K]."""
     static = is_static(method, events.times, weight)
-    if static and most is None:
-        raise ValueError("most must be given in the static form (and so under tracing), got None")
     cotangent = xp.astype(cotangent, weight.dtype)
-    floor = _FLOOR_FLOAT64 if weight.dtype == xp.float64 else _FLOOR_FLOAT32
-    floor = floor * neuron.kernel.rise
+    floor = _floor(weight, neuron, xp)
     if form := fused("critical_threshold_vjp", method, weight):
         found: tuple[Array, Array | None] = form(
             events, weight, neuron, critical, cotangent, times, floor
         )
         return found
-    if most is None:
-        most = int(xp.max(critical.n_before)) if 0 not in critical.n_before.shape else 0
-    lost = xp.isnan(critical.theta)
-    # a graze, or where a neuron at rest is to learn: anything but the start of the pattern
-    cotangent = xp.where((critical.t > 0.0) | lost, cotangent, 0.0)
-    # so that what is not known takes part as any other pair, and is NaN in the end
-    theta = xp.where(lost, 1.0, critical.theta)
-    t = xp.where(lost, events.duration, critical.t)
-    critical = CriticalThreshold(theta, t, critical.n_before)
+    most = _most(critical, most, static, xp)
+    critical, cotangent = _by_pair(events, critical, cotangent, xp)
 
     def of_tile(membrane: Membrane, tile: tuple[slice, slice]) -> tuple[Array, ...]:
         found = CriticalThreshold(*(array[tile] for array in critical))
-        return _of_tile(membrane, found, most, neuron, events.duration, floor, static, xp)
+        grazes = _of_tile(membrane, found, most, neuron, events.duration, floor, static, xp)
+        return grazes.at, grazes.share, grazes.slope
 
     at, share, slope = over_tiles(
         of_tile, events, weight, neuron, n_samples=most + 1, static=static, xp=xp
     )
     by_potential = share * cotangent[..., None]
-    lost = (lost & (cotangent != 0.0))[..., None]
-    by_potential = xp.where(lost, float("nan"), by_potential)
     cusp = Cusp(critical.t, slope, by_potential[..., -1])
     return pull_back(events, weight, neuron, at, by_potential, times, static, cusp=cusp, xp=xp)
+
+
+def critical_threshold_constants(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    critical: CriticalThreshold,
+    cotangent: Array,
+    most: int | None,
+    method: str,
+    xp: Any,
+) -> Constants:
+    """Gradient towards the constants of the neuron."""
+    static = is_static(method, events.times, weight)
+    most = _most(critical, most, static, xp)
+    floor = _floor(weight, neuron, xp)
+    cotangent = xp.astype(cotangent, weight.dtype)
+    critical, cotangent = _by_pair(events, critical, cotangent, xp)
+
+    def of_tile(membrane: Membrane, tile: tuple[slice, slice]) -> Summed:
+        found = CriticalThreshold(*(array[tile] for array in critical))
+        grazes = _of_tile(membrane, found, most, neuron, events.duration, floor, static, xp)
+        by_potential = grazes.share * cotangent[tile][..., None]
+        at, c, age = (xp.permute_dims(a, (1, 0, 2)) for a in (grazes.at, by_potential, grazes.age))
+        seen = summed(course(membrane, at, neuron, side="left", xp=xp), c, neuron, xp=xp)
+        # resets take the critical threshold each, which is no constant of the neuron
+        resets = xp.permute_dims(found.theta, (1, 0)) * xp.sum(c * age, axis=-1)
+        return seen._replace(tau=seen.tau - resets)
+
+    return constants_gradient(
+        of_tile, events, weight, neuron, n_samples=most + 1, static=static, xp=xp
+    )
+
+
+def _floor(weight: Array, neuron: Neuron, xp: Any) -> float:
+    """Least slope of a spike."""
+    floor = _FLOOR_FLOAT64 if weight.dtype == xp.float64 else _FLOOR_FLOAT32
+    return floor * neuron.kernel.rise
+
+
+def _most(critical: CriticalThreshold, most: int | None, static: bool, xp: Any) -> int:
+    """Largest number of spikes before a graze."""
+    if most is not None:
+        return most
+    if static:
+        raise ValueError("most must be given in the static form (and so under tracing), got None")
+    return int(xp.max(critical.n_before)) if 0 not in critical.n_before.shape else 0
+
+
+def _by_pair(
+    events: Events, critical: CriticalThreshold, cotangent: Array, xp: Any
+) -> tuple[CriticalThreshold, Array]:
+    """Critical thresholds that can be computed with, and their cotangents, 0 where none counts."""
+    lost = xp.isnan(critical.theta)
+    # a graze, or where a neuron at rest is to learn: anything but the start of the pattern
+    cotangent = xp.where((critical.t > 0.0) | lost, cotangent, 0.0)
+    # so that what is not known takes part as any other pair, and is NaN in the end
+    cotangent = xp.where(lost & (cotangent != 0.0), float("nan"), cotangent)
+    theta = xp.where(lost, 1.0, critical.theta)
+    t = xp.where(lost, events.duration, critical.t)
+    return CriticalThreshold(theta, t, critical.n_before), cotangent
+
+
+class _Grazes(NamedTuple):
+    """What counts for critical thresholds, each [b, o, X] but ``slope`` [b, o].
+
+    Attributes
+    ----------
+    at : array
+        Times of the spikes before each graze, then of the graze.
+    share : array
+        Cotangents by the potential without resets at those times.
+    age : array
+        Derivative by tau of what is left of earlier resets there.
+    slope : array
+        V' before the graze.
+    """
+
+    at: Array
+    share: Array
+    age: Array
+    slope: Array
 
 
 def _of_tile(
@@ -159,8 +244,8 @@ def _of_tile(
     floor: float,
     static: bool,
     xp: Any,
-) -> tuple[Array, Array, Array]:
-    """Times [b, o, X] and cotangents by the potential at them, and V' [b, o] before the graze."""
+) -> _Grazes:
+    """What counts for the critical thresholds [b, o] of a tile."""
     shape = critical.theta.shape
     theta, t_star, n_before = (xp.reshape(xp.permute_dims(a, (1, 0)), (-1,)) for a in critical)
     dtype = theta.dtype
@@ -189,14 +274,18 @@ def _of_tile(
     )
 
     _, s = sample(rows, t_star[:, None], neuron.kernel, side="left", xp=xp)
-    left = xp.sum(xp.where(history.present, xp.exp(-since * (1.0 / neuron.tau)), 0.0), axis=1)
+    left = xp.where(history.present, xp.exp(-since * (1.0 / neuron.tau)), 0.0)
+    rate = 1.0 / neuron.tau
+    of_graze = xp.sum(left * (since * rate * rate), axis=1, keepdims=True)
+    age = xp.concat([xp.where(history.present, history.age, 0.0), of_graze], axis=1)
+    left = xp.sum(left, axis=1)
     before = slope_at_threshold(s[0, :, 0], theta, left, neuron)
 
     def by_pattern(array: Array) -> Array:
         array = xp.reshape(array, (shape[1], shape[0], *array.shape[1:]))
         return xp.permute_dims(array, (1, 0, *range(2, array.ndim)))
 
-    return by_pattern(at), by_pattern(share), by_pattern(before)
+    return _Grazes(*(by_pattern(a) for a in (at, share, age, before)))
 
 
 def _first_spikes(

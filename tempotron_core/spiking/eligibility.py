@@ -27,12 +27,12 @@ from ..arrays.namespace import clip, device_of
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..membrane.integration import Membrane, with_nobody
+from ..membrane.pairs import over_tiles
 from ..membrane.sampling import sample
 from ..membrane.scan import scan
 from ..neuron import Neuron
 from .arguments import check_spike_times, check_spiking
 from .layout import OutputSpikes
-from .search import over_tiles
 
 __all__ = ["eligibility"]
 

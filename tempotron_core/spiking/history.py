@@ -37,12 +37,16 @@ class History:
         What is left of a reset from one spike to the next; 0 at the first.
     slope : array, shape (P, S)
         sigma; 1 on padding.
+    left, age : array, shape (P, S)
+        Sums over the earlier output spikes of exp(-(t - t_j)/tau), and its derivative by tau.
     """
 
     times: Array
     present: Array
     decays: Array
     slope: Array
+    left: Array
+    age: Array
 
 
 def history_of(
@@ -57,11 +61,15 @@ def history_of(
     decays = xp.exp(elapsed * (-1.0 / neuron.tau))
     decays = xp.concat([xp.zeros_like(threshold)[:, None], decays], axis=1)
     _, s = sample(rows, times, kernel, side="left", xp=xp)
-    left = [xp.zeros_like(threshold)]
+    left, age = [xp.zeros_like(threshold)], [xp.zeros_like(threshold)]
     for k in range(1, times.shape[1]):
+        since = elapsed[:, k - 1] * (1.0 / neuron.tau)
+        age.append((age[-1] + (left[-1] + 1.0) * since * (1.0 / neuron.tau)) * decays[:, k])
         left.append((left[-1] + 1.0) * decays[:, k])
-    slope = slope_at_threshold(s[0, ...], threshold[:, None], xp.stack(left, axis=1), neuron)
-    return History(times, present, decays, xp.where(present, slope, 1.0))
+    of_earlier = xp.stack(left, axis=1)
+    slope = slope_at_threshold(s[0, ...], threshold[:, None], of_earlier, neuron)
+    slope = xp.where(present, slope, 1.0)
+    return History(times, present, decays, slope, of_earlier, xp.stack(age, axis=1))
 
 
 def slope_at_threshold(s: Array, threshold: Array, left: Array, neuron: Neuron) -> Array:
@@ -77,8 +85,8 @@ def slope_at_threshold(s: Array, threshold: Array, left: Array, neuron: Neuron) 
     neuron : Neuron
     """
     slope = s * neuron.kernel.rise - threshold * (1.0 / neuron.tau)
-    if neuron.tau < neuron.tau_s:
+    if neuron.resets_turn:
         # the kernel's sum is of the faster constant; that of tau_s is larger by beta V_0/kappa,
         # and V_0 is the threshold and what the resets have left
-        slope = slope + neuron.kernel.beta * threshold * (1.0 + left)
+        slope = slope + neuron.reset_excess * threshold * (1.0 + left)
     return slope

@@ -12,6 +12,7 @@ from ..arrays.registry import fused
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..membrane.integration import Membrane, integrate, with_nobody
+from ..membrane.pairs import rows_of
 from ..membrane.tiles import tile_bounds
 from ..neuron import Neuron
 from ..readouts.arguments import is_static
@@ -19,7 +20,7 @@ from ..readouts.crossing import first_crossing
 from ..readouts.dispatch import differentiable
 from .arguments import check_layout, check_spiking, too_close
 from .layout import OutputSpikes, OutputTrains, laid_out, starts_of
-from .search import next_spike, rows_of, spike_at
+from .search import next_spike, spike_at
 
 __all__ = ["output_spikes"]
 

@@ -18,15 +18,12 @@ last spike: a common origin would overflow.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..arrays.candidates import pick
 from ..arrays.namespace import clip, device_of
-from ..events import Events
-from ..membrane.integration import Membrane, integrate, with_nobody
-from ..membrane.tiles import tile_bounds
+from ..membrane.integration import Membrane
 from ..neuron import Neuron
 from ..readouts.crossing import crossing
 
@@ -35,8 +32,6 @@ __all__ = [
     "after_spike",
     "decayed",
     "next_spike",
-    "over_tiles",
-    "rows_of",
     "scaled",
     "since",
     "spike_at",
@@ -70,46 +65,6 @@ class LastSpike:
     def take(self, index: Array, *, xp: Any) -> LastSpike:
         """Those of some pairs."""
         return LastSpike(*(xp.take(a, index) for a in (self.event, self.time, self.resets, self.s)))
-
-
-def over_tiles(
-    of_tile: Callable[[Membrane, tuple[slice, slice]], tuple[Array, ...]],
-    events: Events,
-    weight: Array,
-    neuron: Neuron,
-    *,
-    n_samples: int = 0,
-    static: bool,
-    xp: Any,
-) -> list[Array]:
-    """Join what ``of_tile`` returns, arrays [b, o, ...], of the membrane of every tile.
-
-    It is told which patterns and outputs the tile has, as an index of arrays [B, O, ...].
-    """
-    padded = with_nobody(weight)
-    patterns, outputs = tile_bounds(events, padded, n_samples=n_samples, static=static)
-    rows = []
-    for b in patterns:
-        part = events[b]
-        row = [
-            of_tile(integrate(part, padded[o, :], neuron.kernel, static=static), (b, o))
-            for o in outputs
-        ]
-        rows.append([xp.concat(list(arrays), axis=1) for arrays in zip(*row, strict=True)])
-    return [xp.concat(list(arrays), axis=0) for arrays in zip(*rows, strict=True)]
-
-
-def rows_of(membrane: Membrane, pairs: Array, *, xp: Any) -> Membrane:
-    """Return some of the pairs of a membrane [O, B, K] as the patterns of one output, [1, P, K]."""
-    n_events = membrane.v.shape[-1]
-    pattern = pairs % membrane.times.shape[0]
-    v, s = (
-        xp.take(xp.reshape(a, (-1, n_events)), pairs, axis=0)[None, ...]
-        for a in (membrane.v, membrane.s)
-    )
-    v_end = xp.take(xp.reshape(membrane.v_end, (-1,)), pairs)[None, :]
-    times, gap = (xp.take(a, pattern, axis=0) for a in (membrane.times, membrane.gap))
-    return Membrane(times, gap, v, s, v_end, membrane.sparse)
 
 
 def since(rows: Membrane, last: LastSpike, neuron: Neuron, duration: float, *, xp: Any) -> Membrane:
@@ -189,8 +144,7 @@ def scaled(rows: Membrane, factor: Array) -> Membrane:
 
 def turn(neuron: Neuron) -> float:
     """What a reset of 1 adds to the synaptic sum in the terms of the kernel."""
-    kernel = neuron.kernel
-    return kernel.beta / kernel.rise if neuron.tau < neuron.tau_s else 0.0
+    return neuron.reset_excess / neuron.kernel.rise
 
 
 def decayed(elapsed: Array, neuron: Neuron, dtype: Any, *, xp: Any) -> Array:

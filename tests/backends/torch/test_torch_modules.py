@@ -183,13 +183,14 @@ def test_operators_keep_their_promises(name):
     options, samples = READOUTS[name]
     weight = layer_of(ExactTempotron).fc.weight.detach()
     times, afferents, counts, _ = operators.sort_spikes(spikes(), CONSTANTS)
-    given = name, times, afferents, counts, weight, samples
+    learned = torch.tensor([10.0, 2.5, 1.0, 0.9], dtype=torch.float64)
+    given = name, times, afferents, counts, weight, samples, learned
     constants = CONSTANTS, options, "auto"
     found = operators.readout(*given, *constants)
     pairs = (*found, *[None] * (3 - len(found)), torch.ones_like(found[0]), None)
-    for wants in ((False, False), (True, samples is not None)):
+    for wants in ((False, False, False), (True, samples is not None, True)):
         check(operators.readout_vjp.default, (*given, *pairs, *constants, *wants))
-    for tensor in (weight, times):
+    for tensor in (weight, times, learned):
         tensor.requires_grad_()
         check(operators.readout.default, (*given, *constants))
 

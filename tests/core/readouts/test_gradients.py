@@ -15,12 +15,12 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+from gradient_batches import gradient_batches, relative_error
 from patterns import (
     ELSEWHERE,
     EVERY_TIME_CONSTANTS,
     TIME_CONSTANTS,
     Batch,
-    grouped_kinks,
     methods,
     place,
     random_batch,
@@ -44,40 +44,6 @@ from tempotron_core import (
 QUOTIENT, AUTOGRAD, BACKENDS = 1e-7, 1e-10, 1e-11
 
 
-@lru_cache
-def gradient_batches() -> tuple[Batch, ...]:
-    """One small batch for each pair of time constants, in turn in each layout."""
-    layouts = ("latencies", "trains", "csr")
-    found = []
-    for index, time_constants in enumerate(TIME_CONSTANTS):
-        rng = np.random.default_rng(740 + index)
-        height = (1.0, 0.6)[index % 2]
-        constants = Constants(*time_constants, 0.8, height)
-        batch = random_batch(
-            rng,
-            4,
-            2,
-            max_spikes=6,
-            n_afferents=3,
-            constants=constants,
-            duration=4.0 * max(time_constants),
-            layout=layouts[index % 3],
-        )
-        # Two patterns on a coarse raster, for groups of simultaneous spikes; one late volley, for
-        # potentials that still rise at the end.
-        raster, times = batch.duration / 8.0, batch.times.copy()
-        counts = (times >= 0) & (times < batch.duration)
-        counts[2:] = False
-        times[counts] = np.rint(times[counts] / raster) * raster
-        late = times[2]
-        counts = (late >= 0) & (late < batch.duration)
-        late[counts] = batch.duration - min(time_constants) * (0.1 + 0.5 * rng.random(counts.sum()))
-        # Enough drive that about half of the pairs fire.
-        weight = batch.weight * (1.5 * rng.uniform(1, 2))
-        found.append(replace(batch, times=times, weight=weight))
-    return *found, *(grouped_kinks(c) for c in (TIME_CONSTANTS[0], TIME_CONSTANTS[3]))
-
-
 def numbered_batches(backend) -> Iterator[tuple[int, Batch]]:
     """The batches with their numbers; on JAX one of each layout, equal and nearly equal constants.
 
@@ -86,16 +52,6 @@ def numbered_batches(backend) -> Iterator[tuple[int, Batch]]:
     for index, batch in enumerate(gradient_batches()):
         if backend.name != "jax" or index in (0, 3, 5, 8):
             yield index, batch
-
-
-def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
-    found, expected = np.asarray(found), np.asarray(expected)
-    assert found.shape == expected.shape
-    assert np.isfinite(found).all()
-    largest = np.abs(expected).max(initial=0.0)
-    difference = np.abs(found - expected).max(initial=0.0)
-    # A gradient that is zero but for the quotients' rounding has no size to compare with.
-    return float(difference / largest) if largest > 1e-15 else float(difference)
 
 
 def contract(batch: Batch, derivatives: dict, cotangents: list[np.ndarray]):
@@ -493,7 +449,7 @@ def all_gradients(where, batch, put, method):
     events, rows = batch.events(where), place(where, batch.weight)
     neuron, shunted = batch.neuron(), batch.neuron(shunt=True)
     v_bar, t_bar, spike_bar, samples, sample_bar, shunt_bar = (place(where, a) for a in put)
-    how = {"times": True, "method": method}
+    how = {"times": True, "constants": True, "method": method}
     top = peak(events, rows, neuron, method=method)
     cut = peak(events, rows, shunted, method=method)
     spike = first_crossing(events, rows, neuron, method=method)
@@ -504,11 +460,13 @@ def all_gradients(where, batch, put, method):
         "voltage": voltage_vjp(events, rows, neuron, samples, sample_bar, **how),
         "soft": soft_peak_time_vjp(events, rows, neuron, 20, v_bar, **how),
     }
-    return {
-        (name, kind): where.to_numpy(array)
-        for name, pair in gradients.items()
-        for kind, array in zip(("weight", "time"), pair, strict=True)
-    }
+    found = {}
+    for name, gradient in gradients.items():
+        found[name, "weight"] = where.to_numpy(gradient.weight)
+        found[name, "time"] = where.to_numpy(gradient.times)
+        of_constants = [where.to_numpy(array) for array in gradient.constants]
+        found[name, "constants"] = np.stack(of_constants)
+    return found
 
 
 def test_backends_agree(backend):

@@ -1,0 +1,159 @@
+"""Constants of the neuron as tensors that require gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tempotron_core import (
+    Events,
+    Neuron,
+    first_crossing,
+    first_crossing_vjp,
+    peak,
+    peak_vjp,
+    soft_peak_time,
+    soft_peak_time_vjp,
+    voltage,
+    voltage_vjp,
+)
+from tempotron_core.spiking import (
+    critical_threshold,
+    critical_threshold_vjp,
+    eligibility,
+    output_spikes,
+    output_spikes_vjp,
+)
+
+torch = pytest.importorskip("torch")
+
+T, N = 60.0, 5
+RNG = np.random.default_rng(8)
+EVENTS = Events.from_trains(torch.tensor(RNG.uniform(0.0, 66.0, (3, N, 2))), T)
+WEIGHT = torch.tensor(RNG.normal(0.6, 0.4, (2, N)))
+VALUES = {"tau": 12.0, "tau_s": 3.0, "psp_peak": 0.9, "v_threshold": 0.8}
+SAMPLES = torch.linspace(1.0, 59.0, 6, dtype=torch.float64)
+
+
+def learned(*names: str, **values: float):
+    """A neuron with these constants as leaves, and the leaves."""
+    values = {**VALUES, **values}
+    leaves = {
+        name: torch.tensor(value, dtype=torch.float64, requires_grad=name in names)
+        for name, value in values.items()
+    }
+    return Neuron().with_constants(**leaves), leaves
+
+
+def of_crossing(neuron):
+    t_spike = first_crossing(EVENTS, WEIGHT, neuron)
+    return torch.where(torch.isfinite(t_spike), t_spike, 0.0)
+
+
+def of_trains(neuron):
+    times = output_spikes(EVENTS, WEIGHT, neuron, max_spikes=3).times
+    return torch.where(torch.isfinite(times), times, 0.0)
+
+
+READOUTS = {
+    "v_max": lambda n: peak(EVENTS, WEIGHT, n).v_max,
+    "t_max": lambda n: peak(EVENTS, WEIGHT, n).t_max,
+    "first_crossing": of_crossing,
+    "voltage": lambda n: voltage(EVENTS, WEIGHT, n, SAMPLES),
+    "output_spikes": of_trains,
+    "critical_threshold": lambda n: critical_threshold(EVENTS, WEIGHT, n, 2).theta,
+}
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_against_differences(name):
+    """gradcheck towards all four constants, with psp_peak its own and following the threshold."""
+
+    def read(*values):
+        constants = dict(zip(VALUES, values, strict=False))
+        return READOUTS[name](Neuron().with_constants(**constants))
+
+    _, leaves = learned(*VALUES)
+    assert torch.autograd.gradcheck(read, tuple(leaves.values()))
+    _, leaves = learned("v_threshold")
+    follows = Neuron(tau=12.0, tau_s=3.0).with_constants(v_threshold=leaves["v_threshold"])
+    (found,) = torch.autograd.grad(READOUTS[name](follows).sum(), leaves["v_threshold"])
+    scales = name in ("v_max", "voltage", "critical_threshold")
+    expected = READOUTS[name](follows).sum() / 0.8 if scales else torch.zeros_like(found)
+    torch.testing.assert_close(found, expected.detach(), rtol=1e-9, atol=1e-9)
+
+
+def test_the_constants_of_a_vjp():
+    """What autograd gets is what the functions return with ``constants=True``."""
+    neuron, leaves = learned(*VALUES)
+    fixed = neuron.fixed()
+    given = EVENTS, WEIGHT, fixed
+    found = peak(*given)
+    t_spike, trains = first_crossing(*given), output_spikes(*given).times
+    critical = critical_threshold(*given, 2)
+    ones = torch.ones_like(found.v_max)
+    at_spikes = torch.isfinite(trains).double()
+    vjps = {
+        peak: peak_vjp(*given, found, ones, constants=True),
+        first_crossing: first_crossing_vjp(*given, t_spike, ones, constants=True),
+        voltage: voltage_vjp(*given, SAMPLES, ones[..., None].expand(3, 2, 6), constants=True),
+        soft_peak_time: soft_peak_time_vjp(*given, 50, ones, constants=True),
+        output_spikes: output_spikes_vjp(*given, trains, at_spikes, constants=True),
+        critical_threshold: critical_threshold_vjp(*given, critical, ones, constants=True),
+    }
+    more = {voltage: (SAMPLES,), soft_peak_time: (50,), critical_threshold: (2,)}
+    for function, gradient in vjps.items():
+        value = function(EVENTS, WEIGHT, neuron, *more.get(function, ()))
+        value = value[0] if isinstance(value, tuple) else value
+        value = torch.where(torch.isfinite(value), value, 0.0).sum()
+        from_autograd = torch.autograd.grad(value, list(leaves.values()))
+        for name, ours in zip(leaves, from_autograd, strict=True):
+            theirs = getattr(gradient.constants, name)
+            torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+        assert max(abs(each) for each in from_autograd) > 1e-3, function
+
+
+def test_transforms():
+    """A gradient of its own for every entry of a mapped constant, and of mapped weights."""
+
+    def v_max(tau, weight):
+        return peak(EVENTS, weight, Neuron().with_constants(tau=tau)).v_max.sum()
+
+    taus = torch.tensor([10.0, 20.0], dtype=torch.float64)
+    weights = torch.stack([WEIGHT, -WEIGHT])
+    one_by_one = torch.func.grad(v_max)
+    for axes in ((0, None), (None, 0), (0, 0)):
+
+        def entry(v, axes=axes):
+            pairs = zip((taus, weights), axes, strict=True)
+            return [each[0 if axis is None else v] for each, axis in pairs]
+
+        pairs = zip((taus, weights), axes, strict=True)
+        given = [each[0] if axis is None else each for each, axis in pairs]
+        found = torch.func.vmap(one_by_one, axes)(*given)
+        for v in range(2):
+            torch.testing.assert_close(found[v], one_by_one(*entry(v)), rtol=1e-12, atol=0.0)
+
+
+def test_errors():
+    raw = torch.nn.Parameter(torch.tensor(10.0))
+    with pytest.raises(
+        TypeError, match=r"(?s)tau must be a constant.*with_constants\(tau=.*learn="
+    ):
+        Neuron(tau=raw)
+    with pytest.raises(ValueError, match="tau must be 0-d"):
+        Neuron().with_constants(tau=raw.reshape(1))
+    with pytest.raises(ValueError, match="tau_s must be positive and finite, got -1"):
+        Neuron().with_constants(tau_s=torch.tensor(-1.0))
+    with pytest.raises(TypeError, match="tau must be float32 or float64"):
+        Neuron().with_constants(tau=torch.tensor(10))
+    neuron = Neuron().with_constants(tau=raw)
+    with pytest.raises(TypeError, match="tau"):
+        peak(Events.from_latencies(np.ones((1, 2)), 10.0), np.ones((1, 2)), neuron)
+    spikes = output_spikes(EVENTS, WEIGHT, neuron.fixed())
+    with pytest.raises(TypeError, match=r"pass neuron\.fixed\(\)"):
+        eligibility(EVENTS, WEIGHT, neuron, spikes.times)
+    value = peak(EVENTS, WEIGHT, neuron).v_max.sum()
+    (gradient,) = torch.autograd.grad(value, raw, create_graph=True)
+    with pytest.raises(NotImplementedError, match="second derivatives"):
+        gradient.backward()
