@@ -172,7 +172,10 @@ def _of_tile(
         found = _bisected(
             rows, xp.take(highest, pairs), wanted, most, neuron, events.duration, static, xp
         )
-        when, before = _graze(rows, found, most, neuron, events.duration, static, xp)
+        # a little above, so that rounding does not let the graze itself fire: a compiler may round
+        # the same sum otherwise here
+        above = found * (1.0 + 4.0 * float(xp.finfo(found.dtype).eps))
+        when, before = _graze(rows, above, most, neuron, events.duration, static, xp)
         # place of every pair among those that were searched
         place = xp.cumulative_sum(xp.astype(searched, pairs.dtype)) - 1
         place = pairs if static else xp.where(searched, place, 0)
