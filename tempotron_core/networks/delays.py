@@ -38,7 +38,7 @@ from ..events.order import sorted_spikes
 from ..neuron import Neuron
 from ..readouts.arguments import check_output, check_readout
 from ..readouts.dispatch import constant
-from ..readouts.gradient import Gradient
+from ..readouts.gradient import Gradient, GradientWithConstants
 from ..readouts.peak import Peak, peak
 from ..readouts.peak_gradient import peak_vjp
 
@@ -237,7 +237,7 @@ def peak_with_delays_vjp(
     ):
         check_output(name, array, events, weight)
 
-    def of_output(seen: Events, one: slice) -> Gradient:
+    def of_output(seen: Events, one: slice) -> Gradient | GradientWithConstants:
         own = Peak(found.v_max[:, one], found.t_max[:, one])
         return peak_vjp(seen, weight[one, :], neuron, own, v_cotangent[:, one], times=True)
 
@@ -245,7 +245,7 @@ def peak_with_delays_vjp(
 
 
 def by_output(
-    of_output: Callable[[Events, slice], Gradient],
+    of_output: Callable[[Events, slice], Gradient | GradientWithConstants],
     events: Events,
     weight: Array,
     delay: Array,

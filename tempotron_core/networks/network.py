@@ -36,7 +36,7 @@ from ..encoding.clock import fixed_times, with_clock, without_clock
 from ..events import Events
 from ..neuron import Neuron
 from ..readouts.arguments import check_readout, is_static
-from ..readouts.gradient import Gradient
+from ..readouts.gradient import Gradient, GradientWithConstants
 from ..readouts.peak import peak
 from ..readouts.peak_gradient import peak_vjp
 from ..spiking import (
@@ -345,7 +345,7 @@ class Network:
 
     def _last_vjp(
         self, activity: Activity, cotangent: Array, critical: CriticalThreshold | None, times: bool
-    ) -> Gradient:
+    ) -> Gradient | GradientWithConstants:
         """Pull the cotangent back to the last layer's weights and what it received."""
         last = activity.inputs[-1], self.weights[-1], self.neurons[-1]
         if critical is not None:

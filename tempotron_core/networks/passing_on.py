@@ -12,7 +12,7 @@ from ..events.batch import from_latencies, from_trains
 from ..neuron import Neuron
 from ..readouts.crossing import first_crossing
 from ..readouts.crossing_gradient import first_crossing_vjp
-from ..readouts.gradient import Gradient
+from ..readouts.gradient import Gradient, GradientWithConstants
 from ..readouts.peak import peak
 from ..readouts.peak_gradient import peak_vjp
 from ..spiking import output_spikes, output_spikes_vjp
@@ -96,7 +96,7 @@ def respond_vjp(
     *,
     min_slope: float,
     times: bool,
-) -> Gradient:
+) -> Gradient | GradientWithConstants:
     """Pull a cotangent of the spikes that a hidden layer passed on back to what made them.
 
     Parameters

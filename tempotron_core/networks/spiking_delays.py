@@ -13,7 +13,7 @@ from ..events import Events
 from ..neuron import Neuron
 from ..readouts.arguments import check_output
 from ..readouts.dispatch import constant
-from ..readouts.gradient import Gradient
+from ..readouts.gradient import Gradient, GradientWithConstants
 from ..spiking import (
     CriticalThreshold,
     OutputSpikes,
@@ -119,7 +119,7 @@ def output_spikes_with_delays_vjp(
     for name, array in (("spike_times", spike_times), ("cotangent", cotangent)):
         check_spike_times(name, array, events, weight, xp=xp)
 
-    def of_output(seen: Events, one: slice) -> Gradient:
+    def of_output(seen: Events, one: slice) -> Gradient | GradientWithConstants:
         given = spike_times[:, one, :], cotangent[:, one, :]
         return output_spikes_vjp(
             seen, weight[one, :], neuron, *given, times=True, min_slope=min_slope
@@ -217,7 +217,7 @@ def critical_threshold_with_delays_vjp(
     check_output("critical.theta", critical.theta, events, weight)
     check_output("cotangent", cotangent, events, weight)
 
-    def of_output(seen: Events, one: slice) -> Gradient:
+    def of_output(seen: Events, one: slice) -> Gradient | GradientWithConstants:
         own = CriticalThreshold(*(array[:, one] for array in critical))
         return critical_threshold_vjp(
             seen, weight[one, :], neuron, own, cotangent[:, one], times=True, most=most
