@@ -18,6 +18,7 @@ from tempotron_core.networks.silence import SilenceWatch
 from .autograd import Spikes, in_transform
 from .by_name import as_text
 from .layer import Layer
+from .learned import check_learn
 from .spiking import spike_trains
 
 __all__ = ["ExactTempotron", "Readout"]
@@ -87,6 +88,10 @@ class ExactTempotron(Layer):
         Afferents that fire in every pattern at fixed times, beside those of the input: once every
         ``tau``, once in so much time, at these times, or never (the default).  Without them a
         neuron cannot tell when in a pattern something happens, see docs/sight.md.
+    learn : sequence of {'tau', 'tau_s', 'v_threshold', 'psp_peak'}, default ()
+        Constants that are learned beside the weights, one value for the whole layer.  The layer
+        then has a parameter of their logarithm, ``log_tau`` and so on.  ``min_slope`` and ``clock``
+        stay as they were at the construction.
     dtype : torch.dtype, optional
         Of the weights.  Half precision is kept, but computed with in float32.
     device : torch.device or str, optional
@@ -98,7 +103,9 @@ class ExactTempotron(Layer):
         ``fc.weight``, shape (O, N), holds the synaptic weights, and in further columns those of
         the clock; there is no bias.  They are drawn
         so that neurons fire on typical input, see `tempotron_core.random_weight`.  It is the only
-        entry of ``state_dict()``.
+        entry of ``state_dict()`` but for what ``learn`` names.
+    log_tau, log_tau_s, log_v_threshold, log_psp_peak : torch.nn.Parameter
+        Natural logarithms of the constants that are learned, 0-d.
 
     Raises
     ------
@@ -110,7 +117,8 @@ class ExactTempotron(Layer):
     Notes
     -----
     ``duration``, ``tau``, ``tau_s``, ``v_threshold``, ``neuron`` and ``clock`` (its times) can be
-    read, and stay what they were at the construction.  ``ret_type``, ``max_spikes`` and
+    read, and stay what they were at the construction, but for what is learned.  ``ret_type``,
+    ``max_spikes`` and
     ``min_slope`` can be set.
 
     References
@@ -144,6 +152,7 @@ class ExactTempotron(Layer):
         max_spikes: int | None = None,
         min_slope: float | None = None,
         clock: str | float | Sequence[float] | None = None,
+        learn: Sequence[str] = (),
         dtype: torch.dtype | None = None,
         device: Any = None,
     ) -> None:
@@ -161,6 +170,7 @@ class ExactTempotron(Layer):
             device,
             deviation=deviation,
             clock=times,
+            learn=check_learn(learn),
         )
         check_choice("ret_type", ret_type, self._ret_types)
         self.ret_type = ret_type
@@ -193,6 +203,7 @@ class ExactTempotron(Layer):
         """The constants, for ``print(layer)``."""
         more = "" if self.neuron.psp_peak is None else f", psp_peak={self.neuron.psp_peak}"
         more += ", shunt=True" if self.neuron.shunt else ""
+        more += f", learn={self._learn}" if self._learn else ""
         more += f", clock={self.clock}" if self.clock else ""
         more += f", ret_type={self.ret_type!r}"
         more += f", min_slope={self.min_slope:.4g}"
@@ -257,12 +268,13 @@ class ExactTempotron(Layer):
         return t_spike
 
     def _trains(self, spikes: Spikes, weight: Tensor) -> Tensor:
-        if self.neuron.shunt:
+        if self._neuron.shunt:
             raise ValueError(
                 "ret_type must not be 'trains' in a layer made with shunt=True, whose neurons "
                 "spike once"
             )
-        found = spike_trains(spikes, weight, self._constants, self.max_spikes, self.min_slope)
+        given = spikes, weight, self._constants, self.max_spikes, self.min_slope
+        found = spike_trains(*given, learned=self._learned())
         self._watch(found.times[..., 0], spikes)
         times: Tensor = found.times
         return times

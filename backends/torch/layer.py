@@ -29,6 +29,7 @@ from .autograd import (
     sorted_spikes,
     spikes_of,
 )
+from .learned import learned_values, logarithms, with_values
 from .operators import pack
 
 __all__ = ["Layer"]
@@ -83,6 +84,7 @@ class Layer(nn.Module):
         *,
         deviation: float | None = None,
         clock: tuple[float, ...] = (),
+        learn: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.in_features = whole_number("in_features", in_features)
@@ -94,15 +96,26 @@ class Layer(nn.Module):
         self.fc: nn.Module = SynapticWeights(
             self._n_columns, self.out_features, deviation, dtype=dtype, device=device
         )
+        self._learn = learn
+        for name, logarithm in logarithms(neuron, learn, dtype, device).items():
+            self.register_parameter(f"log_{name}", logarithm)
         self._constants = pack(neuron, duration)
         self._units = UnitsWatch()
         self.register_load_state_dict_pre_hook(_rename_foreign_weights)  # type: ignore[no-untyped-call]
 
-    # The constants are part of what is compiled, and a layer keeps those it was made with.
+    # The constants are part of what is compiled, and a layer keeps those it was made with, but for
+    # those that it learns.
     @property
     def neuron(self) -> Neuron:
-        """The constants, for use with the functions of `tempotron_core`."""
-        return self._neuron
+        """The constants as they are now, for use with the functions of `tempotron_core`."""
+        return with_values(self._neuron, self._logarithms()) if self._learn else self._neuron
+
+    def _logarithms(self) -> dict[str, Tensor]:
+        return {name: getattr(self, f"log_{name}") for name in self._learn}
+
+    def _learned(self) -> Tensor | None:
+        """The constants as a readout takes them, if some are learned."""
+        return learned_values(self._neuron, self._logarithms()) if self._learn else None
 
     @property
     def tau(self) -> float:
@@ -166,7 +179,7 @@ class Layer(nn.Module):
         if not isinstance(in_spikes, Events):
             events = replace(events, _units=self._units)  # one look is enough for a layer
         if not in_transform():
-            check_units(events, self.neuron)
+            check_units(events, self._neuron)
         return spikes_of(events)
 
     def _beside_clock(self, in_spikes: Tensor) -> Tensor:
@@ -183,7 +196,8 @@ class Layer(nn.Module):
     def _read(
         self, name: str, spikes: Spikes, weight: Tensor, options: str = "", **more: Any
     ) -> tuple[Tensor, ...]:
-        return differentiable_readout(name, spikes, weight, self._constants, options, **more)
+        given = name, spikes, weight, self._constants, options
+        return differentiable_readout(*given, learned=self._learned(), **more)
 
 
 def _of_full_precision(in_spikes: Tensor) -> Tensor:

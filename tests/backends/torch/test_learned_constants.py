@@ -27,6 +27,10 @@ from tempotron_core.spiking import (
 
 torch = pytest.importorskip("torch")
 
+from torch_cases import traced  # noqa: E402
+
+from tempotron_backends.torch import ExactTempotron  # noqa: E402
+
 T, N = 60.0, 5
 RNG = np.random.default_rng(8)
 EVENTS = Events.from_trains(torch.tensor(RNG.uniform(0.0, 66.0, (3, N, 2))), T)
@@ -157,3 +161,83 @@ def test_errors():
     (gradient,) = torch.autograd.grad(value, raw, create_graph=True)
     with pytest.raises(NotImplementedError, match="second derivatives"):
         gradient.backward()
+
+
+# -- layers -------------------------------------------------------------------------------------
+
+IN_SPIKES = torch.tensor(RNG.uniform(0.0, 66.0, (6, N)))
+
+
+def layer_of(learn, **options):
+    torch.manual_seed(0)
+    layer = ExactTempotron(N, 2, T, 12.0, 3.0, learn=learn, dtype=torch.float64, **options)
+    torch.nn.init.uniform_(layer.fc.weight, 0.2, 1.4)
+    return layer
+
+
+@pytest.mark.parametrize("ret_type", ["v_max", "t_spike", "trains"])
+def test_layers_learn_logarithms(ret_type):
+    """d/d log tau = tau d/d tau, for every constant; a step moves the constant that is read."""
+    layer = layer_of(tuple(VALUES), ret_type=ret_type, min_slope=0.0)
+    assert layer.neuron == Neuron(12.0, 3.0, 1.0, psp_peak=1.0)
+    assert set(layer.state_dict()) == {"fc.weight", *(f"log_{name}" for name in VALUES)}
+    found = layer(IN_SPIKES)
+    torch.where(torch.isfinite(found), found, 0.0).sum().backward()
+    given = Events.from_latencies(IN_SPIKES, T), layer.fc.weight.detach(), layer.neuron
+    if ret_type == "v_max":
+        constants = peak_vjp(*given, peak(*given), torch.ones(6, 2).double(), constants=True)
+    elif ret_type == "t_spike":
+        ones = torch.ones(6, 2).double()
+        constants = first_crossing_vjp(*given, first_crossing(*given), ones, constants=True)
+    else:
+        times = output_spikes(*given).times
+        at = torch.isfinite(times).double()
+        constants = output_spikes_vjp(*given, times, at, constants=True)
+    for name in VALUES:
+        expected = getattr(layer.neuron, name) * getattr(constants.constants, name)
+        torch.testing.assert_close(getattr(layer, f"log_{name}").grad, expected)
+    with torch.no_grad():
+        layer.log_tau += 0.1
+    assert layer.tau == pytest.approx(12.0 * np.exp(0.1), rel=1e-12)
+    assert "learn=('tau', 'tau_s'" in repr(layer)
+
+
+def test_layers_keep_what_they_learned():
+    """In state_dict and copies; without ``learn`` there is nothing of it."""
+    layer, other = layer_of(("tau",)), layer_of(("tau",))
+    with torch.no_grad():
+        layer.log_tau.fill_(np.log(30.0))
+    other.load_state_dict(layer.state_dict())
+    assert other.tau == layer.tau == pytest.approx(30.0)
+    torch.testing.assert_close(other(IN_SPIKES), layer(IN_SPIKES), rtol=0.0, atol=0.0)
+    assert other.neuron.psp_peak is None  # follows the threshold still
+    assert set(layer_of(()).state_dict()) == {"fc.weight"}
+    assert layer.to(torch.bfloat16)(IN_SPIKES.float()).isfinite().any()
+
+
+@pytest.mark.parametrize("learn", ["tau", ("tau", "tua"), 3])
+def test_what_cannot_be_learned(learn):
+    with pytest.raises(ValueError, match=r"learn must hold names of constants.*got "):
+        layer_of(learn)
+
+
+@traced
+def test_a_new_value_compiles_nothing_anew():
+    """Steps of an optimiser through a compiled layer: one graph, that of the eager layer."""
+    layer = layer_of(("tau", "v_threshold"), ret_type="v_max")
+    seen = []
+
+    def backend(graph, _inputs):
+        seen.append(graph)
+        return graph
+
+    compiled = torch.compile(layer, fullgraph=True, backend=backend)
+    optimiser = torch.optim.Adam(layer.parameters(), lr=0.05)
+    for _ in range(5):
+        optimiser.zero_grad()
+        found = compiled(IN_SPIKES)
+        torch.testing.assert_close(found, layer(IN_SPIKES), rtol=0.0, atol=0.0)
+        found.square().sum().backward()
+        optimiser.step()
+    assert len(seen) == 1
+    assert layer.tau != pytest.approx(12.0, rel=0.05)
