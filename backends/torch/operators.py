@@ -211,12 +211,15 @@ def _(
     *more: Any,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     wants_times, wants_samples, wants_constants = more[-3:]
-    none = weight.new_empty(0)
     return (
         weight.new_empty(weight.shape),
         times.new_empty(times.shape if wants_times else (0,)),
-        samples.new_empty(samples.shape) if samples is not None and wants_samples else none,
-        learned.new_empty(learned.shape) if learned is not None and wants_constants else none,
+        samples.new_empty(samples.shape)
+        if samples is not None and wants_samples
+        else weight.new_empty(0),
+        learned.new_empty(learned.shape)
+        if learned is not None and wants_constants
+        else weight.new_empty(0),
     )
 
 
