@@ -36,9 +36,9 @@ class TempotronCounter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    rule : {'exact', 'correlation'}
-        Follow the gradient of the critical threshold, or change the afferents that had most to do
-        with the potential.
+    rule : {'exact', 'truncated', 'correlation'}
+        Follow the gradient of the critical threshold, as a whole or without what earlier spikes do
+        to it, or change the afferents that had most to do with the potential.
     tau, tau_s, v_threshold : float
         Constants of the neurons; a postsynaptic potential peaks at 1.
     epochs, batch_size : int

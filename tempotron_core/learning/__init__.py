@@ -8,6 +8,8 @@ from .pooling import pool, pool_vjp
 from .sign_constraint import constrain_signs
 from .spike_counts import AggregateLabels, aggregate_labels, correlation_rule
 from .spike_time_losses import spike_time_cross_entropy, spike_time_loss
+from .spike_trains import resume_rule
+from .threshold_driven import tdp1, tdp2
 
 __all__ = [
     "Adam",
@@ -21,8 +23,11 @@ __all__ = [
     "mse_loss",
     "pool",
     "pool_vjp",
+    "resume_rule",
     "schedules",
     "spike_time_cross_entropy",
     "spike_time_loss",
+    "tdp1",
+    "tdp2",
     "tempotron_loss",
 ]

@@ -11,17 +11,18 @@ from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..learning.clipping import clip_norm as clipped
 from ..learning.spike_counts import aggregate_labels, correlation_rule
+from ..learning.threshold_driven import without_history
 from ..spiking import eligibility, revive_threshold
 from .activity import Activity
 from .learning_step import Step
 from .network import Network
 from .passing_on import first_spikes
 
-__all__ = ["COUNT_RULES", "check_counting", "count_step"]
+__all__ = ["check_counting", "count_step"]
 
 Array = Any
 
-COUNT_RULES = ("exact", "correlation")
+COUNT_RULES = ("exact", "truncated", "correlation")
 
 
 def check_counting(network: Network, rule: str) -> None:
@@ -48,8 +49,8 @@ def count_step(
     ----------
     network : Network
         Everything but the weights, with ``readout='counts'``.
-    rule : {'exact', 'correlation'}
-        See `aggregate_labels` and `correlation_rule`; the second for a single layer.
+    rule : {'exact', 'truncated', 'correlation'}
+        See `tdp1`, `tdp2` and `correlation_rule`; the last for a single layer.
     recovery : {'none', 'eligibility', 'end'}
         Where to read outputs that never rise above rest, see `revive_threshold`.
     clip_norm : float, default 0
@@ -84,6 +85,8 @@ def count_step(
             critical = current.critical_threshold(activity, k, where=where)
             if recovery != "none":
                 critical = revive_threshold(*last, critical, where=where, at=recovery)
+            if rule == "truncated":
+                critical = without_history(critical)
             gradients = current.vjp(activity, cotangent, critical=critical).weights
             learns = learns | (critical.t > 0.0)
         if clip_norm > 0.0:

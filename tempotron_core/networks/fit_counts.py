@@ -113,9 +113,10 @@ def fit_counts(
         Constants of all layers, or of each; by default ``tau`` 20, ``tau_s`` 5, and a peak of 1.
     hidden : sequence of int, optional
         Neurons of each hidden layer, which pass all of their spikes on.
-    rule : {'exact', 'correlation'}
-        Follow the gradient of the critical threshold, through hidden layers as well, or change the
-        afferents that had most to do with the potential.
+    rule : {'exact', 'truncated', 'correlation'}
+        Follow the gradient of the critical threshold, through hidden layers as well, as a whole or
+        without what earlier spikes do to it, or change the afferents that had most to do with the
+        potential.
     epochs : int, default 40
         Passes through the patterns at most: learning ends with one that has no error.
     batch_size : int, default 32

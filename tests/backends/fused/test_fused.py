@@ -326,7 +326,7 @@ def test_a_tensor_of_another_kind_is_left_to_the_array_form():
 def test_the_number_of_threads_changes_no_bit(monkeypatch):
     from tempotron_backends.fused.cpu import functions as cpu
 
-    monkeypatch.setattr(cpu, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(cpu, "WORTH_THREADS", 0)
     events, weight, neuron = problem(12, n_patterns=70, n_afferents=60, n_outputs=5)
     results = []
     for n_threads in ("1", "2", "7"):

@@ -172,7 +172,7 @@ def test_thresholds_are_where_counts_change(k):
 def test_the_number_of_threads_changes_no_bit(monkeypatch):
     from tempotron_backends.fused.cpu import functions
 
-    monkeypatch.setattr(functions, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(functions, "WORTH_THREADS", 0)
     events, weight = problem(8, n_patterns=40, n_outputs=2)
     results = []
     for n_threads in ("1", "2", "7"):
