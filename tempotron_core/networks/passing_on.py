@@ -17,7 +17,7 @@ from ..readouts.peak import peak
 from ..readouts.peak_gradient import peak_vjp
 from ..spiking import output_spikes, output_spikes_vjp
 
-__all__ = ["PASS_ON", "first_spikes", "passed_on", "respond", "respond_vjp"]
+__all__ = ["first_spikes", "passed_on", "respond", "respond_vjp"]
 
 Array = Any
 
