@@ -89,15 +89,13 @@ def resume_rule(
             )
     dtype, n_outputs, n_afferents = times.dtype, times.shape[1], events.n_afferents
     inputs = xp.astype(events.times, dtype)[:, None, :]
-    position = xp.arange(inputs.shape[2], device=device_of(times))
-    present = (position[None, :] < events.counts[:, None])[:, None, :]
 
     def of_train(spikes: Array) -> tuple[Array, Array]:
         """What the spikes of all neurons owe to every input, and their numbers."""
         owed = xp.zeros((*spikes.shape[:2], inputs.shape[2]), dtype=dtype, device=device_of(times))
         for spike in range(spikes.shape[2]):
             at = spikes[:, :, spike, None]
-            elapsed = xp.where(present & xp.isfinite(at), at - inputs, 0.0)
+            elapsed = xp.where(xp.isfinite(at), at - inputs, 0.0)
             later = elapsed > 0.0
             window = xp.exp(xp.where(later, elapsed, 0.0) * (-1.0 / tau))
             owed = owed + xp.where(later, window, 0.0)
