@@ -78,11 +78,12 @@ def test_one_decision(make_forms, find_forms, dtype):
 
 
 def test_a_declining_potential_that_resets_have_left_behind(make_forms, find_forms):
-    """The spike is in an interval in which the potential without resets only falls."""
+    """A run with a spike, in which the potential without resets only falls, to below threshold."""
     find_forms(make_forms(3))
-    events = Events.from_latencies(np.asarray([[0.0, 300.0]]), 400.0)
-    weight = np.asarray([[12.0, 0.0]])
-    assert check_spikes(events, weight, Neuron(20.0, 5.0)) > 10
+    weight, neuron = np.asarray([[12.0, 0.0, 0.0]]), Neuron(20.0, 5.0)
+    events = Events.from_latencies(np.asarray([[0.0, 12.0, 300.0]]), 400.0)
+    assert output_spikes(events, weight, neuron).times.max() > 12.0 > neuron.kernel.t_peak
+    assert check_spikes(events, weight, neuron) > 10
 
 
 def test_nothing_to_launch(make_forms, find_forms):

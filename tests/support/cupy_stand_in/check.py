@@ -29,6 +29,13 @@ from tempotron_core import (
 from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
 from tempotron_core.learning import Momentum, tempotron_loss
 from tempotron_core.membrane import tiles
+from tempotron_core.spiking import (
+    critical_threshold,
+    critical_threshold_vjp,
+    output_spikes,
+    output_spikes_vjp,
+    voltage_with_resets,
+)
 
 assert Path(cupy.__file__).parent.parent == Path(__file__).parent, "this must not be a real CuPy"
 backend = select("cuda")
@@ -77,6 +84,24 @@ def readouts(events, weight, neuron, asarray, method):
         yield from soft_peak_time_vjp(events, w, neuron, 60, bar, times=True, **how)
 
 
+def spiking(events, weight, neuron, asarray, method):
+    """What the multi-spike neuron does, likewise."""
+    how, w = {"method": method}, asarray(4.0 * weight)
+    spikes = output_spikes(events, w, neuron, max_spikes=5, **how)
+    yield from spikes
+    if method == "pruned":
+        samples = asarray(np.linspace(0.0, 60.0, 9).astype(weight.dtype))
+        yield voltage_with_resets(events, w, neuron, spikes.times, samples)
+        yield from output_spikes(events, w, neuron, layout="csr", **how)
+    bar = asarray(np.ones(spikes.times.shape, weight.dtype))
+    given = {"times": True, "min_slope": 0.01, **how}
+    yield from output_spikes_vjp(events, w, neuron, spikes.times, bar, **given)
+    found = critical_threshold(events, w, neuron, 2, most=2, **how)
+    yield from found
+    bar = asarray(np.linspace(-1.0, 1.0, 12).reshape(4, 3).astype(weight.dtype))
+    yield from critical_threshold_vjp(events, w, neuron, found, bar, times=True, most=2, **how)
+
+
 @contextlib.contextmanager
 def small_tiles():
     """Work in many tiles, as on a GPU only large batches do."""
@@ -103,6 +128,15 @@ for dtype in (np.float64, np.float32):
             tiled = readouts(on_device, weight, neuron, backend.from_numpy, "pruned")
             for found, expected in zip(tiled, here, strict=True):
                 same(found, None if expected is None else expected.get())
+        if neuron.shunt:
+            continue
+        for method in ("static", "pruned"):
+            waits = stand_in.waits
+            here = list(spiking(on_device, weight, neuron, backend.from_numpy, method))
+            assert (stand_in.waits == waits) == (method == "static"), stand_in.waits - waits
+            there = spiking(on_host, weight, neuron, np.asarray, method)
+            for found, expected in zip(here, there, strict=True):
+                same(found, expected)
     same(on_device[1:3].to_latencies(), on_host[1:3].to_latencies())
     joined = [Events.concat([each[[2]], each[:1]]) for each in (on_device, on_host)]
     same(*(each.to_latencies() for each in joined))
