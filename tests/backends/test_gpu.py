@@ -48,7 +48,8 @@ def test_agrees_with_numpy(name: str, dtype: str) -> None:
     host = host_inputs(dtype)
     # JAX has no pruned form, and compiles every single operation of the other.
     methods = ("auto",) if accelerator.name == "jax" else ("auto", "static")
-    found = every_call(moved(host, accelerator.from_numpy), methods)
+    given = {"methods": methods, "spiking": accelerator.name != "jax"}  # likewise
+    found = every_call(moved(host, accelerator.from_numpy), **given)
     accelerator.synchronise()
     elsewhere = {
         key
@@ -57,7 +58,7 @@ def test_agrees_with_numpy(name: str, dtype: str) -> None:
         if array is not None and array.device != placed(accelerator)
     }
     assert elsewhere == set()
-    expected = every_call(host, methods)
+    expected = every_call(host, **given)
     assert disagreements(on_host(found, accelerator.to_numpy), expected, dtype) == {}
 
 

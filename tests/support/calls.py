@@ -30,6 +30,12 @@ from tempotron_core.arrays.index_sum import index_sum
 from tempotron_core.encoding import GaussianReceptiveFields, encode_latency
 from tempotron_core.encoding.features import feature_range
 from tempotron_core.learning import Momentum, mse_loss, tempotron_loss
+from tempotron_core.spiking import (
+    critical_threshold,
+    critical_threshold_vjp,
+    output_spikes,
+    output_spikes_vjp,
+)
 
 N_PATTERNS, N_AFFERENTS, N_SLOTS, N_OUTPUTS, N_SAMPLES, N_FEATURES = 5, 7, 2, 3, 11, 4
 DURATION, N_STEPS = 50.0, 50
@@ -143,6 +149,25 @@ READOUTS: Mapping[str, Readout] = {
 WITHOUT_SHUNT = tuple(name for name in READOUTS if "grid" in name or "soft" in name)
 
 
+def _output_spikes(i: Inputs, e: Events, n: Neuron, m: str) -> Any:
+    times = output_spikes(e, i.weight, n, max_spikes=4, method=m).times
+    given = times, times
+    return times, *output_spikes_vjp(e, i.weight, n, *given, times=True, min_slope=0.01, method=m)
+
+
+def _critical_threshold(i: Inputs, e: Events, n: Neuron, m: str) -> Any:
+    how = {"most": 2, "method": m}
+    found = critical_threshold(e, i.weight, n, 2, **how)
+    by = critical_threshold_vjp(e, i.weight, n, found, i.cotangent, times=True, **how)
+    return found.theta, found.t, *by
+
+
+SPIKING: Mapping[str, Readout] = {  # which take as long as all else
+    "output_spikes, output_spikes_vjp": _output_spikes,
+    "critical_threshold, critical_threshold_vjp": _critical_threshold,
+}
+
+
 # On arrays: name -> (inputs) -> an array, or a tuple of arrays and None
 
 
@@ -218,6 +243,8 @@ def every_call(
     inputs: Inputs,
     methods: tuple[str, ...] = ("auto", "static"),
     layouts: tuple[str, ...] = LAYOUTS,
+    *,
+    spiking: bool = True,
 ) -> dict[str, Any]:
     """The results of every call there is, by a name that says which."""
     found = {name: arrays_of(call(inputs)) for name, call in {**OTHERS, **MODELS}.items()}
@@ -230,6 +257,10 @@ def every_call(
                 for method in methods:
                     key = f"{name}, {layout}, {which}, {method}"
                     found[key] = arrays_of(call(inputs, events, neuron, method))
+    if spiking:
+        events = events_of(inputs, "trains")
+        for name, call in SPIKING.items():
+            found[name] = arrays_of(call(inputs, events, NEURONS["default"], methods[0]))
     return found
 
 
