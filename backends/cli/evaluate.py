@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .counting import counted, counting_scores, scores_in_words
 from .output import save_figure
 from .where import add_where_options, chosen_backend
 
 if TYPE_CHECKING:
+    from ..data.counted import CountedPatterns
     from ..data.patterns import EventPatterns, FeaturePatterns
     from ..training.trained_model import TrainedModel
 
@@ -32,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of images in MNIST's IDX format, event file, or breast-cancer",
     )
     parser.add_argument(
+        "--counts",
+        metavar="FILE",
+        help="for a model of counts: how often each neuron should spike, as for tempotron train",
+    )
+    parser.add_argument(
         "--split",
         choices=SPLITS,
         help="part of the data to score (default: held-out, or all of data not trained on); test "
@@ -43,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Score the patterns, print the accuracy and draw the figure if asked for one.
+    """Score the patterns, print how well they are met and draw the figure if asked for one.
 
     Raises
     ------
@@ -58,9 +65,29 @@ def run(args: argparse.Namespace) -> int:
 
         require_matplotlib()
     model = TrainedModel.read(args.checkpoint, chosen_backend(args))
-    data = open_patterns(args.data, args.split if args.split in ("train", "test") else None)
+    opened = open_patterns(args.data, args.split if args.split in ("train", "test") else None)
+    data = counted(opened, args.counts)
+    if model.recipe.counts != (args.counts is not None):
+        wanted = "the file of the counts" if model.recipe.counts else "left out"
+        rule = model.recipe.rule
+        raise ValueError(
+            f"counts must be {wanted} for a model that learned by rule {rule!r}, got {args.counts}"
+        )
     index, kind = _chosen_part(args, model, data)
-    labels, values = data.labels[index], model.potentials(data, index)
+    labels = data.labels[index]
+    if model.recipe.counts:
+        if args.figure is not None:
+            raise ValueError(f"--figure must be left out for counts, got {args.figure!r}")
+        if labels.shape[1] != model.n_outputs:
+            raise ValueError(
+                f"counts must be of {model.n_outputs} neurons, got {labels.shape[1]} in "
+                f"{args.counts!r}"
+            )
+        scores = counting_scores(labels, model.counts(data, index))
+        told = kind.replace("accuracy", "exact counts")
+        print(f"{told} {scores_in_words(scores, labels.size)}")
+        return 0
+    values = model.potentials(data, index)
     predicted = values.argmax(axis=1)
     hits = int((predicted == labels).sum())
     print(f"{kind} {hits / len(labels):.2%} ({hits} of {len(labels)})")
@@ -80,7 +107,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _chosen_part(
-    args: argparse.Namespace, model: TrainedModel, data: FeaturePatterns | EventPatterns
+    args: argparse.Namespace,
+    model: TrainedModel,
+    data: FeaturePatterns | EventPatterns | CountedPatterns,
 ) -> tuple[NDArray[np.int64], str]:
     """Return the patterns to score, and what to call their accuracy."""
     everything = np.arange(len(data))
@@ -89,7 +118,8 @@ def _chosen_part(
     if args.split == "test":
         if data.test_from is not None:  # an event file, or the digits, hold all they have
             return everything[data.test_from :], "test accuracy"
-        if args.data is None or not hasattr(data, "dataset") or args.data == "breast-cancer":
+        features = hasattr(getattr(data, "data", data), "dataset")
+        if args.data is None or not features or args.data == "breast-cancer":
             raise ValueError(f"--split test needs data with a test set, got {data.name}")
         return everything, "test accuracy"
     if args.split == "train" and data.test_from is not None:

@@ -10,9 +10,16 @@ __all__ = ["in_options"]
 
 CHECKPOINT = dict.fromkeys(("checkpoint", "path"), "CHECKPOINT")
 ARGUMENTS = {
-    "train": {"data": "--data", "device": "--device", "recipe": "--recipe"},
+    "train": {
+        "backend": "--backend",
+        "counts": "--counts",
+        "data": "--data",
+        "device": "--device",
+        "recipe": "--recipe",
+    },
     "encode": {"data": "--data", "path": "--out"},
-    "eval": {"data": "--data", "device": "--device"} | CHECKPOINT,
+    "eval": {"counts": "--counts", "data": "--data", "device": "--device"} | CHECKPOINT,
+    "detect": {"events": "EVENTS", "device": "--device"} | CHECKPOINT,
     "predict": {"input": "INPUT", "data": "INPUT", "device": "--device"} | CHECKPOINT,
 }
 """What a message of the library begins with, and what that is on the command line."""

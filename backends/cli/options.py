@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from tempotron_core import __version__
 
-from . import backends, bench, encode, evaluate, predict, train
+from . import backends, bench, detect, encode, evaluate, predict, train
 
 __all__ = ["FAILURE", "make_parser"]
 
@@ -78,6 +78,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
     predict.add_arguments(command)
     command.set_defaults(run=predict.run)
+
+    command = commands.add_parser(
+        "detect",
+        help="print when multi-spike neurons spike",
+        description="Print the pattern, output and time of every output spike in an event file.",
+    )
+    detect.add_arguments(command)
+    command.set_defaults(run=detect.run)
 
     command = commands.add_parser(
         "bench",

@@ -7,7 +7,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=tuple(WRITERS),
         default="text",
-        help="text: a class per line, and probabilities behind it; csv: the same under a line of "
-        "headings; json: an array of objects (default: %(default)s)",
+        help="text: a class, or the spikes of each neuron, per line, and probabilities behind it; "
+        "csv: the same under a line of headings; json: an array of objects (default: %(default)s)",
     )
 
 
@@ -54,7 +54,13 @@ def run(args: argparse.Namespace) -> int:
     from ..training.trained_model import TrainedModel
 
     model = TrainedModel.read(args.checkpoint, chosen_backend(args))
-    values = _values(model, args.input)
+    if model.recipe.counts:
+        if args.probabilities:
+            raise ValueError("--probabilities must be left out for a model of counts")
+        counts = _read(model, args.input, model.counts, model.counts_of_features)
+        COUNT_WRITERS[args.format](counts.tolist())
+        return 0
+    values = _read(model, args.input, model.potentials, model.values)
     names = model.class_names
     classes = [names[number] for number in values.argmax(axis=1)]
     probabilities = model.probabilities(values) if args.probabilities else None
@@ -62,8 +68,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _values(model: TrainedModel, path: str) -> NDArray[Any]:
-    """Return the value of each class for each pattern of an event file or of rows."""
+def _read(
+    model: TrainedModel,
+    path: str,
+    of_events: Callable[..., NDArray[Any]],
+    of_features: Callable[[NDArray[Any]], NDArray[Any]],
+) -> NDArray[Any]:
+    """Return what the model makes of each pattern of an event file or of rows."""
     from ..data.event_files import EventFile
     from ..data.feature_tables import read_features
     from ..data.patterns import EventPatterns
@@ -74,9 +85,9 @@ def _values(model: TrainedModel, path: str) -> NDArray[Any]:
                 f"input must be an event file or a file of rows, got the folder {path!r}"
             )
         data = EventPatterns(EventFile.open(path))
-        return model.potentials(data, np.arange(len(data)))
+        return of_events(data, np.arange(len(data)))
     features = read_features(path)
-    values = model.values(features)
+    found = of_features(features)
     low, high = model.data["value_range"]
     if len(features) and (features.min() < low or features.max() > high):
         print(
@@ -84,7 +95,7 @@ def _values(model: TrainedModel, path: str) -> NDArray[Any]:
             f"the model was trained on {low:g} to {high:g}",
             file=sys.stderr,
         )
-    return values
+    return found
 
 
 Names = Sequence[str] | Sequence[int]
@@ -119,3 +130,29 @@ def _write_json(names: Names, classes: Names, probabilities: Probabilities) -> N
 
 WRITERS = {"text": _write_text, "csv": _write_csv, "json": _write_json}
 """By what ``--format`` calls them."""
+
+Counts = list[list[int]]
+
+
+def _write_counts_text(counts: Counts) -> None:
+    for row in counts:
+        print(*row)
+
+
+def _write_counts_csv(counts: Counts) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    width = len(counts[0]) if counts else 1
+    writer.writerow(["spikes"] if width == 1 else [f"spikes_{o}" for o in range(width)])
+    writer.writerows(counts)
+
+
+def _write_counts_json(counts: Counts) -> None:
+    print("[" + ",\n ".join(json.dumps({"spikes": row}) for row in counts) + "]")
+
+
+COUNT_WRITERS = {
+    "text": _write_counts_text,
+    "csv": _write_counts_csv,
+    "json": _write_counts_json,
+}
+"""Of models of counts, by what ``--format`` calls them."""

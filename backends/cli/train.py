@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tempotron_core import SilenceWarning, UnitsWarning
 
+from .counting import counted, counting_scores, scores_in_words
 from .output import output_folder, save_figure
 from .training_options import DTYPE, RECIPE_OPTIONS, add_training_options
 from .where import add_where_options, chosen_backend
@@ -55,7 +56,8 @@ def _train(args: argparse.Namespace, backend: Backend, out: Path) -> int:
 
     for kind in (SilenceWarning, UnitsWarning):
         warnings.simplefilter("once", kind)
-    data = open_patterns(args.data)
+    opened = open_patterns(args.data)
+    data = counted(opened, args.counts)
     last = out / "last.npz"
     if args.resume:
         if not last.is_file():
@@ -65,7 +67,8 @@ def _train(args: argparse.Namespace, backend: Backend, out: Path) -> int:
         experiment = Experiment.resume(last, data, backend, epochs=args.epochs)
         _check_same_settings(args, experiment)
     else:
-        experiment = Experiment.prepare(data, _recipe(args, data), backend, args.dtype or DTYPE)
+        recipe = _recipe(args, opened)
+        experiment = Experiment.prepare(data, recipe, backend, args.dtype or DTYPE)
         # of a run that this one takes the place of; its model stays until there is a new one
         for left in (last, out / "best.npz", *_written(out, "interrupted")):
             left.unlink(missing_ok=True)
@@ -73,8 +76,9 @@ def _train(args: argparse.Namespace, backend: Backend, out: Path) -> int:
     print(f"data      {data.name}: {_count(experiment)}")
     print(f"encoding  {_coding(experiment)}")
     print(f"network   {_layers(experiment)}")
+    learned = f"{recipe.rule} rule" if recipe.counts else f"{recipe.loss} loss"
     print(
-        f"training  {recipe.loss} loss, {backend} {experiment.dtype}, seed {recipe.seed}",
+        f"training  {learned}, {backend} {experiment.dtype}, seed {recipe.seed}",
         flush=True,
     )
     if done:
@@ -93,18 +97,34 @@ def _finish(experiment: Experiment, out: Path) -> int:
         print(f"interrupted after {state.epoch} of {wanted} epochs; saving", flush=True)
     elif state.epoch < wanted:
         print(f"stopped after {state.epoch} epochs: no better since epoch {state.best_epoch}")
-    hits, total = experiment.held_out_hits(), len(experiment.held_out_index)
-    print(f"held-out accuracy {hits / total:.2%} ({hits} of {total})")
+    scores, told = _scores(experiment)
+    print(f"held-out {told}")
     # an interrupted run never takes the place of a complete one
     checkpoint, picture = _written(out, "interrupted" if state.interrupted else "model")
-    experiment.save(checkpoint, hits)
+    experiment.save(checkpoint, scores)
     print(f"wrote {checkpoint}")
-    _save_training_figure(experiment, hits / total, picture)
+    _save_training_figure(experiment, scores["correct"] / _of_held_out(experiment), picture)
     print(f"wrote {picture}")
     if not state.interrupted:
         for left in _written(out, "interrupted"):  # of this run, before it was resumed
             left.unlink(missing_ok=True)
     return INTERRUPTED if state.interrupted else 0
+
+
+def _scores(experiment: Experiment) -> tuple[dict[str, float], str]:
+    """Return how the held-out patterns are met, as numbers and in words."""
+    total = _of_held_out(experiment)
+    if experiment.recipe.counts:
+        wanted = experiment.data.labels[experiment.held_out_index]
+        scores = counting_scores(wanted, experiment.held_out_counts())
+        return scores, f"exact counts {scores_in_words(scores, total)}"
+    hits = experiment.held_out_hits()
+    return {"correct": hits}, f"accuracy {hits / total:.2%} ({hits} of {total})"
+
+
+def _of_held_out(experiment: Experiment) -> int:
+    """Labels, or counts, of the held-out patterns."""
+    return int(experiment.data.labels[experiment.held_out_index].size)
 
 
 def _written(out: Path, stem: str) -> tuple[Path, Path]:
@@ -114,11 +134,13 @@ def _written(out: Path, stem: str) -> tuple[Path, Path]:
 
 def _save_training_figure(experiment: Experiment, accuracy: float, path: Path) -> None:
     from ..plotting import training_figure
+    from ..training.example import example
 
+    of_what = "of held-out counts" if experiment.recipe.counts else "held-out accuracy"
     figure = training_figure(
-        **experiment.example(),
+        **example(experiment),
         history=experiment.state.history | {"held_out_accuracy": [accuracy]},
-        heading=f"{experiment.data.name}: {accuracy:.1%} held-out accuracy",
+        heading=f"{experiment.data.name}: {accuracy:.1%} {of_what}",
     )
     save_figure(figure, path)
 
@@ -127,7 +149,7 @@ def _recipe(args: argparse.Namespace, data: FeaturePatterns | EventPatterns) -> 
     from ..data.patterns import EventPatterns
     from ..recipes.coding import usual_encoder
     from ..recipes.files import read_recipe
-    from ..recipes.recipe import Recipe
+    from ..recipes.recipe import COUNTING, Recipe
 
     settings = {} if args.recipe is None else read_recipe(args.recipe)
     if args.hold_out is not None and data.test_from is not None:
@@ -140,7 +162,10 @@ def _recipe(args: argparse.Namespace, data: FeaturePatterns | EventPatterns) -> 
         settings |= data.coded_by()
     else:
         settings = {"encoder": usual_encoder(data.dataset.features.shape[1])} | settings
-    return Recipe(**settings | _given(args))
+    settings |= _given(args)
+    if settings.get("rule", Recipe.rule) != Recipe.rule:
+        settings = COUNTING | settings
+    return Recipe(**settings)
 
 
 def _check_coding(args: argparse.Namespace, settings: dict[str, Any], data: EventPatterns) -> None:
@@ -190,7 +215,10 @@ def _count(experiment: Experiment) -> str:
     parts.append(f"{len(experiment.held_out_index)} held out")
     features = data.describe().get("n_features")
     features = "" if features is None else f"{features} features, "
-    return f"{len(data)} patterns, {features}{source.n_classes} classes; {', '.join(parts)}"
+    what = f"{source.n_classes} classes"
+    if experiment.recipe.counts:
+        what = f"counts of {source.n_classes} neuron{'s' * (source.n_classes > 1)}"
+    return f"{len(data)} patterns, {features}{what}; {', '.join(parts)}"
 
 
 def _coding(experiment: Experiment) -> str:

@@ -79,6 +79,7 @@ TABLE: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     ("network", "--tau-s", "tau_s", "synaptic time constant in ms", REAL),
     ("network", "--output-tau", "output_tau", "that of the outputs, if another", REAL),
     ("network", "--output-tau-s", "output_tau_s", "that of the outputs, if another", REAL),
+    ("learning", "--rule", "rule", "what is learned: labels, or counts, by one of two rules", {}),
     ("learning", "--loss", "loss", "what to minimise", {}),
     ("learning", "--margin", "margin", "distance from threshold to train for", REAL),
     ("learning", "--temperature", "temperature", "of the cross-entropy, in thresholds", REAL),
@@ -127,6 +128,12 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help="folder of images in MNIST's IDX format, event file, or breast-cancer "
         "(default: digits)",
+    )
+    data.add_argument(
+        "--counts",
+        metavar="FILE",
+        help="how often each neuron should spike, with --rule aggregate or correlation: .npy or "
+        ".csv, a row per pattern",
     )
     data.add_argument(
         "--out", metavar="DIR", default="tempotron-run", help="output folder (default: %(default)s)"

@@ -1,4 +1,4 @@
-"""Rows of features without labels, read from files or from standard input."""
+"""Rows of numbers, such as features without labels, from files or from standard input."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tempotron_core.files.npy import MAGIC, read_array
 
 from .idx import GZIP, read_idx_bytes
 
-__all__ = ["STDIN", "read_features"]
+__all__ = ["STDIN", "read_features", "read_numbers"]
 
 PathLike = str | os.PathLike[str]
 
@@ -52,20 +52,9 @@ def read_features(path: PathLike) -> NDArray[np.float64]:
     ValueError
         If the file is damaged, or does not hold rows of finite numbers.
     """
-    name = "standard input" if path == STDIN else repr(str(path))
-    if path != STDIN and not Path(path).is_file():
-        raise FileNotFoundError(f"input must be a file, got {name}: no such file")
-    content = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
-    try:
-        if Path(path).suffix.lower() == ".npy" or content.startswith(MAGIC):
-            array = read_array(io.BytesIO(content), len(content))
-        else:
-            array = _read(content, name)
-    except (csv.Error, MemoryError, ValueError) as error:
-        raise ValueError(
-            f"input must be a .npy or .csv file of feature rows, or an IDX file of images, "
-            f"got {name}: {error}"
-        ) from None
+    array, name = read_numbers(
+        "input", path, "a .npy or .csv file of feature rows, or an IDX file of images"
+    )
     if array.ndim < 2:
         raise ValueError(
             f"input must hold one row of numbers per pattern, got {name}: "
@@ -80,6 +69,43 @@ def read_features(path: PathLike) -> NDArray[np.float64]:
             f"input must hold finite numbers, got NaN or infinity in row {bad[0]} of {name}"
         )
     return rows
+
+
+def read_numbers(argument: str, path: PathLike, what: str) -> tuple[NDArray[Any], str]:
+    """Read numbers from a file of any of these formats, or from standard input.
+
+    Parameters
+    ----------
+    argument : str
+        What errors call the file.
+    path : path
+        As for `read_features`.
+    what : str
+        What it should be, for errors.
+
+    Returns
+    -------
+    numbers : array
+    name : str
+        The file, for errors.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged, or holds something else.
+    """
+    name = "standard input" if path == STDIN else repr(str(path))
+    if path != STDIN and not Path(path).is_file():
+        raise FileNotFoundError(f"{argument} must be a file, got {name}: no such file")
+    content = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
+    try:
+        if Path(path).suffix.lower() == ".npy" or content.startswith(MAGIC):
+            return read_array(io.BytesIO(content), len(content)), name
+        return _read(content, name), name
+    except (csv.Error, MemoryError, ValueError) as error:
+        raise ValueError(f"{argument} must be {what}, got {name}: {error}") from None
 
 
 def _read(content: bytes, name: str) -> NDArray[Any]:

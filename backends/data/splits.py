@@ -22,6 +22,8 @@ def hold_out(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split patterns into a training and a held-out part, each class in proportion.
 
+    Patterns that have counts, and no class, are split at random.
+
     Parameters
     ----------
     dataset : Dataset, or anything labelled
@@ -48,10 +50,10 @@ def hold_out(
         If there is only one class, or a class would be missing from either part.
     """
     if index is None and dataset.test_from is not None:
-        _check_classes(dataset.labels[: dataset.test_from], dataset.name)
+        _strata(dataset.labels[: dataset.test_from], dataset.name)
         return np.arange(dataset.test_from), np.arange(dataset.test_from, len(dataset))
     index = np.arange(len(dataset)) if index is None else np.sort(index)
-    labels = dataset.labels[index]
+    labels, classes, sizes = _strata(dataset.labels[index], dataset.name)
     total = len(labels)
     if isinstance(fraction, int | np.integer) and fraction > 1:
         if not fraction < total:
@@ -64,7 +66,6 @@ def hold_out(
             f"{name} must be between 0 and 1, got {fraction}, or a whole number of patterns, "
             f"2 or more"
         )
-    classes, sizes = _check_classes(labels, dataset.name)
     # largest remainders, so that the parts add up to the number asked for
     shares = sizes * (wanted / total)
     counts = np.floor(shares).astype(np.int64)
@@ -86,14 +87,20 @@ def hold_out(
     return np.setdiff1d(index, held_out), held_out
 
 
-def _check_classes(
+def _strata(
     labels: NDArray[np.int64], name: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the classes and their sizes; an error if there is nothing to tell apart."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the labels, the classes and their sizes; an error if there is nothing to tell apart.
+
+    Counts, shape (B, O), are all of one class.
+    """
+    counted = labels.ndim == 2
+    if counted:
+        labels = np.zeros(len(labels), dtype=np.int64)
     classes, sizes = np.unique(labels, return_counts=True)
-    if len(classes) < 2:
+    if len(classes) < 2 and not counted:
         raise ValueError(
             f"labels must be of two classes or more to train on, got only class "
             f"{', '.join(map(str, classes))} in {name}"
         )
-    return classes, sizes
+    return labels, classes, sizes

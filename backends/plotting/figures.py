@@ -36,9 +36,10 @@ def training_figure(
     v_threshold: float | None,
     history: Mapping[str, Sequence[float]],
     *,
-    t_max: Array,
-    v_max: Array,
     target: int,
+    t_max: Array | None = None,
+    v_max: Array | None = None,
+    t_spike: Events | Array | Sequence[Any] | None = None,
     duration: float | None = None,
     weight: Array | None = None,
     image: Array | None = None,
@@ -51,8 +52,8 @@ def training_figure(
     ----------
     spikes : Events, array or sequence
         Spikes of the pattern shown, as `spike_raster` takes them.
-    t, v, v_threshold, t_max, v_max, target, duration
-        As in `spike_raster` and `voltage_traces`.
+    t, v, v_threshold, t_max, v_max, t_spike, target, duration
+        As in `spike_raster` and `voltage_traces`; with ``t_spike`` no neuron is told from others.
     history : mapping
         As in `learning_curve`.
     weight : array, shape (N,), optional
@@ -87,7 +88,16 @@ def training_figure(
             by_weight=weight is not None,
             title=f"{spikes_title}, by effect on neuron {target}",
         )
-        voltage_traces(traces, t, v, v_threshold, t_max=t_max, v_max=v_max, target=target)
+        voltage_traces(
+            traces,
+            t,
+            v,
+            v_threshold,
+            t_max=t_max,
+            v_max=v_max,
+            t_spike=t_spike,
+            target=target if t_spike is None else None,
+        )
         traces.set_xlim(raster.get_xlim())  # one above the other
         learning_curve(curve, history)
         if image is not None:

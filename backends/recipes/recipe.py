@@ -15,9 +15,9 @@ from tempotron_core.learning import Adam, Momentum, schedules
 from tempotron_core.networks.learning_step import Objective
 
 from .coding import CODED_BY, encode_features
-from .settings import check_settings
+from .settings import OF_LABELS, check_settings
 
-__all__ = ["Recipe"]
+__all__ = ["COUNTING", "Recipe"]
 
 SCHEDULES: dict[str, Callable[..., schedules.Schedule]] = {
     "cosine": schedules.cosine,
@@ -25,6 +25,16 @@ SCHEDULES: dict[str, Callable[..., schedules.Schedule]] = {
     "exponential": schedules.exponential,
     "constant": schedules.constant,
 }
+
+
+COUNTING: dict[str, Any] = {
+    "pass_on": "spikes",
+    "firing": 0.9,
+    "learning_rate": 4.0,
+    "warm_up": 0.0,
+    "deletion": 0.0,
+}
+"""Settings that suit the learning of counts, where none are given."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,9 @@ class Recipe:
         When hidden neurons spike, see `tempotron_core.Network`.
     firing : float
         Part of the patterns for which a hidden neuron fires at the start.
+    rule : str
+        What is learned: ``"labels"``, or, of multi-spike neurons, how often each should spike, by
+        ``"aggregate"`` labels or by ``"correlation"``.
     neurons_per_class : int
     pooling : str
         How the largest potentials of a class's neurons become one value: ``"max"``, ``"mean"`` or
@@ -127,6 +140,7 @@ class Recipe:
     output_tau_s: float | None = None
     pass_on: str = "first_crossing"
     firing: float = 0.3
+    rule: str = "labels"
     neurons_per_class: int = 6
     pooling: str = "logsumexp"
     pool_temperature: float = 0.2
@@ -158,9 +172,22 @@ class Recipe:
         object.__setattr__(self, "hidden", tuple(self.hidden))
         if isinstance(self.clock, Sequence) and not isinstance(self.clock, str):
             object.__setattr__(self, "clock", tuple(self.clock))
+        for name in OF_LABELS if self.counts else ():
+            if getattr(self, name) != getattr(type(self), name):
+                raise ValueError(
+                    f"{name} must be left out with rule={self.rule!r}, which learns counts, "
+                    f"got {getattr(self, name)!r}"
+                )
+        if self.rule == "correlation" and self.hidden:
+            raise ValueError(f"rule must be 'aggregate' with hidden layers, got {self.rule!r}")
         if self.patience and not self.validation:
             raise ValueError(f"patience needs validation patterns, got patience={self.patience}")
         self.clock_times  # noqa: B018 (checks them, and the neurons' constants)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is numbers of spikes that are learned."""
+        return self.rule != "labels"
 
     @property
     def clock_times(self) -> tuple[float, ...]:
@@ -223,6 +250,7 @@ class Recipe:
         ValueError
             If a setting is missing, unknown or out of range.
         """
+        values = {"rule": cls.rule} | values  # runs that could learn labels alone had none
         missing = {field.name for field in fields(cls)} - set(values)
         if missing:
             raise ValueError(

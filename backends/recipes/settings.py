@@ -9,14 +9,15 @@ from typing import Any
 from tempotron_core.arrays.numbers import positive_float
 from tempotron_core.encoding.clock import PER_TAU
 
-__all__ = ["CHOICES", "check_settings"]
+__all__ = ["CHOICES", "OF_LABELS", "check_settings"]
 
 Check = Callable[[str, Any], None]
 """Takes a setting's name and value; raises ValueError or TypeError unless it may be that."""
 
 CHOICES = {
     "encoder": ("gaussian", "latency"),
-    "pass_on": ("first_crossing", "peak"),
+    "rule": ("labels", "aggregate", "correlation"),
+    "pass_on": ("first_crossing", "peak", "spikes"),
     "pooling": ("max", "mean", "logsumexp"),
     "loss": ("tempotron", "mse", "cross_entropy"),
     "class_weight": ("none", "balanced"),
@@ -25,6 +26,18 @@ CHOICES = {
     "schedule": ("cosine", "linear", "exponential", "constant"),
 }
 """Settings that are one of a few words."""
+
+
+OF_LABELS = (
+    "neurons_per_class",
+    "pooling",
+    "pool_temperature",
+    "loss",
+    "margin",
+    "temperature",
+    "class_weight",
+)
+"""Settings that play no part where counts are learned."""
 
 
 def one_of(words: tuple[str, ...]) -> Check:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,9 +22,9 @@ from tempotron_core import (
     read_arrays,
     read_metadata,
     save,
-    voltage,
 )
 from tempotron_core.networks.training import Training
+from tempotron_core.readouts.arguments import is_static
 
 from .._backend import Backend
 from ..data.loader import PatternSource
@@ -33,7 +33,7 @@ from ..data.splits import hold_out
 from ..recipes.recipe import Recipe
 from .augment import augmentation
 from .callbacks import Callback, Epoch
-from .loop import begin, classify, train
+from .loop import begin, classify, count, train
 from .run_metadata import check_network, checked_data, checked_dtype
 from .run_state import pack, unpack
 
@@ -100,6 +100,7 @@ class Experiment:
             If the data cannot be split or augmented so, or the backend cannot hold the dtype.
         """
         backend.dtype(dtype)
+        _check_rule(recipe, data, backend)
         if recipe.shift and data.image_shape is None:
             raise ValueError(f"shift needs patterns that are images, got {data.name}")
         rng = np.random.default_rng(recipe.seed)
@@ -148,9 +149,10 @@ class Experiment:
         if run_data["fingerprint"] != data.describe()["fingerprint"]:
             raise ValueError(
                 f"data must be those of the run in {os.fspath(path)!r}, "
-                f"{run_data['name']}, got {data.name} with other patterns"
+                f"{run_data['name']}, got {data.name} with other patterns or counts"
             )
         backend.dtype(dtype)
+        _check_rule(recipe, data, backend)
         if epochs is not None:
             recipe = replace(recipe, epochs=epochs)
         try:
@@ -171,7 +173,7 @@ class Experiment:
         """Train on the training part; an interrupted run returns what it has reached."""
         validation = None
         if len(self.validation_index):
-            validation = self._source(self.validation_index)
+            validation = self.part(self.validation_index)
         return train(
             self.backend,
             self.source,
@@ -184,69 +186,40 @@ class Experiment:
 
     def held_out_classes(self) -> Integers:
         """Return the class that the trained network gives each held-out pattern."""
-        source = self._source(self.held_out_index)
+        source = self.part(self.held_out_index)
         return classify(self.backend, source, self.state.result, self.recipe)
+
+    def held_out_counts(self) -> Integers:
+        """Return how often the trained network spikes in each held-out pattern, shape (B, O)."""
+        source = self.part(self.held_out_index)
+        return count(self.backend, source, self.state.result, self.recipe)
 
     def held_out_hits(self) -> int:
         """Return how many held-out patterns the trained network classifies correctly."""
         return int(np.sum(self.held_out_classes() == self.data.labels[self.held_out_index]))
 
-    def save(self, path: PathLike, held_out_hits: int | None = None) -> None:
-        """Write the trained network, the best one on the validation patterns if there are."""
-        save(self.state.result, path, metadata=self._metadata(held_out_hits))
+    def save(self, path: PathLike, scores: Mapping[str, float] | None = None) -> None:
+        """Write the trained network, the best one on the validation patterns if there are.
+
+        Parameters
+        ----------
+        path : path
+        scores : mapping from str to float, optional
+            What is known of the held-out patterns: how many are ``correct``, for one.
+        """
+        save(self.state.result, path, metadata=self._metadata(scores or {}))
 
     def save_state(self, path: PathLike) -> None:
         """Write all that it takes to continue the run, see :meth:`resume`."""
         numbers, arrays = pack(self.state, self.backend)
-        metadata = self._metadata(None) | {"state": numbers}
+        metadata = self._metadata({}) | {"state": numbers}
         save(self.state.network, path, metadata=metadata, arrays=arrays)
 
-    def example(self, n_samples: int = 600) -> dict[str, Any]:
-        """Return the first held-out pattern and what each class makes of it, for a figure.
-
-        Parameters
-        ----------
-        n_samples : int, optional
-            Samples of the potential.
-
-        Returns
-        -------
-        dict
-            Arguments of `tempotron_backends.plotting.training_figure`.
-        """
-        chosen = self.held_out_index[:1]
-        network = self.state.result
-        activity = network.forward(self._source(chosen).events(np.arange(1)))
-        events, weight = activity.inputs[-1], network.weights[-1]
-        t = np.linspace(0.0, self.recipe.duration, n_samples)
-        traces = voltage(
-            events, weight, network.neurons[-1], self.backend.from_numpy(t, self.dtype)
-        )
-        to_numpy = self.backend.to_numpy
-        v_max = to_numpy(activity.peak.v_max)[0]
-        # of every class the neuron that rises highest
-        best = np.argmax(v_max.reshape(-1, self.recipe.neurons_per_class), axis=1)
-        shown = best + np.arange(len(best)) * self.recipe.neurons_per_class
-        target = int(self.data.labels[chosen[0]])
-        images = self.data.images(chosen)
-        largest_decides = self.recipe.loss == "cross_entropy"  # whether or not it would fire
-        return {
-            "spikes": events,
-            "t": t,
-            "v": to_numpy(traces)[0][shown],
-            "v_threshold": None if largest_decides else self.recipe.v_threshold,
-            "t_max": to_numpy(activity.peak.t_max)[0][shown],
-            "v_max": v_max[shown],
-            "target": target,
-            "weight": to_numpy(weight)[shown[target]],
-            "image": None if images is None else images[0],
-            "spikes_title": "Hidden spikes" if self.recipe.hidden else "Input spikes",
-        }
-
-    def _source(self, index: Integers) -> PatternSource:
+    def part(self, index: Integers) -> PatternSource:
+        """Return chosen patterns as spikes."""
         return self.data.source(index, self.recipe, self.backend, self.dtype)
 
-    def _metadata(self, held_out_hits: int | None) -> dict[str, Any]:
+    def _metadata(self, scores: Mapping[str, float]) -> dict[str, Any]:
         return {
             "written_by": f"tempotron_core {__version__}",
             "backend": str(self.backend),
@@ -255,8 +228,9 @@ class Experiment:
             "data": self.data.describe(),
             "held_out": {
                 "patterns": len(self.held_out_index),
-                "correct": held_out_hits,
+                "correct": None,
                 "checksum": checksum(self.held_out_index),
+                **scores,
             },
             "history": self.state.history,
             "best_epoch": self.state.best_epoch,
@@ -284,6 +258,22 @@ class KeepState(Callback):
         if state.best_epoch == epoch.number:
             self.experiment.save(self.best)
         self.experiment.save_state(self.last)
+
+
+def _check_rule(recipe: Recipe, data: Patterns, backend: Backend) -> None:
+    """Raise unless the data have what the rule learns, and the backend can learn by it."""
+    counted = data.labels.ndim == 2
+    if counted != recipe.counts:
+        raise ValueError(
+            f"counts must be given to learn by rule={recipe.rule!r}"
+            if recipe.counts
+            else f"rule must be 'aggregate' or 'correlation' to learn counts, got {recipe.rule!r}"
+        )
+    if counted and is_static("auto", backend.from_numpy(np.zeros(1, dtype=np.float32))):
+        raise ValueError(
+            f"backend must be one whose shapes can depend on values, to count spikes by "
+            f"rule={recipe.rule!r}: numpy or torch, got {backend}"
+        )
 
 
 def checksum(index: Integers) -> int:

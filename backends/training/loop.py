@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Network, SilenceWarning
+from tempotron_core.networks.count_start import begin_counting
+from tempotron_core.networks.count_step import count_step
 from tempotron_core.networks.learning_step import learning_step
-from tempotron_core.networks.prediction import class_values
+from tempotron_core.networks.prediction import class_values, spike_counts
 from tempotron_core.networks.training import Outcome, Training, run_epoch
 from tempotron_core.networks.training import begin as begin_on
 
@@ -27,7 +29,7 @@ from ..recipes.recipe import Recipe
 from .augment import Augment
 from .callbacks import Callback, Epoch
 
-__all__ = ["begin", "classify", "potentials", "train"]
+__all__ = ["begin", "classify", "count", "potentials", "train"]
 
 Array = Any
 Integers = NDArray[np.int64]
@@ -60,8 +62,23 @@ def begin(
     -------
     Training
     """
+    seen = np.arange(min(SEEN_AT_START, len(source)))
+    if recipe.counts:
+        return begin_counting(
+            source.events(seen),
+            source.labels[seen],
+            recipe.hidden,
+            recipe.neurons,
+            rng,
+            recipe.make_optimiser,
+            dtype=np.dtype(dtype),
+            fraction=recipe.firing,
+            pass_on=recipe.pass_on,
+            min_slope=recipe.min_slope * recipe.v_threshold,
+            clock=recipe.clock_times,
+        )
     return begin_on(
-        source.events(np.arange(min(SEEN_AT_START, len(source)))),
+        source.events(seen),
         recipe.hidden,
         source.n_classes * recipe.neurons_per_class,
         recipe.neurons,
@@ -120,7 +137,13 @@ def train(
         epoch; once in a run.
     """
     state.warned |= _without_spikes(source)
-    step = learning_step(state.network, recipe.objective, _class_weight(source, recipe))
+    if recipe.counts:
+        rule = "exact" if recipe.rule == "aggregate" else recipe.rule
+        step = count_step(
+            state.network, rule=rule, recovery=recipe.recovery, clip_norm=recipe.clip_norm
+        )
+    else:
+        step = learning_step(state.network, recipe.objective, _class_weight(source, recipe))
 
     def on_batch(done: int, of: int) -> None:
         for callback in callbacks:
@@ -143,7 +166,8 @@ def train(
             _warn_of_silence(outcome, number, state, recipe)
             on_validation = None
             if validation is not None:
-                found = classify(backend, validation, state.network, recipe)
+                look = count if recipe.counts else classify
+                found = look(backend, validation, state.network, recipe)
                 on_validation = float(np.mean(found == validation.labels))
             loss, accuracy, silent, _ = outcome
             state.note(loss, accuracy, on_validation)
@@ -218,6 +242,29 @@ def classify(
     found = potentials(backend, source, network, recipe, batch_size=batch_size)
     classes: Integers = np.argmax(found, axis=1).astype(np.int64)
     return classes
+
+
+def count(
+    backend: Backend,
+    source: PatternSource,
+    network: Network,
+    recipe: Recipe,
+    *,
+    batch_size: int = 256,
+) -> Integers:
+    """Return how often each output spikes in each pattern, shape (B, O), on the host.
+
+    Parameters
+    ----------
+    backend, source, network, recipe, batch_size
+        As for `potentials`.
+
+    Returns
+    -------
+    integer array, shape (B, O)
+    """
+    _without_spikes(source)
+    return spike_counts(network, source.events, len(source), batch_size=batch_size)
 
 
 def _without_spikes(source: PatternSource) -> bool:

@@ -31,6 +31,8 @@ def checked_data(data: Any) -> dict[str, Any]:
     if "n_features" in data:
         whole_number("n_features of data", data["n_features"])
         checked_range("value_range of data", data.get("value_range"))
+    if "n_neurons" in data:
+        whole_number("n_neurons of data", data["n_neurons"])
     if "classes" in data:
         names = data["classes"]
         size = len(names) if isinstance(names, list) and len(names) > 1 else 2
@@ -68,7 +70,13 @@ def checked_history(history: Any) -> dict[str, list[float]]:
 def check_network(network: Network, recipe: Recipe, data: dict[str, Any]) -> None:
     """Raise ValueError unless the network is one that the recipe makes."""
     sizes = tuple(weight.shape[0] for weight in network.weights)
-    if sizes[:-1] != recipe.hidden or sizes[-1] % recipe.neurons_per_class:
+    if (network.readout == "counts") != recipe.counts:
+        raise ValueError(f"readout must be that of rule={recipe.rule!r}, got {network.readout!r}")
+    if recipe.counts and sizes[-1] != data.get("n_neurons"):
+        raise ValueError(f"outputs must be {data.get('n_neurons')} neurons, got {sizes[-1]}")
+    if sizes[:-1] != recipe.hidden or sizes[-1] % (
+        1 if recipe.counts else recipe.neurons_per_class
+    ):
         raise ValueError(
             f"layers must have {(*recipe.hidden, f'k {recipe.neurons_per_class}')} neurons, "
             f"got {sizes}"

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from tempotron_core import Network, load, read_metadata
 
 from .._backend import Backend
+from ..data.loader import PatternSource
 from ..data.patterns import Patterns, encoded
 from ..recipes.recipe import Recipe
 from .experiment import checksum, split
-from .loop import potentials
+from .loop import count, potentials
 from .run_metadata import check_network, checked_data, checked_dtype
 
 __all__ = ["TrainedModel"]
@@ -69,7 +70,7 @@ class TrainedModel:
         try:
             check_network(network, recipe, data)
             n_classes = network.weights[-1].shape[0] // recipe.neurons_per_class
-            if len(data.get("classes", range(n_classes))) != n_classes:
+            if not recipe.counts and len(data.get("classes", range(n_classes))) != n_classes:
                 raise ValueError(f"{n_classes} classes, named {data['classes']}")
         except ValueError as error:
             raise ValueError(
@@ -103,14 +104,17 @@ class TrainedModel:
         ValueError
             If the patterns have another number of afferents or features than those trained on.
         """
-        source = data.source(index, self.recipe, self.backend, self.dtype)
-        expected = self.network.n_afferents
-        if source.n_afferents != expected:
-            raise ValueError(
-                f"data must have the features that the model was trained on ({expected} "
-                f"afferents), got {data.name} with {source.n_afferents}"
-            )
-        return potentials(self.backend, source, self.network, self.recipe)
+        return potentials(self.backend, self._source(data, index), self.network, self.recipe)
+
+    def counts(self, data: Patterns, index: Integers) -> Integers:
+        """Return how often each output spikes, shape (B, O), in chosen patterns.
+
+        Raises
+        ------
+        ValueError
+            As `potentials`.
+        """
+        return count(self.backend, self._source(data, index), self.network, self.recipe)
 
     def values(self, features: NDArray[Any]) -> NDArray[Any]:
         """Return the value of each class, shape (B, C), for rows of features.
@@ -121,6 +125,36 @@ class TrainedModel:
             If the number of features is not that of the training data, a value is not finite, or
             the model was trained on spikes whose coding is not known.
         """
+        self._check_features(features)
+        if not len(features):
+            return np.empty((0, self.n_classes))
+        return potentials(self.backend, self._encoded(features), self.network, self.recipe)
+
+    def counts_of_features(self, features: NDArray[Any]) -> Integers:
+        """Return how often each output spikes, shape (B, O), for rows of features.
+
+        Raises
+        ------
+        ValueError
+            As `values`.
+        """
+        self._check_features(features)
+        if not len(features):
+            return np.zeros((0, self.n_outputs), dtype=np.int64)
+        return count(self.backend, self._encoded(features), self.network, self.recipe)
+
+    def _source(self, data: Patterns, index: Integers) -> PatternSource:
+        """Return chosen patterns as spikes, or raise unless the network can take them."""
+        source = data.source(index, self.recipe, self.backend, self.dtype)
+        expected = self.network.n_afferents
+        if source.n_afferents != expected:
+            raise ValueError(
+                f"data must have the features that the model was trained on ({expected} "
+                f"afferents), got {data.name} with {source.n_afferents}"
+            )
+        return source
+
+    def _check_features(self, features: NDArray[Any]) -> None:
         if "n_features" not in self.data:
             raise ValueError(
                 f"checkpoint must come from features to classify features, got {self.path!r}: it "
@@ -131,11 +165,10 @@ class TrainedModel:
                 f"input must have {self.data['n_features']} features per pattern, "
                 f"got shape {features.shape}"
             )
-        if not len(features):
-            return np.empty((0, self.n_classes))
+
+    def _encoded(self, features: NDArray[Any]) -> PatternSource:
         low, high = self.data["value_range"]
-        source = encoded(features, (low, high), self.recipe, self.backend, self.dtype)
-        return potentials(self.backend, source, self.network, self.recipe)
+        return encoded(features, (low, high), self.recipe, self.backend, self.dtype)
 
     def classify(self, features: NDArray[Any]) -> Integers:
         """Return the class of each row of features; errors are those of `values`."""
@@ -154,9 +187,14 @@ class TrainedModel:
         return found
 
     @property
+    def n_outputs(self) -> int:
+        """Neurons of the last layer."""
+        return int(self.network.weights[-1].shape[0])
+
+    @property
     def n_classes(self) -> int:
         """Classes that the network tells apart."""
-        return int(self.network.weights[-1].shape[0]) // self.recipe.neurons_per_class
+        return self.n_outputs // self.recipe.neurons_per_class
 
     @property
     def class_names(self) -> list[str] | list[int]:

@@ -27,6 +27,7 @@ from tempotron_backends.plotting import training_figure
 from tempotron_backends.recipes.files import named_recipes, read_recipe
 from tempotron_backends.recipes.recipe import Recipe
 from tempotron_backends.training.callbacks import Callback, CsvLog, Epoch
+from tempotron_backends.training.example import example
 from tempotron_backends.training.experiment import Experiment, KeepState
 from tempotron_backends.training.loop import begin, classify, train
 from tempotron_backends.training.trained_model import TrainedModel
@@ -244,7 +245,7 @@ def test_an_interrupted_run_keeps_what_it_has(after: int, epochs: int, tmp_path:
     assert training.interrupted
     assert len(training.history["loss"]) == len(training.history["accuracy"]) == epochs
     assert differ(training.network, complete.state.network)
-    experiment.save(tmp_path / "model.npz", experiment.held_out_hits())
+    experiment.save(tmp_path / "model.npz", {"correct": experiment.held_out_hits()})
     read = TrainedModel.read(tmp_path / "model.npz", select("numpy"))
     assert_same(read.network, training.network)
 
@@ -335,7 +336,7 @@ def test_recovery_brings_them_back() -> None:
 def test_the_figure_says_what_the_loss_asks_of_a_potential(recipe: Recipe, wanted: str) -> None:
     pytest.importorskip("matplotlib")
     experiment = Experiment.prepare(small_dataset(), recipe, select("numpy"))
-    figure = training_figure(**experiment.example(), history=experiment.state.history)
+    figure = training_figure(**example(experiment), history=experiment.state.history)
     traces = next(axes for axes in figure.axes if axes.get_ylabel() == "V")
     assert wanted in traces.get_legend().get_texts()[0].get_text()
     assert ("threshold" in [t.get_text() for t in traces.texts]) == (wanted == "should fire")
@@ -350,7 +351,7 @@ def test_the_best_epoch_on_the_validation_patterns_is_kept(tmp_path: Path) -> No
     assert training.best_epoch == int(np.argmax(accuracies)) + 1
     parts = (experiment.train_index, experiment.validation_index, experiment.held_out_index)
     assert sorted(np.concatenate(parts)) == list(range(60))
-    experiment.save(tmp_path / "model.npz", 0)
+    experiment.save(tmp_path / "model.npz", {"correct": 0})
     network = load(tmp_path / "model.npz")
     assert_same(network, training.best)
     source = experiment.data.source(parts[1], experiment.recipe, experiment.backend, "float32")
@@ -420,7 +421,7 @@ def test_runs_move_between_backends(backend: Backend, tmp_path: Path) -> None:
 def test_states_that_cannot_be_resumed(tmp_path: Path) -> None:
     backend = select("numpy")
     experiment, *_ = run()
-    experiment.save(tmp_path / "model.npz", 0)
+    experiment.save(tmp_path / "model.npz", {"correct": 0})
     with pytest.raises(ValueError, match=r"checkpoint must hold the state.*'state'"):
         Experiment.resume(tmp_path / "model.npz", small_dataset(), backend)
     interrupted_run(QUICK, tmp_path, 14)
@@ -503,7 +504,7 @@ def test_classes_are_those_of_the_largest_potential(backend: Backend) -> None:
 def test_a_trained_model_knows_its_held_out_part(tmp_path: Path) -> None:
     experiment, _, _ = run()
     hits = experiment.held_out_hits()
-    experiment.save(tmp_path / "model.npz", hits)
+    experiment.save(tmp_path / "model.npz", {"correct": hits})
     model, data = TrainedModel.read(tmp_path / "model.npz", select("numpy")), experiment.data
     parts = model.parts(data)
     assert parts is not None
@@ -527,7 +528,7 @@ def test_checkpoints_move_between_backends(
     recipe: Recipe, backend: Backend, tmp_path: Path
 ) -> None:
     experiment, *_ = run(recipe)
-    experiment.save(tmp_path / "model.npz", 0)
+    experiment.save(tmp_path / "model.npz", {"correct": 0})
     model = TrainedModel.read(tmp_path / "model.npz", backend)
     features = small_dataset().dataset.features
     here = TrainedModel.read(tmp_path / "model.npz", select("numpy"))
@@ -545,7 +546,7 @@ def test_event_files_train_as_features_do(tmp_path: Path) -> None:
     training = experiment.train()
     _, expected, _ = run()
     assert_same(training.network, expected.network)
-    experiment.save(tmp_path / "model.npz", experiment.held_out_hits())
+    experiment.save(tmp_path / "model.npz", {"correct": experiment.held_out_hits()})
     model = TrainedModel.read(tmp_path / "model.npz", select("numpy"))
     index = model.parts(patterns)[2]
     found = model.potentials(patterns, index).argmax(axis=1)
