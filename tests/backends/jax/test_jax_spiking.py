@@ -36,9 +36,8 @@ def spikes_of(times, weight):
     return output_spikes(Events.from_latencies(times, T), weight, NEURON, max_spikes=MOST)
 
 
-def of_spikes(times, weight):
-    found = spikes_of(times, weight).times
-    return jnp.where(jnp.isfinite(found), found, 0.0).sum()
+def sum_of_times(found):
+    return jnp.where(jnp.isfinite(found.times), found.times, 0.0).sum()
 
 
 def thresholds_of(times, weight, k=K):
@@ -47,8 +46,8 @@ def thresholds_of(times, weight, k=K):
     return critical_threshold(events, weight, NEURON, given[0], where=given[1], most=MOST)
 
 
-def of_thresholds(times, weight):
-    return (thresholds_of(times, weight).theta ** 2).sum()
+def sum_of_squares(found):
+    return (found.theta**2).sum()
 
 
 def expected_of(name):
@@ -64,34 +63,52 @@ def expected_of(name):
     return found, critical_threshold_vjp(*given, times=True)
 
 
-CASES = {"spikes": (spikes_of, of_spikes), "thresholds": (thresholds_of, of_thresholds)}
+CASES = {"spikes": (spikes_of, sum_of_times), "thresholds": (thresholds_of, sum_of_squares)}
+SPIKES, THRESHOLDS = (
+    [pytest.param(name, marks=[] if name == quick else [pytest.mark.slow]) for name in CASES]
+    for quick in CASES
+)  # each compiles for long
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_values_and_gradients(name):
+def values_and_gradients(name):
+    """A function of times and weights: values, and gradients of a loss of them."""
     values, loss = CASES[name]
-    expected, gradient = expected_of(name)
-    times, weight = jnp.asarray(TIMES), jnp.asarray(WEIGHT)
-    for ours, theirs in zip(jax.jit(values)(times, weight), expected, strict=True):
+
+    def loss_and_values(times, weight):
+        found = values(times, weight)
+        return loss(found), found
+
+    derive = jax.value_and_grad(loss_and_values, (0, 1), has_aux=True)
+
+    def run(times, weight):
+        (_, found), gradients = derive(times, weight)
+        return found, gradients
+
+    return run
+
+
+def check(name, found, gradients):
+    expected, by_hand = expected_of(name)
+    for ours, theirs in zip(found, expected, strict=True):
         close(ours, theirs)
-    to_times, to_weight = jax.jit(jax.grad(loss, (0, 1)))(times, weight)
-    close(to_weight, gradient.weight)
-    close(to_times, gradient.times)
+    to_times, to_weight = gradients
+    close(to_weight, by_hand.weight)
+    close(to_times, by_hand.times)
 
 
-SLOW = ["spikes", pytest.param("thresholds", marks=pytest.mark.slow)]  # minutes of compiling
+@pytest.mark.parametrize("name", THRESHOLDS)
+def test_values_and_gradients(name):
+    check(name, *jax.jit(values_and_gradients(name))(jnp.asarray(TIMES), jnp.asarray(WEIGHT)))
 
 
-@pytest.mark.parametrize("name", SLOW)
+@pytest.mark.parametrize("name", SPIKES)
 def test_mapped_over_weights(name):
-    _, loss = CASES[name]
-    weights = jnp.stack([jnp.asarray(WEIGHT), 0.8 * jnp.asarray(WEIGHT)])
-    derive = jax.grad(loss, 1)
-    found = jax.vmap(derive, (None, 0))(jnp.asarray(TIMES), weights)
-    close(found[0], expected_of(name)[1].weight)
+    weights = jnp.stack([0.8 * jnp.asarray(WEIGHT), jnp.asarray(WEIGHT)])
+    mapped = jax.jit(jax.vmap(values_and_gradients(name), (None, 0)))
+    check(name, *jax.tree.map(lambda array: array[1], mapped(jnp.asarray(TIMES), weights)))
 
 
-@pytest.mark.parametrize("name", SLOW)
+@pytest.mark.parametrize("name", SPIKES)
 def test_exported(name):
     values, _ = CASES[name]
     given = jnp.asarray(TIMES), jnp.asarray(WEIGHT)

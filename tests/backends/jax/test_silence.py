@@ -55,7 +55,7 @@ def test_a_silent_layer_is_told_once_and_with_the_remedy():
 
 def test_nothing_is_said_where_values_are_traced_or_all_is_well():
     with no_warning():
-        jax.jit(t_spike)(SILENT)
+        jax.eval_shape(t_spike, SILENT)
         t_spike(SILENT, jnp.full((8, 6), jnp.inf))  # it received nothing
         for _ in range(BATCHES - 1):
             t_spike(FIRING)
