@@ -14,6 +14,7 @@ from reference import Constants, ExactTrajectory, difference_quotient
 
 import tempotron_backends
 from tempotron_core import (
+    Events,
     Neuron,
     first_crossing,
     first_crossing_vjp,
@@ -202,3 +203,26 @@ def test_what_does_not_count(backend):
     cotangent[0, 1] = 1.0
     gradient = peak_vjp(events, weight, neuron, found, place(backend, cotangent), constants=True)
     assert np.isnan(backend.to_numpy(gradient.constants.tau))
+
+
+@pytest.mark.parametrize("order", [(12.0, 3.0), (3.0, 12.0), (7.0, 7.0)])
+def test_a_change_of_the_unit_of_time(order):
+    """tau d/dtau + tau_s d/dtau_s + sum of t d/dt: 0 for a potential, the time itself for one."""
+    rng = np.random.default_rng(5)
+    trains = rng.uniform(0.0, 60.0, (50, 10, 2))
+    events, weight = Events.from_trains(trains, 200.0), rng.normal(0.3, 0.6, (3, 10))
+    neuron = Neuron(*order)
+    found, t_spike = peak(events, weight, neuron), first_crossing(events, weight, neuron)
+    fires, ones = np.isfinite(t_spike), np.ones(t_spike.shape)
+    for gradient, value in (
+        (peak_vjp(events, weight, neuron, found, ones, times=True, constants=True), 0.0),
+        (
+            first_crossing_vjp(
+                events, weight, neuron, t_spike, 1.0 * fires, times=True, constants=True
+            ),
+            t_spike[fires].sum(),
+        ),
+    ):
+        of = gradient.constants
+        total = neuron.tau * of.tau + neuron.tau_s * of.tau_s + (trains * gradient.times).sum()
+        assert abs(total - value) <= 1e-9 * np.abs(trains * gradient.times).sum()

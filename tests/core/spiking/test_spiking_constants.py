@@ -1,0 +1,151 @@
+"""Gradients of spike times and critical thresholds towards the constants of the neuron.
+
+Against central differences of the plain reference, and each other where a constant only scales.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from spiking_reference import SpikingReference
+
+from tempotron_core import Events, Neuron
+from tempotron_core.spiking import (
+    critical_threshold,
+    critical_threshold_vjp,
+    output_spikes,
+    output_spikes_vjp,
+)
+
+NAMES = ("tau", "tau_s", "psp_peak", "v_threshold")
+DURATION, STEP = 80.0, 1e-4
+ORDERS = [(14.0, 4.0), (4.0, 14.0), (9.0, 8.5)]
+
+
+def pattern(seed: int):
+    """One output and one pattern that spikes a few times: some smooth, some ends, some cusps."""
+    rng = np.random.default_rng(seed)
+    times = np.sort(rng.uniform(0.0, 50.0 if seed % 2 else DURATION, 12))
+    weight = rng.normal(0.45, 0.5, 12)
+    if seed % 3 == 0:
+        weight[-1] = -0.8
+        times[-1] = times[-2] + 0.5
+    return times, weight
+
+
+def reference(neuron: Neuron, times, weight) -> SpikingReference:
+    of_neuron = neuron.tau, neuron.tau_s, neuron.psp_peak
+    return SpikingReference(tuple(times.tolist()), tuple(weight.tolist()), *of_neuron, DURATION)
+
+
+def difference(read, neuron: Neuron, name: str):
+    """Fourth order, so that the step may be large beside what bisection leaves."""
+    value = getattr(neuron, name)
+    h = STEP * value
+    at = [read(replace(neuron, **{name: value + n * h})) for n in (-2, -1, 1, 2)]
+    return (at[0] - 8.0 * at[1] + 8.0 * at[2] - at[3]) / (12.0 * h)
+
+
+def close(constants, expected, scale):
+    found = np.asarray([getattr(constants, name) for name in NAMES])
+    assert np.abs(found - np.asarray(expected)).max() <= 1e-7 * max(scale, np.abs(expected).max())
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_spike_times(order):
+    """Through all resets; without their terms dt/dtheta would be off by most of itself."""
+    neuron, most = Neuron(*order, 0.5, psp_peak=0.6), 0
+    for seed in range(5):
+        times, weight = pattern(seed)
+        events = Events.from_latencies(times[None, :], DURATION)
+        found = output_spikes(events, weight[None, :], neuron)
+        exact = reference(neuron, times, weight)
+        n = int(found.counts[0, 0])
+        steep = [
+            exact.potential(t, 0.5, exact.spikes(0.5, k))[1] > 0.02
+            for k, t in enumerate(found.times[0, 0, :n])
+        ]
+        # those after a spike that barely crosses have its pole as well
+        n = steep.index(False) if False in steep else n
+        cotangent = np.zeros(found.times.shape)
+        cotangent[0, 0, :n] = np.random.default_rng(seed).normal(size=n)
+        if n == 0:
+            continue
+        most = max(most, n)
+
+        def read(moved, n=n, bar=cotangent[0, 0, :n], times=times, weight=weight):
+            spikes = reference(moved, times, weight).spikes(moved.v_threshold, n)
+            return bar @ np.asarray(spikes)
+
+        gradient = output_spikes_vjp(
+            events, weight[None, :], neuron, found.times, cotangent, constants=True
+        )
+        close(gradient.constants, [difference(read, neuron, name) for name in NAMES], 1.0)
+    assert most >= 3
+
+
+@pytest.mark.parametrize("order", ORDERS[:2])
+def test_critical_thresholds(order):
+    neuron, kinds = Neuron(*order, 0.5, psp_peak=0.6), set()
+    for seed in range(4):
+        times, weight = pattern(seed)
+        events = Events.from_latencies(times[None, :], DURATION)
+        found = critical_threshold(events, weight[None, :], neuron, 2)
+        theta, at = found.theta[0, 0], found.t[0, 0]
+        kinds.add("end" if at == DURATION else "cusp" if at in times else "smooth")
+
+        def read(moved, theta=theta, times=times, weight=weight):
+            exact = reference(moved, times, weight)
+            low, high = theta * (1.0 - 2e-3), theta * (1.0 + 2e-3)
+            assert len(exact.spikes(low, 2)) == 2 > len(exact.spikes(high, 2))
+            for _ in range(42):
+                middle = (low + high) / 2
+                reached = len(exact.spikes(middle, 2)) == 2
+                low, high = (middle, high) if reached else (low, middle)
+            return high
+
+        gradient = critical_threshold_vjp(
+            events, weight[None, :], neuron, found, np.ones((1, 1)), constants=True
+        )
+        expected = [difference(read, neuron, name) for name in NAMES[:3]]
+        close(gradient.constants, [*expected, 0.0], 0.01)
+        assert gradient.constants.psp_peak == pytest.approx(theta / 0.6, rel=1e-12)
+    assert len(kinds) >= 2, kinds
+
+
+def test_psp_peak_that_follows_the_threshold():
+    """Everything scales: spikes stay where they are, critical thresholds grow."""
+    times, weight = pattern(1)
+    events, weight = Events.from_latencies(times[None, :], DURATION), 2.0 * weight[None, :]
+    neuron = Neuron(14.0, 4.0, 0.5)
+    found = output_spikes(events, weight, neuron)
+    assert found.counts[0, 0] >= 3
+    ones = np.ones(found.times.shape)
+    of_times = output_spikes_vjp(events, weight, neuron, found.times, ones, constants=True)
+    assert of_times.constants.psp_peak is None
+    assert abs(of_times.constants.v_threshold) <= 1e-9 * abs(of_times.constants.tau)
+    critical = critical_threshold(events, weight, neuron, 3)
+    one = np.ones((1, 1))
+    of_theta = critical_threshold_vjp(events, weight, neuron, critical, one, constants=True)
+    np.testing.assert_allclose(of_theta.constants.v_threshold, critical.theta.sum() / 0.5)
+
+
+@pytest.mark.parametrize("apart", [1e-9, -1e-9])
+def test_equal_constants(apart):
+    """What is found there is the limit from either side, though the resets change theirs."""
+    found = []
+    times, weight = pattern(3)
+    events, weight = Events.from_latencies(times[None, :], DURATION), weight[None, :]
+    for tau_s in (9.0, 9.0 * (1.0 + apart)):
+        neuron = Neuron(9.0, tau_s, 0.3, psp_peak=0.6)
+        spikes = output_spikes(events, weight, neuron)
+        critical = critical_threshold(events, weight, neuron, 2)
+        ones = np.ones(spikes.times.shape)
+        given = events, weight, neuron
+        of_times = output_spikes_vjp(*given, spikes.times, ones, constants=True).constants
+        of_theta = critical_threshold_vjp(*given, critical, ones[..., 0], constants=True).constants
+        found.append([*of_times, *of_theta])
+        assert of_times.tau != pytest.approx(of_times.tau_s, rel=1e-3)
+    np.testing.assert_allclose(*found, rtol=1e-6)
