@@ -90,7 +90,7 @@ def test_integers_are_converted(asarray: Any, to_numpy: Any) -> None:
 def test_gaussian_fields_follow_the_formula(
     m: int, asarray: Any, to_numpy: Any, dtype: Any
 ) -> None:
-    x = RNG.uniform(-0.5, 4.5, (7, 3))
+    x = RNG.uniform(-0.5, 4.5, (70, 3))
     x_min, x_max = [0.0, -1.0, 2.0], [4.0, 5.0, 3.0]
     duration = 40.0
     fields = GaussianReceptiveFields(m, asarray(x_min), asarray(x_max))
@@ -99,7 +99,7 @@ def test_gaussian_fields_follow_the_formula(
     latest = duration * 29.0 / 30.0
     clear = np.abs(expected - latest) > 1e-3  # rounding decides the others
     expected = np.where(expected >= latest, INF, expected)
-    assert times.shape == (7, 3 * m)
+    assert times.shape == (70, 3 * m)
     assert np.isinf(expected).any()
     np.testing.assert_allclose(times[clear], expected[clear], atol=tolerance(dtype), rtol=0)
 
