@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ..data.counted import CountedPatterns
     from ..data.patterns import EventPatterns, FeaturePatterns
+    from ..data.trial_patterns import TrialPatterns
 
 __all__ = ["counted", "counting_scores", "scores_in_words"]
 
@@ -17,8 +18,8 @@ Integers = NDArray[np.int64]
 
 
 def counted(
-    data: EventPatterns | FeaturePatterns, counts: str | None
-) -> EventPatterns | FeaturePatterns | CountedPatterns:
+    data: EventPatterns | FeaturePatterns | TrialPatterns, counts: str | None
+) -> EventPatterns | FeaturePatterns | TrialPatterns | CountedPatterns:
     """Return the data, with the counts of a file if one is named.
 
     Raises

@@ -7,19 +7,28 @@ import argparse
 from ..recipes.coding import CODED_BY, LATENCY_FROM, usual_encoder
 from ..recipes.recipe import Recipe
 from ..recipes.settings import CHOICES
-from .training_options import checked
+from .recording_options import add_recording_options, trial_choice
+from .training_options import RECIPE_OPTIONS, checked
+from .windows import TrialWindow
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add them to the parser of the command."""
+    parser.add_argument(
+        "recording",
+        metavar="RECORDING",
+        nargs="?",
+        help="a recording with its trials (.nwb, .npz of pynapple, .mat, .csv, a folder of Phy), "
+        "or event data (.h5 of SHD or SSC, folders of N-MNIST or DVS128 Gesture)",
+    )
     data = parser.add_argument_group("data and output")
     data.add_argument(
         "--data",
         metavar="DATA",
-        help="folder of images in MNIST's IDX format, gzipped or not, or breast-cancer "
-        "(default: digits)",
+        help="in place of RECORDING, a folder of images in MNIST's IDX format, gzipped or not, or "
+        "breast-cancer (default: digits)",
     )
     data.add_argument("--out", metavar="FILE", required=True, help="event file (a folder) to write")
     data.add_argument("--overwrite", action="store_true", help="replace an event file at FILE")
@@ -45,9 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     coding.add_argument(
         "--window",
         metavar="T",
-        type=checked("window", float),
-        help=f"first part of it that spikes are coded into (default: {Recipe.window})",
+        type=float,
+        nargs="+",
+        action=TrialWindow,
+        help="first part of it that spikes are coded into "
+        f"(default: {Recipe.window}); or two: the part of the trials of a recording, in ms from "
+        "their alignment",
     )
+    add_recording_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,7 +74,13 @@ def run(args: argparse.Namespace) -> int:
     """
     from ..data.event_encoding import encode_dataset
     from ..data.patterns import FeaturePatterns, open_patterns
+    from ..data.recording_files import format_of
 
+    if args.recording is not None and args.data is not None:
+        raise ValueError(f"--data must be left out beside a recording, got {args.data!r}")
+    path = args.recording if args.recording is not None else args.data
+    if args.recording is not None or (path is not None and format_of(path) is not None):
+        return _encode_recording(args, path)
     data = open_patterns(args.data)
     if not isinstance(data, FeaturePatterns):
         raise ValueError(f"--data must be features to encode, got the event file {args.data!r}")
@@ -73,5 +93,43 @@ def run(args: argparse.Namespace) -> int:
     coding = f"{written.n_afferents} afferents, {written.duration:g} ms"
     print(f"data      {dataset.name}: {counts}")
     print(f"encoding  {recipe.encoder}, {coding}, {written.mean_spikes:.1f} spikes per pattern")
+    print(f"wrote {args.out}")
+    return 0
+
+
+def _encode_recording(args: argparse.Namespace, path: str) -> int:
+    """Write the trials of a recording, or the patterns of a set of event data."""
+    from pathlib import Path
+
+    from ..data.recording_files import open_recording, trials_of
+    from ..data.trial_patterns import write_event_set, write_trials
+    from ..recordings import EventSet
+
+    given = [name for name in ("encoder", "n_fields", "window") if getattr(args, name) is not None]
+    if given:
+        flag = RECIPE_OPTIONS[given[0]]
+        more = ", or have two numbers" if flag == "--window" else ""
+        raise ValueError(
+            f"{flag} must be left out for spikes{more}, got {getattr(args, given[0])!r}"
+        )
+    choice, name = trial_choice(args), Path(path).name
+    found = open_recording(path, choice)
+    if isinstance(found, EventSet):
+        written = write_event_set(found, args.out, duration=args.duration, overwrite=args.overwrite)
+        what = f"{len(written)} patterns, {written.n_classes} classes"
+    else:
+        if args.duration is not None:
+            raise ValueError(f"--duration must be left out for trials, got {args.duration}")
+        trials = trials_of(path, choice)
+        written = write_trials(trials, args.out, name=name, overwrite=args.overwrite)
+        stop = trials.start + trials.events.duration
+        what = (
+            f"{len(trials)} trials from {trials.start:g} to {stop:g} ms, "
+            f"classes {', '.join(trials.class_names)}"
+        )
+    print(f"data      {name}: {what}")
+    print(
+        f"encoding  {written.n_afferents} afferents, {written.mean_spikes:.1f} spikes per pattern"
+    )
     print(f"wrote {args.out}")
     return 0

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from .counting import counted, counting_scores, scores_in_words
 from .output import save_figure
+from .recording_options import add_recording_options, trial_choice
 from .where import add_where_options, chosen_backend
 
 if TYPE_CHECKING:
     from ..data.counted import CountedPatterns
     from ..data.patterns import EventPatterns, FeaturePatterns
+    from ..data.trial_patterns import TrialPatterns
     from ..training.trained_model import TrainedModel
 
 __all__ = ["add_arguments", "run"]
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DATA",
-        help="folder of images in MNIST's IDX format, event file, or breast-cancer",
+        help="event file, recording, folder of images in MNIST's IDX format, or breast-cancer",
     )
     parser.add_argument(
         "--counts",
@@ -47,6 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--figure", metavar="FILE", help="write a confusion matrix and the wrong patterns (PNG)"
     )
+    parser.add_argument(
+        "--window",
+        dest="trial_window",
+        metavar="X",
+        nargs=2,
+        type=float,
+        help="part of the trials of a recording, in ms from their alignment",
+    )
+    add_recording_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,8 +76,8 @@ def run(args: argparse.Namespace) -> int:
 
         require_matplotlib()
     model = TrainedModel.read(args.checkpoint, chosen_backend(args))
-    opened = open_patterns(args.data, args.split if args.split in ("train", "test") else None)
-    data = counted(opened, args.counts)
+    part = args.split if args.split in ("train", "test") else None
+    data = counted(open_patterns(args.data, part, choice=trial_choice(args)), args.counts)
     if model.recipe.counts != (args.counts is not None):
         wanted = "the file of the counts" if model.recipe.counts else "left out"
         rule = model.recipe.rule
@@ -109,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
 def _chosen_part(
     args: argparse.Namespace,
     model: TrainedModel,
-    data: FeaturePatterns | EventPatterns | CountedPatterns,
+    data: FeaturePatterns | EventPatterns | TrialPatterns | CountedPatterns,
 ) -> tuple[NDArray[np.int64], str]:
     """Return the patterns to score, and what to call their accuracy."""
     everything = np.arange(len(data))

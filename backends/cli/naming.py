@@ -9,22 +9,30 @@ from .training_options import RECIPE_OPTIONS
 __all__ = ["in_options"]
 
 CHECKPOINT = dict.fromkeys(("checkpoint", "path"), "CHECKPOINT")
+TRIALS = {
+    "trials": "--trials",
+    "align": "--align",
+    "label": "--label",
+    "window": "--window",
+    "time_unit": "--time-unit",
+    "group": "--group",
+    "spikes": "--spikes",
+    "labels": "--label",
+    "pool": "--pool",
+}
+RUN = {"data": "--data", "device": "--device", "recipe": "--recipe"} | TRIALS
 ARGUMENTS = {
-    "train": {
-        "backend": "--backend",
-        "counts": "--counts",
-        "data": "--data",
-        "device": "--device",
-        "recipe": "--recipe",
-    },
-    "encode": {"data": "--data", "path": "--out"},
-    "eval": {"counts": "--counts", "data": "--data", "device": "--device"} | CHECKPOINT,
+    "train": RUN | {"backend": "--backend", "counts": "--counts"},
+    "crossval": RUN | {"folds": "--folds", "permutations": "--permutations"},
+    "encode": {"data": "RECORDING", "path": "--out"} | TRIALS,
+    "info": {"data": "FILE", "path": "FILE"} | TRIALS,
+    "eval": {"counts": "--counts", "data": "--data", "device": "--device"} | CHECKPOINT | TRIALS,
     "detect": {"events": "EVENTS", "device": "--device"} | CHECKPOINT,
     "predict": {"input": "INPUT", "data": "INPUT", "device": "--device"} | CHECKPOINT,
 }
 """What a message of the library begins with, and what that is on the command line."""
 
-SETTINGS = {"train", "encode"}
+SETTINGS = {"train", "encode", "crossval"}
 """Commands whose options are the settings of a recipe."""
 
 WORDS = "|".join(map(re.escape, RECIPE_OPTIONS))

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from tempotron_core import __version__
 
-from . import backends, bench, detect, encode, evaluate, predict, train
+from . import backends, bench, crossval, detect, encode, evaluate, info, predict, train
 
 __all__ = ["FAILURE", "make_parser"]
 
@@ -47,17 +47,35 @@ def make_parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "train",
-        help="train on scikit-learn's digits, or on images in MNIST's format",
+        help="train on recordings, event files, images or scikit-learn's digits",
         description="Train one tempotron per class and write a checkpoint and a figure.",
     )
     train.add_arguments(command)
     command.set_defaults(run=train.run)
 
     command = commands.add_parser(
+        "crossval",
+        help="score a decoder by cross-validation, beside chance",
+        description="Train on all folds but one and score that one, for every fold; the same with "
+        "permuted labels says what chance is. Writes a table and a confusion matrix.",
+    )
+    crossval.add_arguments(command)
+    command.set_defaults(run=crossval.run)
+
+    command = commands.add_parser(
+        "info",
+        help="say what is in a recording or an event file",
+        description="Print units, rates, trials and classes of a recording, of event data or of an "
+        "event file.",
+    )
+    info.add_arguments(command)
+    command.set_defaults(run=info.run)
+
+    command = commands.add_parser(
         "encode",
         help="write data as spikes, to train on more than fits in memory",
-        description="Encode a data set and write an event file, which tempotron train --data reads "
-        "batch by batch.",
+        description="Encode a data set, or cut the trials of a recording, and write an event file, "
+        "which tempotron train --data reads batch by batch.",
     )
     encode.add_arguments(command)
     command.set_defaults(run=encode.run)

@@ -8,19 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tempotron_core import SilenceWarning, UnitsWarning
+from tempotron_core.encoding.clock import PER_TAU
 
 from .counting import counted, counting_scores, scores_in_words
 from .output import output_folder, save_figure
+from .recording_options import add_recording_options, trial_choice
 from .training_options import DTYPE, RECIPE_OPTIONS, add_training_options
 from .where import add_where_options, chosen_backend
 
 if TYPE_CHECKING:
     from .._backend import Backend
     from ..data.patterns import EventPatterns, FeaturePatterns
+    from ..data.trial_patterns import TrialPatterns
     from ..recipes.recipe import Recipe
     from ..training.experiment import Experiment
 
-__all__ = ["INTERRUPTED", "add_arguments", "run"]
+    Spikes = EventPatterns | TrialPatterns
+    Labelled = FeaturePatterns | Spikes
+
+__all__ = ["INTERRUPTED", "add_arguments", "chosen_recipe", "run"]
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
@@ -30,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add them to the parser of the command."""
     add_where_options(parser)
     add_training_options(parser)
+    add_recording_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,7 +63,7 @@ def _train(args: argparse.Namespace, backend: Backend, out: Path) -> int:
 
     for kind in (SilenceWarning, UnitsWarning):
         warnings.simplefilter("once", kind)
-    opened = open_patterns(args.data)
+    opened = open_patterns(args.data, choice=trial_choice(args))
     data = counted(opened, args.counts)
     last = out / "last.npz"
     if args.resume:
@@ -67,7 +74,7 @@ def _train(args: argparse.Namespace, backend: Backend, out: Path) -> int:
         experiment = Experiment.resume(last, data, backend, epochs=args.epochs)
         _check_same_settings(args, experiment)
     else:
-        recipe = _recipe(args, opened)
+        recipe = chosen_recipe(args, opened)
         experiment = Experiment.prepare(data, recipe, backend, args.dtype or DTYPE)
         # of a run that this one takes the place of; its model stays until there is a new one
         for left in (last, out / "best.npz", *_written(out, "interrupted")):
@@ -145,30 +152,33 @@ def _save_training_figure(experiment: Experiment, accuracy: float, path: Path) -
     save_figure(figure, path)
 
 
-def _recipe(args: argparse.Namespace, data: FeaturePatterns | EventPatterns) -> Recipe:
-    from ..data.patterns import EventPatterns
+def chosen_recipe(args: argparse.Namespace, data: Labelled) -> Recipe:
+    """Return the settings of a run: those of ``--recipe``, the data and the options."""
+    from ..data.patterns import FeaturePatterns
     from ..recipes.coding import usual_encoder
     from ..recipes.files import read_recipe
     from ..recipes.recipe import COUNTING, Recipe
 
     settings = {} if args.recipe is None else read_recipe(args.recipe)
-    if args.hold_out is not None and data.test_from is not None:
+    if getattr(args, "hold_out", None) is not None and data.test_from is not None:
         raise ValueError(
             f"--hold-out must be left out for data that have a test set of their own, as "
             f"{data.name} has, got {args.hold_out}"
         )
-    if isinstance(data, EventPatterns):
-        _check_coding(args, settings, data)
-        settings |= data.coded_by()
-    else:
+    if isinstance(data, FeaturePatterns):
         settings = {"encoder": usual_encoder(data.dataset.features.shape[1])} | settings
+    else:
+        _check_coding(args, settings, data)
+        if data.of_trials:
+            settings = {"clock": PER_TAU} | settings
+        settings |= data.coded_by()
     settings |= _given(args)
     if settings.get("rule", Recipe.rule) != Recipe.rule:
         settings = COUNTING | settings
     return Recipe(**settings)
 
 
-def _check_coding(args: argparse.Namespace, settings: dict[str, Any], data: EventPatterns) -> None:
+def _check_coding(args: argparse.Namespace, settings: dict[str, Any], data: Spikes) -> None:
     """Raise if spikes that are there are to be coded otherwise."""
     from ..recipes.coding import CODED_BY
 
@@ -187,7 +197,9 @@ def _check_coding(args: argparse.Namespace, settings: dict[str, Any], data: Even
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
-    return {name: value for name in RECIPE_OPTIONS if (value := getattr(args, name)) is not None}
+    return {
+        name: value for name in RECIPE_OPTIONS if (value := getattr(args, name, None)) is not None
+    }
 
 
 def _check_same_settings(args: argparse.Namespace, experiment: Experiment) -> None:
@@ -223,8 +235,11 @@ def _count(experiment: Experiment) -> str:
 
 def _coding(experiment: Experiment) -> str:
     recipe, source = experiment.recipe, experiment.source
+    data = getattr(experiment.data, "data", experiment.data)  # of patterns with counts
+    settings = getattr(data, "coded_by", recipe.to_dict)()
+    how = recipe.encoder if "encoder" in settings else "spikes as they are"
     return (
-        f"{recipe.encoder}, {source.n_afferents} afferents, {source.mean_spikes:.1f} spikes in "
+        f"{how}, {source.n_afferents} afferents, {source.mean_spikes:.1f} spikes in "
         f"{recipe.duration:g} ms"
     )
 

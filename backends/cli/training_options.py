@@ -11,6 +11,7 @@ from tempotron_core.encoding.clock import PER_TAU
 from ..recipes.coding import LATENCY_FROM
 from ..recipes.recipe import Recipe
 from ..recipes.settings import CHOICES, check_settings
+from .windows import TrialWindow
 
 __all__ = ["DTYPE", "RECIPE_OPTIONS", "add_training_options", "checked", "number_or_part"]
 
@@ -53,6 +54,7 @@ def checked(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
 NUMBER: dict[str, Any] = {"metavar": "N", "type": int}
 REAL: dict[str, Any] = {"metavar": "X", "type": float}
 SIZES: dict[str, Any] = {"metavar": "N,N", "type": sizes}
+WINDOW: dict[str, Any] = {"metavar": "X", "type": float, "nargs": "+", "action": TrialWindow}
 COUNT: dict[str, Any] = {"metavar": "N", "type": number_or_part}
 CLOCK: dict[str, Any] = {"metavar": "X", "type": clock, "nargs": "?", "const": PER_TAU}
 
@@ -64,7 +66,7 @@ TABLE: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     ("encoding", "--encoder", "encoder", f"values to spikes; latency above {LATENCY_FROM}", {}),
     ("encoding", "--fields", "n_fields", "Gaussian fields per feature", NUMBER),
     ("encoding", "--duration", "duration", "length of a pattern in ms", REAL),
-    ("encoding", "--window", "window", "first part of it that spikes are coded into", REAL),
+    ("encoding", "--window", "window", "first part of it to code into, or of trials", WINDOW),
     ("encoding", "--clock", "clock", "reference spikes: period in ms, times, or tau", CLOCK),
     ("encoding", "--shift", "shift", "move training images by up to so many pixels", NUMBER),
     ("encoding", "--jitter", "jitter", "noise of training spikes, standard deviation in ms", REAL),
@@ -111,8 +113,12 @@ DTYPE = "float32"
 """Of weights and spike times, unless one is asked for."""
 
 
-def add_training_options(parser: argparse.ArgumentParser) -> None:
-    """Add them to the parser of the command."""
+NOT_IN_FOLDS = ("hold_out", "validation", "patience", "rule")
+"""Settings that say which patterns are held out, which folds do themselves, and that of counts."""
+
+
+def add_training_options(parser: argparse.ArgumentParser, *, in_folds: bool = False) -> None:
+    """Add them to the parser of a command; ``in_folds`` those that a cross-validation has."""
     groups = {
         name: parser.add_argument_group(title)
         for name, title in (
@@ -126,21 +132,25 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--data",
         metavar="DATA",
-        help="folder of images in MNIST's IDX format, event file, or breast-cancer "
+        help="event file, recording, folder of images in MNIST's IDX format, or breast-cancer "
         "(default: digits)",
     )
+    folder = "tempotron-crossval" if in_folds else "tempotron-run"
     data.add_argument(
-        "--counts",
-        metavar="FILE",
-        help="how often each neuron should spike, with --rule aggregate or correlation: .npy or "
-        ".csv, a row per pattern",
+        "--out", metavar="DIR", default=folder, help="output folder (default: %(default)s)"
     )
-    data.add_argument(
-        "--out", metavar="DIR", default="tempotron-run", help="output folder (default: %(default)s)"
-    )
-    data.add_argument(
-        "--resume", action="store_true", help="continue the run in DIR after its last full epoch"
-    )
+    if not in_folds:
+        data.add_argument(
+            "--counts",
+            metavar="FILE",
+            help="how often each neuron should spike, with --rule aggregate or correlation: .npy "
+            "or .csv, a row per pattern",
+        )
+        data.add_argument(
+            "--resume",
+            action="store_true",
+            help="continue the run in DIR after its last full epoch",
+        )
     data.add_argument(
         "--recipe",
         metavar="NAME",
@@ -151,6 +161,8 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         "--dtype", choices=("float32", "float64"), help=f"(default: {DTYPE})"
     )
     for group, flag, name, text, more in TABLE:
+        if in_folds and name in NOT_IN_FOLDS:
+            continue
         default = getattr(Recipe, name)
         shown = "none" if default in ((), None) else default
         choices: dict[str, Any] = {"choices": CHOICES[name]} if name in CHOICES else {}
@@ -161,6 +173,6 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 
 def _checked(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of an option with a reader that also checks what it reads."""
-    if "type" not in arguments:
+    if "type" not in arguments or arguments is WINDOW:  # which has an action that checks
         return arguments
     return arguments | {"type": checked(name, arguments["type"])}

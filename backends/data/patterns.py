@@ -23,6 +23,8 @@ from .event_format import ARRAYS
 from .event_metadata import Origin
 from .idx import load_idx_folder
 from .loader import FromEventFile, InMemory, PatternSource
+from .recording_files import TrialChoice, format_of, trials_of
+from .trial_patterns import TrialPatterns
 
 __all__ = ["EventPatterns", "FeaturePatterns", "Patterns", "encoded", "open_patterns"]
 
@@ -189,6 +191,11 @@ class EventPatterns:
         about += " ".join(f"{name}:{file.checksum(name)}" for name in ARRAYS)
         return f"{len(file)}x{file.n_afferents}-events-{zlib.crc32(about.encode()):08x}"
 
+    @property
+    def of_trials(self) -> bool:
+        """Whether they are trials of a recording, which a clock is called for."""
+        return "recording" in self.event_file.metadata
+
     def coded_by(self) -> dict[str, Any]:
         """Return the settings of a recipe that the file prescribes."""
         return self.origin.encoding | {"duration": self.event_file.duration}
@@ -220,6 +227,8 @@ class EventPatterns:
             described["value_range"] = list(origin.value_range)
         if origin.classes is not None:
             described["classes"] = list(origin.classes)
+        if self.of_trials:
+            described["recording"] = file.metadata["recording"]
         return described
 
     def images(self, index: Integers) -> NDArray[Any] | None:  # noqa: ARG002
@@ -227,8 +236,10 @@ class EventPatterns:
         return None
 
 
-def open_patterns(data: str | None, part: str | None = None) -> FeaturePatterns | EventPatterns:
-    """Open what ``--data`` names: a built-in data set, a folder of IDX files or an event file.
+def open_patterns(
+    data: str | None, part: str | None = None, *, choice: TrialChoice | None = None
+) -> FeaturePatterns | EventPatterns | TrialPatterns:
+    """Open what ``--data`` names: a built-in data set, IDX or event files, or a recording.
 
     Parameters
     ----------
@@ -236,10 +247,12 @@ def open_patterns(data: str | None, part: str | None = None) -> FeaturePatterns 
         ``"digits"`` (also None), ``"breast-cancer"``, or a path.
     part : {None, 'train', 'test'}
         Of an IDX folder, only that part.
+    choice : TrialChoice, optional
+        What to take for the trials of a recording.
 
     Returns
     -------
-    FeaturePatterns or EventPatterns
+    FeaturePatterns, EventPatterns or TrialPatterns
 
     Raises
     ------
@@ -252,11 +265,14 @@ def open_patterns(data: str | None, part: str | None = None) -> FeaturePatterns 
         return FeaturePatterns(load_breast_cancer())
     if os.path.isfile(Path(data) / "header.json"):
         return EventPatterns(EventFile.open(data))
+    if os.path.exists(data) and format_of(data) is not None:
+        found = trials_of(data, TrialChoice() if choice is None else choice)
+        return TrialPatterns(found, Path(data).name)
     if not os.path.isdir(data):
         close = difflib.get_close_matches(data, BUILT_IN, n=1, cutoff=0.7)
         raise FileNotFoundError(
-            f"data must be {', '.join(BUILT_IN)}, an event file or a folder of images in MNIST's "
-            f"IDX format, got {data!r}: "
+            f"data must be {', '.join(BUILT_IN)}, an event file, a recording or a folder of images "
+            f"in MNIST's IDX format, got {data!r}: "
             + ("it is no folder" if os.path.exists(data) else "no such folder")
             + (f"; did you mean {close[0]!r}?" if close else "")
         )
