@@ -152,9 +152,12 @@ def test_autograd_of_torch():
         np.testing.assert_allclose(ours.grad, theirs, rtol=0.0, atol=1e-10 * np.abs(theirs).max())
 
 
-@pytest.mark.parametrize("way", ["vjp", pytest.param("grad", marks=pytest.mark.slow)])
+WAYS = ["traced", *(pytest.param(way, marks=pytest.mark.slow) for way in ("vjp", "grad"))]
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_jax_compiles(way):
-    """One output and few spikes: what is compiled grows with both."""
+    """One output and few spikes: what is compiled, for half a minute, grows with both."""
     jax = pytest.importorskip("jax")
     jnp = importlib.import_module("jax.numpy")
     full = network_of()
@@ -172,14 +175,22 @@ def test_jax_compiles(way):
         activity = network.forward(Events.from_trains(times, DURATION))
         _, k, cotangent, where = aggregate_labels(activity.spikes.counts, jnp.asarray(wanted))
         critical = network.critical_threshold(activity, k, where=where)
-        if way == "vjp":
+        if way != "grad":
             found = network.vjp(activity, cotangent, critical=critical, times=True)
             return (found.weights, found.times), activity.spikes.counts
         return (critical.theta * cotangent).sum(), activity.spikes.counts
 
-    by_jax = jax.jit(loss if way == "vjp" else jax.grad(loss, (0, 1), has_aux=True))
+    by_jax = jax.jit(loss if way != "grad" else jax.grad(loss, (0, 1), has_aux=True))
     with jax.enable_x64(True):
         given = tuple(map(jnp.asarray, host.weights)), jnp.asarray(trains)
+        if way == "traced":
+            (of_weights, of_times), found = jax.eval_shape(by_jax, *given)
+            assert found.shape == counts.shape
+            for ours, theirs in zip(
+                (*of_weights, of_times), (*expected.weights, expected.times), strict=True
+            ):
+                assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+            return
         (of_weights, of_times), found = by_jax(*given)
         moved, there = host.with_weights(given[0]), jax.tree.map(jnp.asarray, activity)
         with pytest.raises(ValueError, match="k must be at most max_spikes, 2, got 4"):
