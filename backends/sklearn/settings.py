@@ -13,8 +13,9 @@ from .given import clock_of, spikes_of
 
 __all__ = ["NOT_OFFERED", "plain", "recipe_of"]
 
-NOT_OFFERED = ("shift", "hold_out", "seed")
-"""Settings of a recipe that tables, scikit-learn's splitters and ``random_state`` make useless."""
+NOT_OFFERED = ("shift", "hold_out", "seed", "rule")
+"""Settings of a recipe that tables, scikit-learn's splitters and ``random_state`` make useless, and
+the rule of counts, which `TempotronCounter` has."""
 
 
 def recipe_of(classifier: Any, given: Any = None) -> Recipe:
