@@ -105,6 +105,26 @@ def test_a_declining_potential_that_resets_have_left_behind(make_forms, find_for
     assert check_spikes(events, weight, neuron) > 10
 
 
+@pytest.mark.parametrize("n_threads", [2, 12])  # all inputs in one run, and each in one of its own
+def test_spikes_at_inputs_and_the_end(make_forms, find_forms, n_threads):
+    """An input at a spike does not act before it; the end is rounded up: as just before them."""
+    inputs, duration = np.asarray([[0.0, 5.0, 9.0]], dtype="float32"), 90.3
+    weight = np.asarray([[3.0, 1.0, 2.0]], dtype="float32")
+    times = np.asarray([[[5.0, 9.0, duration]]], dtype="float32")
+    assert times.max() > duration
+    events = Events.from_latencies(inputs, duration)
+    cotangent = np.asarray([[[1.0, -2.0, 0.5]]], dtype="float32")
+    find_forms(make_forms(n_threads))
+    found, before = (
+        output_spikes_vjp(
+            events, weight, Neuron(20.0, 5.0), at, cotangent, times=True, min_slope=1e-3
+        )
+        for at in (times, np.nextafter(times, np.float32(0.0)))
+    )
+    for ours, theirs in zip(found, before, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+
+
 def test_nothing_to_launch(make_forms, find_forms):
     find_forms(make_forms(3))
     for n_patterns, n_afferents, n_outputs in ((0, 3, 2), (3, 3, 0), (3, 0, 2)):
