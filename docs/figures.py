@@ -9,6 +9,7 @@ pages show them without being built.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,13 @@ from tempotron_backends.plotting.style import (
     new_figure,
 )
 from tempotron_core import Events, Neuron, first_crossing, peak, voltage
+from tempotron_core.spiking import (
+    critical_threshold,
+    critical_threshold_vjp,
+    output_spikes,
+    output_spikes_vjp,
+    voltage_with_resets,
+)
 
 IMAGES = Path(__file__).parent / "images"
 DASHES = (0, (4, 3))
@@ -372,12 +380,107 @@ def gradients(path: Path) -> None:
         figure.savefig(path)
 
 
+def thresholds(path: Path) -> None:
+    """A potential with resets, and how its spikes move as the threshold rises."""
+    spikes = [[5.0, 12.0, 17.0, 34.0, 45.0, 51.0, 74.0, 80.0]]
+    weight = np.asarray([[1.1, 1.2, -0.9, 0.8, 1.3, 0.8, 1.2, 0.9]])
+    events, neuron = (
+        one_pattern(spikes[0], 110.0),
+        Neuron(15.0, 3.75, 1.0, psp_peak=1.0),
+    )
+    t = np.linspace(0.0, 110.0, 4401)
+    found = output_spikes(events, weight, neuron)
+    count = int(found.counts[0, 0])
+    with new_figure(9.0, 3.6) as figure:
+        left, right = figure.subplots(1, 2)
+        free = voltage(events, weight, neuron, t)[0, 0]
+        v = voltage_with_resets(events, weight, neuron, found.times, t)[0, 0]
+        left.plot(t, free, color=QUIET, linewidth=1.2, linestyle=DASHES)
+        left.plot(t, v, color=TARGET, linewidth=1.9)
+        left.axhline(neuron.v_threshold, color=INK, linewidth=0.9, linestyle=DASHES)
+        left.vlines(found.times[0, 0], 2.6, 2.8, color=RIVAL, linewidth=2.2)
+        mark(left, 62.0, 2.1, "$V_0$", (6, 2), color=QUIET)
+        mark(left, 110.0, neuron.v_threshold, r"$\vartheta$", (3, -3))
+        left.set(xlim=(0, 110), ylim=(-0.6, 2.85), xlabel="time (ms)", ylabel="$V$")
+        left.set(title=f"{count} spikes")
+
+        for threshold in np.linspace(0.6, 2.7, 1401):
+            other = replace(neuron, v_threshold=float(threshold))
+            times = output_spikes(events, weight, other).times[0, 0]
+            right.plot(
+                times, np.full(times.shape, threshold), ".", color=TARGET, ms=1.5
+            )
+        for k in range(1, count + 2):
+            theta, when, before = (
+                float(a[0, 0]) for a in critical_threshold(events, weight, neuron, k)
+            )
+            right.hlines(theta, 0.0, 110.0, color=FAINT, linewidth=0.8, zorder=0)
+            last = before == k - 1
+            right.plot(when, theta, "o", color=RIVAL if last else INK, markersize=6)
+            mark(right, 110.0, theta, str(k), (3, -3))
+        right.axhline(neuron.v_threshold, color=INK, linewidth=0.9, linestyle=DASHES)
+        right.set(xlim=(0, 110), ylim=(0.7, 2.7), xlabel="time (ms)")
+        right.set(ylabel=r"threshold $\vartheta$", title="Spikes at every threshold")
+        figure.savefig(path)
+
+
+def bounded(path: Path) -> None:
+    """A spike appears with an infinite derivative; its threshold has a bounded one."""
+    events, neuron = (
+        one_pattern([2.0, 8.0, 18.0], 60.0),
+        Neuron(15.0, 3.75, 1.0, psp_peak=1.0),
+    )
+    ws = np.linspace(0.3, 1.2, 451)
+    one = np.ones((1, 1))
+    times, slopes, theta, of_theta = [], [], [], []
+    for w in ws:
+        weight = np.asarray([[0.9, 0.7, w]])
+        critical = critical_threshold(events, weight, neuron, 2)
+        theta.append(critical.theta[0, 0])
+        gradient = critical_threshold_vjp(events, weight, neuron, critical, one)
+        of_theta.append(gradient.weight[0, 2])
+        found = output_spikes(events, weight, neuron, max_spikes=2).times
+        fires = found.shape[2] > 1 and np.isfinite(found[0, 0, 1])
+        times.append(found[0, 0, 1] if fires else np.nan)
+        slopes.append(np.nan)
+        if fires:
+            second = np.asarray([[[0.0, 1.0]]])
+            of_time = output_spikes_vjp(events, weight, neuron, found, second)
+            slopes[-1] = of_time.weight[0, 2]
+    with new_figure(9.0, 3.2) as figure:
+        values, derivatives = figure.subplots(1, 2)
+        values.plot(ws, theta, color=TARGET, linewidth=1.9)
+        values.axhline(1.0, color=INK, linewidth=0.9, linestyle=DASHES)
+        values.set(
+            xlabel="a weight $w$", ylabel=r"$\vartheta^\ast_2$", xlim=(0.3, 1.2)
+        )
+        values.yaxis.label.set_color(TARGET)
+        time = values.twinx()
+        time.plot(ws, times, color=RIVAL, linewidth=1.9)
+        time.set_ylabel("second spike $t_2$ (ms)", color=RIVAL)
+        time.spines.right.set_visible(True)
+        derivatives.plot(ws, of_theta, color=TARGET, linewidth=1.9)
+        derivatives.plot(ws, slopes, color=RIVAL, linewidth=1.9)
+        derivatives.axhline(1.0, color=QUIET, linewidth=0.9, linestyle=DASHES)
+        mark(derivatives, 1.0, 1.0, "peak of $K$", (0, 4), color=QUIET)
+        name = r"$\partial\vartheta^\ast_2/\partial w$"
+        mark(derivatives, 1.0, 0.6, name, (0, -16), color=TARGET)
+        name = r"$\partial t_2/\partial w$ (ms)"
+        mark(derivatives, 0.58, -4.0, name, (4, -8), color=RIVAL)
+        derivatives.set(xlabel="a weight $w$", xlim=(0.3, 1.2), ylim=(-8.0, 2.0))
+        derivatives.set(title="Derivatives")
+        values.set(title="The second spike and its threshold")
+        figure.savefig(path)
+
+
 FIGURES = {
     "kernel": kernel,
     "state": state,
     "maxima": maxima,
     "search": search,
     "gradients": gradients,
+    "thresholds": thresholds,
+    "bounded": bounded,
 }
 
 
