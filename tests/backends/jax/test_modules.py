@@ -38,7 +38,7 @@ def test_what_holds_an_array_stands_for_it():
         peak(Holder([[1.0]]), TIMES, duration=50.0)
 
 
-@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, pytest.param(jnp.float16, marks=pytest.mark.slow)])
 def test_half_precision_is_computed_with_in_float32(dtype):
     def v_max(weight, times):
         return peak(weight, times, duration=50.0).v_max
