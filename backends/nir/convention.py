@@ -1,4 +1,4 @@
-"""What a NIR graph leaves open, and how its metadata say it: spikes, time step, unit of time."""
+"""What a NIR graph leaves open, and how its metadata say it: spikes, output, steps and units."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from tempotron_core.arrays.choices import check_choice
 
-__all__ = ["FORMAT", "SPIKES", "TIMES", "check_convention"]
+__all__ = ["FORMAT", "OUTPUTS", "SPIKES", "TIMES", "check_convention"]
 
 FORMAT = "tempotron_core"
 """Value of ``format`` in the metadata of a graph that says what it means."""
@@ -16,6 +16,12 @@ SPIKES = {
     "step": "one input spike of weight w adds w * w_in * dt / tau_syn to I",
 }
 """Conventions for input spikes: an impulse of unit area, or a height of 1 for one time step."""
+
+OUTPUTS = {
+    "first": "a neuron fires if v exceeds v_threshold; only its first spike counts",
+    "spikes": "a neuron spikes each time v exceeds v_threshold and is reset to 0; all spikes count",
+}
+"""What the spikes of the neurons mean: one at most, or every one of a multi-spike neuron."""
 
 TIMES = (
     "all times of this graph, dt included, are those of the model multiplied by time_unit: with a "

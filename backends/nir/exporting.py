@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Network, Neuron, Tempotron
+from tempotron_core.arrays.choices import check_choice
 from tempotron_core.arrays.host import native, to_host
 from tempotron_core.arrays.numbers import positive_float
 
 from .._backend import dtype_name
-from .convention import FORMAT, SPIKES, TIMES, check_convention
+from .convention import FORMAT, OUTPUTS, SPIKES, TIMES, check_convention
 
 __all__ = ["to_nir"]
 
@@ -29,6 +30,7 @@ def to_nir(
     model: Any,
     neuron: Neuron | None = None,
     *,
+    output: str | None = None,
     spikes: str = "delta",
     dt: float | None = None,
     time_unit: float = 1e-3,
@@ -44,6 +46,10 @@ def to_nir(
         one layer, shape (O, N), of any library and device.
     neuron : Neuron, optional
         Constants that belong to an array of weights.  Other models have their own.
+    output : {'first', 'spikes'}, optional
+        What the spikes of the graph's neurons mean: that each decides by its first one, or that
+        all count, as those of the multi-spike neuron.  A network or a torch module says so itself;
+        other models are of the first kind unless told otherwise.
     spikes : {'delta', 'step'}
         What the simulator makes of an input spike.  'delta': an impulse of unit area, as in NIR's
         equations.  'step': a current of height 1 for one time step, as in Norse and snnTorch,
@@ -56,30 +62,32 @@ def to_nir(
         is what importers expect; 1.0 keeps the model's unit.
     v_reset : float, default 0.0
         Potential after an output spike, in the unit of the threshold.  Before its first output
-        spike a neuron does not depend on it; see Notes.
+        spike a neuron does not depend on it; see Notes.  It must be 0 with ``output='spikes'``.
 
     Returns
     -------
     nir.NIRGraph
         ``input``, ``linear_0``, ``cubalif_0``, ``linear_1``, ... and ``output``.  Weights keep
         their dtype, all else is float64 of shape (O,).  The metadata hold the convention
-        (``spikes``, and in words ``spike_effect``), ``dt`` and ``time_unit`` (and in words
-        ``times``); `nir.write` keeps them.
+        (``spikes``, and in words ``spike_effect``), ``output`` (in words ``decision``), ``dt`` and
+        ``time_unit`` (and in words ``times``); `nir.write` keeps them.
 
     Raises
     ------
     TypeError
         If the model is of another kind, or a number is not real.
     ValueError
-        If NIR cannot express the model (shunting, hidden neurons that spike at their peak,
-        reference spikes, a clock), or a number is out of range, or weights are not finite.
+        If NIR cannot express the model (shunting, hidden neurons that spike at their peak, or
+        otherwise than the last layer is read, reference spikes, a clock, a limit of spikes), or a
+        number is out of range, or weights are not finite.
 
     Notes
     -----
-    A tempotron decides by its first threshold crossing, and later output spikes of a CubaLIF mean
-    nothing.  A hidden neuron of a `Network` passes on that first spike alone, but a CubaLIF
-    that is reset may spike again.  ``v_reset=-1e9`` keeps it silent for a duration of some ten
-    ``tau`` where the simulator heeds a node's ``v_reset``.
+    A multi-spike neuron is a CubaLIF that is reset to 0.  Any other tempotron decides by its first
+    threshold crossing, and later output spikes of a CubaLIF mean nothing.  A hidden neuron of a
+    `Network` passes on that first spike alone, but a CubaLIF that is reset may spike again.
+    ``v_reset=-1e9`` keeps it silent for a duration of some ten ``tau`` where the simulator heeds a
+    node's ``v_reset``.
 
     Examples
     --------
@@ -98,6 +106,12 @@ def to_nir(
     check_convention(spikes, dt)
     layers = list(_layers(model, neuron))
     v_reset = _below_threshold(v_reset, layers)
+    output = _output(model, output)
+    if output == "spikes" and v_reset != 0.0:
+        raise ValueError(
+            f"v_reset must be 0 with output='spikes', as a multi-spike neuron is reset to rest, "
+            f"got {v_reset}"
+        )
     nodes: dict[str, Any] = {"input": nir.Input(np.asarray([layers[0][0].shape[1]]))}
     for index, (weight, constants) in enumerate(layers):
         nodes[f"linear_{index}"] = nir.Linear(weight.copy())  # the model may go on learning
@@ -128,7 +142,8 @@ def to_nir(
         "spike_effect": SPIKES[spikes],
         "time_unit": time_unit,
         "times": TIMES,
-        "decision": "a neuron fires if v exceeds v_threshold; only its first spike counts",
+        "output": output,
+        "decision": OUTPUTS[output],
     }
     if dt is not None:
         metadata["dt"] = dt
@@ -143,6 +158,22 @@ def _below_threshold(v_reset: Any, layers: list[tuple[Floats, Neuron]]) -> float
     if not (math.isfinite(number) and number < lowest):
         raise ValueError(f"v_reset must be finite and below the threshold, got {v_reset!r}")
     return number
+
+
+def _output(model: Any, output: str | None) -> str:
+    """Return what the neurons' spikes mean: what the model says, or what was given."""
+    if output is not None:
+        check_choice("output", output, OUTPUTS)
+    own = None
+    if isinstance(model, Network):
+        own = "spikes" if model.readout == "counts" else "first"
+    elif hasattr(model, "ret_type") or isinstance(model, Tempotron):
+        own = "spikes" if getattr(model, "ret_type", None) == "trains" else "first"
+    elif isinstance(model, Iterable) and not hasattr(model, "ndim"):
+        own = _output(list(model)[-1], None)
+    if None not in (own, output) and own != output:
+        raise ValueError(f"output must be {own!r}, as the model says, got {output!r}")
+    return own or output or "first"
 
 
 def _layers(model: Any, neuron: Neuron | None) -> Iterator[tuple[Floats, Neuron]]:
@@ -194,10 +225,16 @@ def _found(model: Any, neuron: Neuron | None) -> Iterable[tuple[Any, Neuron]]:
 
 def _of_network(model: Network) -> list[tuple[Any, Neuron]]:
     """Weights and constants of a network's layers, whose spikes NIR can express."""
-    if len(model.weights) > 1 and model.pass_on != "first_crossing":
+    wanted = "spikes" if model.readout == "counts" else "first_crossing"
+    if len(model.weights) > 1 and model.pass_on != wanted:
         raise ValueError(
-            f"model must have pass_on='first_crossing' to be written as NIR, whose neurons "
-            f"spike as they cross threshold, got {model.pass_on!r}"
+            f"model must have pass_on={wanted!r} with readout={model.readout!r} to be written as "
+            f"NIR, whose neurons all spike in one way, got {model.pass_on!r}"
+        )
+    if model.max_spikes is not None:
+        raise ValueError(
+            f"model must have max_spikes=None to be written as NIR, whose neurons spike as often "
+            f"as they do, got {model.max_spikes}"
         )
     _check_no_clock(model)
     if len(model.weights) > 1 and model.reference_times:
@@ -224,9 +261,10 @@ def _of_modules(model: Any) -> Iterator[tuple[Any, Neuron]]:
                 f"{type(module).__name__} in place {index}"
             )
         passed_on = getattr(module, "ret_type", None)
-        if index < len(modules) - 1 and passed_on != "t_spike":
+        wanted = "trains" if getattr(modules[-1], "ret_type", None) == "trains" else "t_spike"
+        if index < len(modules) - 1 and passed_on != wanted:
             raise ValueError(
-                f"model must have ret_type='t_spike' in all layers but the last, "
+                f"model must have ret_type={wanted!r} in all layers but the last, "
                 f"got {passed_on!r} in place {index}"
             )
         yield _weight_of_module(module), _neuron_of_module(module)

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Network, Neuron
+from tempotron_core.arrays.choices import check_choice
 from tempotron_core.arrays.host import native, to_host
 from tempotron_core.arrays.numbers import positive_float
 
-from .convention import FORMAT, check_convention
+from .convention import FORMAT, OUTPUTS, check_convention
 
 __all__ = ["from_nir"]
 
@@ -24,6 +25,7 @@ Floats = NDArray[np.floating[Any]]
 def from_nir(
     graph: nir.NIRGraph,
     *,
+    output: str | None = None,
     spikes: str | None = None,
     dt: float | None = None,
     time_unit: float | None = None,
@@ -37,6 +39,9 @@ def from_nir(
     ----------
     graph : nir.NIRGraph
         For a file, what `nir.read` returns.
+    output : {'first', 'spikes'}, optional
+        What the spikes of the graph's neurons mean, see `to_nir`: the network decides by first
+        spikes, or is one of multi-spike neurons, read by counts.
     spikes : {'delta', 'step'}, optional
         What the graph's simulator makes of an input spike, see `to_nir`.
     dt : float, optional
@@ -48,8 +53,8 @@ def from_nir(
     Returns
     -------
     Network
-        One layer for each pair of nodes, with NumPy weights.  ``v_reset`` is ignored: it has no
-        meaning for a neuron that spikes once.
+        One layer for each pair of nodes, with NumPy weights.  With ``output='first'``, ``v_reset``
+        is ignored: it has no meaning for a neuron that spikes once.
 
     Raises
     ------
@@ -63,11 +68,15 @@ def from_nir(
         kind = type(graph).__name__
         raise TypeError(f"graph must be a NIRGraph (nir.read returns one of a file), got {kind}")
     noted: Mapping[str, Any] = graph.metadata if graph.metadata.get("format") == FORMAT else {}
+    output = noted.get("output") if output is None else output
     spikes = noted.get("spikes") if spikes is None else spikes
     time_unit = noted.get("time_unit") if time_unit is None else time_unit
-    for name, value in (("spikes", spikes), ("time_unit", time_unit)):
+    for name, value in (("output", output), ("spikes", spikes), ("time_unit", time_unit)):
         if value is None:
-            raise ValueError(f"{name} must be given for a graph without metadata of {FORMAT}")
+            raise ValueError(
+                f"{name} must be given for a graph without metadata of {FORMAT} that say it"
+            )
+    check_choice("output", output, OUTPUTS)
     time_unit = positive_float("time_unit", time_unit)
     step = positive_float("dt", noted["dt"]) if dt is None and "dt" in noted else None
     step = step if dt is None else positive_float("dt", dt) * time_unit
@@ -81,8 +90,16 @@ def from_nir(
         n = weight.shape[0]
         weights.append(weight)
         neurons.append(_neuron(cuba_name, cuba, n, per_spike, time_unit))
+        resets = _on_host(cuba.v_reset)
+        if output == "spikes" and np.any(resets != 0.0):
+            raise ValueError(
+                f"graph must have v_reset=0 with output='spikes', as a multi-spike neuron is reset "
+                f"to rest, got {resets.min()} to {resets.max()} in node {cuba_name!r}"
+            )
     if (wanted := _size(last, sink.output_type)) not in (None, n):
         raise ValueError(f"graph must end in {wanted} neurons, as {last!r} says, got {n}")
+    if output == "spikes":
+        return Network(weights, neurons, "spikes", readout="counts")
     return Network(weights, neurons)
 
 

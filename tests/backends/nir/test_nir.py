@@ -23,6 +23,7 @@ from tempotron_core import (
     peak,
     voltage,
 )
+from tempotron_core.spiking import output_spikes
 
 nir = pytest.importorskip("nir")
 linalg = pytest.importorskip("scipy.linalg")
@@ -236,19 +237,20 @@ def chain(*nodes: Any, **options: Any) -> Any:
 
 
 def test_a_foreign_graph_is_read_as_it_is_told() -> None:
-    network = from_nir(foreign(), spikes="delta", time_unit=1e-3)
+    network = from_nir(foreign(), output="first", spikes="delta", time_unit=1e-3)
     (neuron,) = network.neurons
     assert (neuron.tau, neuron.tau_s) == pytest.approx((20.0, 4.0))
     # r w_in / (tau_mem tau_syn) per second, so a thousandth of it per millisecond
     assert neuron.kernel.rise == pytest.approx(2.0 * 1e-2 / (20e-3 * 4e-3) * 1e-3)
-    held = from_nir(foreign(), spikes="step", dt=0.1, time_unit=1e-3)
+    held = from_nir(foreign(), output="first", spikes="step", dt=0.1, time_unit=1e-3)
     assert held.neurons[0].kernel.rise == pytest.approx(neuron.kernel.rise * 1e-4)
     # constants may be given once for all neurons, and a bias of zero is none
     scalar = {name: np.asarray(v) for name, v in (("tau_syn", 4e-3), ("tau_mem", 20e-3))}
     scalar |= {"r": np.asarray(2.0), "v_leak": np.asarray(0.0), "v_threshold": np.asarray(0.5)}
     cuba = nir.CubaLIF(**scalar, v_reset=np.asarray(0.0), w_in=np.asarray(1e-2))
     graph = chain(nir.Affine(network.weights[0], np.zeros(3)), cuba)
-    same(from_nir(graph, spikes="delta", time_unit=1e-3), list(network.weights), [neuron])
+    found = from_nir(graph, output="first", spikes="delta", time_unit=1e-3)
+    same(found, list(network.weights), [neuron])
 
 
 def test_arguments_override_metadata() -> None:
@@ -288,6 +290,99 @@ def test_a_network_whose_neurons_spike_once() -> None:
     assert 0.1 < fired.mean() < 0.9
     # what the documents warn of: reset to rest, hidden neurons spike again
     assert ((again > 1.0).any(axis=0) != fired).any()
+
+
+# -- multi-spike neurons ----------------------------------------------------------------------
+
+
+def clear_counts(events: Any, weight: Any, neuron: Neuron, margin: float = 0.05) -> Any:
+    """Counts [B, O], -1 where a part of the threshold would change them."""
+    low, exact, high = (
+        output_spikes(events, weight, replace(neuron, v_threshold=part * neuron.v_threshold)).counts
+        for part in (1.0 - margin, 1.0, 1.0 + margin)
+    )
+    return np.where((low == exact) & (high == exact), exact, -1)
+
+
+@pytest.mark.parametrize("name", ["default", "synapse slower"])
+def test_nirs_neurons_spike_as_often(name: str, tmp_path: Path) -> None:
+    """One layer after the other, each with the spikes that the one before was simulated to have."""
+    neuron, dt = replace(NEURONS[name], psp_peak=1.0), 0.01
+    times = patterns(11, 30, 12, 1.0)
+    rng = np.random.default_rng(3)
+    hidden, output = rng.normal(0.2, 0.4, (6, 12)), rng.normal(0.2, 0.4, (3, 6))
+    network = Network([hidden, output], neuron, "spikes", readout="counts")
+    graph = to_nir(network)
+    assert graph.metadata["output"] == "spikes"
+    nir.write(tmp_path / "model.nir", graph)
+    found = from_nir(nir.read(tmp_path / "model.nir"))
+    same(found, [hidden, output], [neuron, neuron])
+    assert (found.pass_on, found.readout) == ("spikes", "counts")
+    received = raster(times, dt)
+    for weight in (hidden, output):
+        _, out = simulate(to_nir(weight, neuron, output="spikes"), received, dt * 1e-3)
+        expected = clear_counts(Events.from_trains(times, DURATION), weight, neuron, 0.01)
+        clear = expected >= 0
+        np.testing.assert_array_equal(out.sum(axis=0)[clear], expected[clear])
+        assert clear.sum() > 20
+        assert expected.max() >= 3
+        received = out.astype(np.float32)
+        at = np.where(out, np.arange(len(out))[:, None, None] * dt, np.inf)
+        times = np.sort(np.moveaxis(at, 0, 2), axis=2)[..., : int(out.sum(axis=0).max())]
+
+
+def test_another_simulator_counts_alike(tmp_path: Path) -> None:
+    """That of snnTorch, which resets to zero and goes on from the current it had."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("snntorch")
+    neuron, dt = replace(NEURONS["default"], psp_peak=1.0), 0.05
+    times = patterns(5, 60, 20)
+    weight = np.random.default_rng(6).normal(0.1, 0.4, (3, 20))
+    expected = clear_counts(Events.from_trains(times, DURATION), weight, neuron)
+    graph = to_nir(weight, neuron, output="spikes", spikes="step", dt=dt, time_unit=1e-4 / dt)
+    nir.write(tmp_path / "model.nir", graph)
+    module, state, counts = snntorch(nir.read(tmp_path / "model.nir")), None, 0
+    with torch.no_grad():
+        for arriving in torch.from_numpy(raster(times, dt)):
+            z, state = module(arriving, state)
+            counts = counts + (z.numpy() > 0.0)
+    clear = expected >= 0
+    np.testing.assert_array_equal(counts[clear], expected[clear])
+    assert clear.sum() > 30
+    assert expected.max() >= 3
+
+
+def test_torch_modules_of_whole_trains() -> None:
+    pytest.importorskip("torch")
+    from torch import nn
+
+    from tempotron_backends.torch import ExactTempotron
+
+    one, two = (ExactTempotron(n, 2, 50.0, ret_type="trains") for n in (3, 2))
+    graph = to_nir(nn.Sequential(one, two))
+    assert (graph.metadata["output"], from_nir(graph).readout) == ("spikes", "counts")
+    with pytest.raises(ValueError, match=r"ret_type='trains' in all layers .* 't_spike' in place"):
+        to_nir(nn.Sequential(ExactTempotron(3, 2, 50.0, ret_type="t_spike"), two))
+
+
+def test_what_of_multi_spike_neurons_cannot_be_said() -> None:
+    weights = [np.ones((2, 3)), np.ones((1, 2))]
+    for options, message in (
+        ({"pass_on": "spikes"}, "pass_on='first_crossing' with readout='peak'"),
+        ({"readout": "counts"}, "pass_on='spikes' with readout='counts'"),
+        ({"pass_on": "spikes", "readout": "counts", "max_spikes": 2}, "max_spikes=None"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            to_nir(Network(weights, Neuron(), **options))
+    counting = Network(weights[:1], Neuron(), readout="counts")
+    with pytest.raises(ValueError, match="v_reset must be 0 with output='spikes'"):
+        to_nir(counting, v_reset=-1.0)
+    with pytest.raises(ValueError, match="output must be 'spikes', as the model says, got 'first'"):
+        to_nir(counting, output="first")
+    with pytest.raises(ValueError, match="output must be one of first, spikes, got 'counts'"):
+        to_nir(weights[0], Neuron(), output="counts")
+    with pytest.raises(ValueError, match=r"graph must have v_reset=0 .* got -1.0 to -1.0 in node"):
+        from_nir(to_nir(weights[0], Neuron(), v_reset=-1.0), output="spikes")
 
 
 # -- other libraries --------------------------------------------------------------------------
@@ -396,7 +491,7 @@ def test_a_graph_that_another_library_wrote() -> None:
         )
         module = torch.nn.Sequential(linear, synaptic)
         graph = export(module, torch.zeros(1, n), ignore_dims=[0])
-    network = from_nir(graph, spikes="step", dt=dt, time_unit=1e-3)
+    network = from_nir(graph, output="first", spikes="step", dt=dt, time_unit=1e-3)
     times = patterns(10, 100, n)
     synaptic.reset_mem()
     with torch.no_grad():
@@ -561,12 +656,15 @@ BENT = {"n0": nir.Affine(LINEAR.weight, np.asarray([0.0, 0.0, 0.3]))}
 @pytest.mark.filterwarnings("ignore:invalid value encountered in multiply")
 def test_graphs_that_are_no_tempotrons(graph: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"graph must .*{message}"):
-        from_nir(graph(), **ADVICE)
+        from_nir(graph(), output="first", **ADVICE)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"output": None}, "output must be given for a graph without metadata of tempotron_core"),
+        ({"output": "spikes"}, "spikes must be given for a graph without metadata"),
+        ({"output": "all", **ADVICE}, "output must be one of first, spikes, got 'all'"),
         ({}, "spikes must be given for a graph without metadata of tempotron_core"),
         ({"spikes": "delta"}, "time_unit must be given for a graph without metadata"),
         ({"spikes": "step", "time_unit": 1e-3}, "dt must be given with spikes='step', got None"),
@@ -575,7 +673,7 @@ def test_graphs_that_are_no_tempotrons(graph: Any, message: str) -> None:
 )
 def test_a_graph_that_does_not_say_what_it_means(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        from_nir(foreign(), **options)
+        from_nir(foreign(), **{"output": "first"} | options)
 
 
 def test_a_path_is_no_graph() -> None:
