@@ -29,7 +29,7 @@ from ..kernel import Kernel
 from ..neuron import Neuron
 from .integration import Membrane
 from .sampling import locate, picked
-from .scan import scan
+from .scan import decaying_sum
 
 __all__ = ["Course", "course"]
 
@@ -120,7 +120,8 @@ def _filters(membrane: Membrane, kernel: Kernel, xp: Any) -> tuple[Array, Array]
 
     def followed(constant: float, of_v: Array, of_s: Array) -> Array:
         jumps = xp.concat([begin, v * of_v + s * of_s], axis=-1)
-        return scan(membrane.times, jumps, kernel.with_equal(constant), 0, xp=xp)[1]
+        alone = kernel.with_equal(constant)
+        return decaying_sum(membrane.times, jumps, alone, membrane.block, xp=xp)
 
     return (
         followed(kernel.slow, from_v[0], from_s[0]),

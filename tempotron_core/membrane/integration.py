@@ -61,6 +61,8 @@ class Membrane:
         Potential at the end of the pattern.
     sparse : bool
         Whether many intervals are so long that K peaks in them.
+    block : int
+        Events of a part that suits a cumulative sum, see `scan`; 0 for none.
     """
 
     times: Array
@@ -69,6 +71,7 @@ class Membrane:
     s: Array
     v_end: Array
     sparse: bool = False
+    block: int = 0
 
 
 def with_nobody(weight: Array) -> Array:
@@ -95,7 +98,7 @@ def integrate(events: Events, weight: Array, kernel: Kernel, *, static: bool) ->
     v_end = xp.exp(last * (-1.0 / kernel.slow)) * v[..., -1]
     v_end = v_end + kernel.value(last, xp=xp) * s[..., -1]
     sparse = events.duration > 0.5 * kernel.t_peak * n_events
-    return Membrane(times, gap, v, s, v_end, sparse)
+    return Membrane(times, gap, v, s, v_end, sparse, block)
 
 
 def interior_bound(membrane: Membrane, kernel: Kernel, *, xp: Any) -> Array:

@@ -226,3 +226,30 @@ def test_a_change_of_the_unit_of_time(order):
         of = gradient.constants
         total = neuron.tau * of.tau + neuron.tau_s * of.tau_s + (trains * gradient.times).sum()
         assert abs(total - value) <= 1e-9 * np.abs(trains * gradient.times).sum()
+
+
+@pytest.mark.parametrize("method", ["static", "pruned"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_long_patterns(method, dtype):
+    """In parts that are cumulative sums, and by steps."""
+    rng = np.random.default_rng(2)
+    times = rng.uniform(0.0, 4000.0, (2, 5, 100)).astype(dtype)
+    weight = rng.normal(0.1, 0.3, (2, 5))
+    samples = np.linspace(1.0, 3999.0, 30)
+    cotangent = rng.normal(size=(2, 2, 30))
+
+    def constants(kind, method):
+        events = Events.from_trains(times.astype(kind), 4000.0)
+        given = events, weight.astype(kind), Neuron(9.0, 2.0), samples.astype(kind)
+        return voltage_vjp(*given, cotangent.astype(kind), constants=True, method=method).constants
+
+    exact = constants("float64", "auto")
+    found = constants(dtype, method)
+    limit = 1e-11 if dtype == "float64" else 1e-4
+    limit = limit * max(abs(each) for each in exact if each is not None)
+    for ours, theirs in zip(found, exact, strict=True):
+        assert ours is theirs is None or (ours.dtype == dtype and np.isfinite(ours))
+        if ours is not None:
+            assert abs(ours - theirs) <= limit * max(
+                abs(each) for each in exact if each is not None
+            )
