@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-__all__ = ["SHARE_SERIES_BELOW", "Kernel", "share_series"]
+__all__ = ["Kernel", "share_series"]
 
 Array = Any
 Namespace = Any

@@ -17,7 +17,7 @@ from .arrays.namespace import array_namespace, check_floating, known_true
 from .arrays.numbers import positive_float
 from .kernel import Kernel
 
-__all__ = ["CONSTANTS", "Neuron", "ParametricNeuron"]
+__all__ = ["Neuron", "ParametricNeuron"]
 
 Array = Any
 
@@ -148,7 +148,18 @@ class Neuron:
         return self.tau < self.tau_s
 
     def in_order(self, of_slow: Any, of_fast: Any) -> tuple[Any, Any]:
-        """What is ``tau``'s and what ``tau_s``'s of the two constants of the kernel."""
+        """Tell what belongs to ``tau`` and what to ``tau_s``.
+
+        Parameters
+        ----------
+        of_slow, of_fast : object
+            Of the slower and of the faster constant.
+
+        Returns
+        -------
+        (object, object)
+            That of ``tau``, then that of ``tau_s``.
+        """
         return (of_fast, of_slow) if self.tau < self.tau_s else (of_slow, of_fast)
 
     @property
@@ -192,12 +203,27 @@ class ParametricNeuron:
         return {n: v for n, v in constants.items() if v is not None and not isinstance(v, float)}
 
     def with_constants(self, **constants: Any) -> Neuron | ParametricNeuron:
-        """As `Neuron.with_constants`."""
+        """Return this neuron with other constants, as `Neuron.with_constants` does.
+
+        Parameters
+        ----------
+        **constants : float or 0-d array
+            By name; those of this neuron where left out.
+
+        Returns
+        -------
+        Neuron or ParametricNeuron
+            The first if no array is left.
+        """
         known = {name: getattr(self, name) for name in CONSTANTS}
         return Neuron(shunt=self.shunt).with_constants(**{**known, **constants})
 
     def fixed(self) -> Neuron:
-        """The neuron with the values that the arrays hold now, as numbers.
+        """Give the neuron with the values that the arrays hold now, as numbers.
+
+        Returns
+        -------
+        Neuron
 
         Raises
         ------
