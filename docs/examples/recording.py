@@ -2,11 +2,12 @@
 From an NWB file to a decoder
 =============================
 
-A session of sorted units is cut into trials, a decoder is trained on some of them,
-and on the others it is asked which stimulus it was, which units told it, and when. The
-session is simulated, so that the answer is known: forty units fire as often for one
-stimulus as for the other, and eight of them at a latency that tells the two apart. With
-a recording of head direction in ``TEMPOTRON_RECORDING``, the last figure decodes that.
+A session of sorted units is cut into trials, a decoder is trained on some of
+them, and on the others it is asked which stimulus it was, which units told it,
+and when. The session is simulated, so that the answer is known: forty units fire
+as often for one stimulus as for the other, and eight of them at a latency that
+tells the two apart. With a recording of head direction in
+``TEMPOTRON_RECORDING``, the last figure decodes that.
 """
 
 import os
@@ -60,8 +61,8 @@ accuracy = decoder.score(test, test.y)
 # %%
 # What it has learned
 # -------------------
-# Blue adds to the margin, by which the value of the right class lies above the other's.
-# Bars in orange are those of the units that were drawn to be informative.
+# Blue adds to the margin, by which the value of the right class lies above the
+# other's. Bars in orange are those of the units that were drawn to be informative.
 units = unit_importance(decoder, test, how="leave_out")
 t, v = class_potentials(decoder, test)
 edges, importance = importance_map(decoder, test, width=20.0)
@@ -96,12 +97,12 @@ plt.show()
 # %%
 # Head direction
 # --------------
-# A recording from the thalamus and the hippocampus of a mouse that looks around: seven
-# head-direction cells among fifteen units. Windows of 200 ms, eight sectors, held out
-# in blocks of time. On the recording that comes with pynapple's tests, 76.3 % of the
-# windows are decoded right (a logistic regression on counts: 76.9 %) and 99.0 % within
-# one sector (99.2 %); the seven units that matter most are the seven head-direction
-# cells. Without the file, nothing is drawn.
+# A recording from the thalamus and the hippocampus of a mouse that looks around:
+# seven head-direction cells among fifteen units. Windows of 200 ms, eight sectors,
+# held out in blocks of time. On the recording that comes with pynapple's tests,
+# 76.3 % of the windows are decoded right (a logistic regression on counts: 76.9 %)
+# and 99.0 % within one sector (99.2 %); the seven units that matter most are the
+# seven head-direction cells. Without the file, nothing is drawn.
 real = os.environ.get("TEMPOTRON_RECORDING")
 if real:
     with pynwb.NWBHDF5IO(real, "r") as io:
@@ -127,7 +128,7 @@ if real:
     with plt.rc_context(plotting.STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
         plotting.confusion_matrix(axes[0], (sector, predicted), title="Sectors")
-        cells = np.flatnonzero(recording.properties["location"] == "adn")
+        cells = np.flatnonzero(recording.properties["location"] != "ca1")
         plotting.unit_bars(axes[1], matters, marked=cells)
     plt.show()
 
