@@ -88,12 +88,12 @@ class SpikingReference:
             low, high = (middle, high) if below(middle) else (low, middle)
         return high
 
-    def critical(self, k: int, low: float, high: float) -> float:
+    def critical(self, k: int, low: float, high: float, halvings: int = 14) -> float:
         """Threshold, between two, at which the k-th output spike is lost: four more digits."""
         lower, upper = low, high
         assert len(self.spikes(lower, k)) == k
         assert len(self.spikes(upper, k)) < k
-        for _ in range(14):
+        for _ in range(halvings):
             middle = (lower + upper) / 2
             reached = len(self.spikes(middle, k)) == k
             lower, upper = (middle, upper) if reached else (lower, middle)
