@@ -118,8 +118,7 @@ class ExactTempotron(Layer):
     -----
     ``duration``, ``tau``, ``tau_s``, ``v_threshold``, ``neuron`` and ``clock`` (its times) can be
     read, and stay what they were at the construction, but for what is learned.  ``ret_type``,
-    ``max_spikes`` and
-    ``min_slope`` can be set.
+    ``max_spikes`` and ``min_slope`` can be set.
 
     References
     ----------
