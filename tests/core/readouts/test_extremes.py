@@ -588,6 +588,7 @@ def test_cost_does_not_grow_with_the_duration(host):
 
 
 @pytest.mark.slow_backend("jax", reason="its compiled form has neither blocks nor tiles")
+@pytest.mark.slow_backend("torch", reason="its kernels are those of NumPy")
 def test_many_spikes_in_one_pattern(backend, precision):
     """20,000 spikes in one pattern: more than a block, more than a tile."""
     if backend.name == "strict":
