@@ -22,21 +22,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import array_api_compat
+import dask.array
 import numpy as np
+from dask.delayed import Delayed, delayed
 
 from tempotron_core import Events, Neuron, peak, peak_vjp
 from tempotron_core.arrays.integers import as_index
 from tempotron_core.arrays.namespace import array_namespace
 from tempotron_core.arrays.plain import check_plain
 
-try:
-    import dask.array
-    from dask.base import is_dask_collection
-    from dask.delayed import Delayed, delayed
-except ImportError as error:
-    raise ImportError(
-        "sharded gradients need Dask, which is not installed: pip install 'tempotron-core[dask]'"
-    ) from error
+from .arguments import check_chunks, check_weight, is_lazy
 
 __all__ = ["from_latencies", "loss_and_gradient", "v_max"]
 
@@ -73,7 +68,7 @@ def from_latencies(latencies: Any, labels: Any, duration: float) -> list[Delayed
         If a pattern is spread over several chunks, the sizes of the chunks are not known, or there
         is not one label per pattern.
     """
-    _check_chunks(latencies)
+    check_chunks(latencies)
     sizes = latencies.chunks[0]
     if any(math.isnan(size) for size in sizes):
         raise ValueError(
@@ -133,12 +128,12 @@ def loss_and_gradient(shards: Iterable[Any], weight: Array, neuron: Neuron, loss
     if not parts:
         raise ValueError("shards must hold at least one shard, got none")
     for i, part in enumerate(parts):
-        if not (_is_lazy(part) or callable(part)):
+        if not (is_lazy(part) or callable(part)):
             raise TypeError(
                 f"shards[{i}] must be a Delayed or a function without arguments that gives "
                 f"(Events, labels), got {type(part).__name__}"
             )
-    _check_weight(weight, neuron)
+    check_weight(weight, neuron)
     if not callable(loss):
         raise TypeError(f"loss must be callable, got {type(loss).__name__}")
     shared = delayed(weight)
@@ -176,10 +171,10 @@ def v_max(latencies: Any, weight: Array, neuron: Neuron, duration: float) -> Any
     ValueError
         If a pattern is spread over several chunks, or ``weight`` does not fit.
     """
-    _check_chunks(latencies)
-    if _is_lazy(weight):
+    check_chunks(latencies)
+    if is_lazy(weight):
         raise TypeError(f"weight must be an array, got a lazy {type(weight).__name__}")
-    _check_weight(weight, neuron)
+    check_weight(weight, neuron)
     if weight.shape[1] != latencies.shape[1]:
         raise ValueError(
             f"weight must have one column per afferent, got shape {tuple(weight.shape)} "
@@ -245,37 +240,6 @@ def _mean(sums: tuple[Array, Array, int]) -> tuple[Array, Array]:
 
 def _v_max_of_block(block: Array, weight: Array, neuron: Neuron, duration: float) -> Array:
     return peak(Events.from_latencies(block, duration), weight, neuron).v_max
-
-
-# -- arguments --------------------------------------------------------------------------------
-
-
-def _is_lazy(value: Any) -> bool:
-    """Whether it stands for a value to come: a Dask collection, or a Future, which has a key."""
-    return is_dask_collection(value) or hasattr(value, "key")
-
-
-def _check_chunks(latencies: Any) -> None:
-    if not isinstance(latencies, dask.array.Array):
-        raise TypeError(f"latencies must be a Dask array, got {type(latencies).__name__}")
-    if latencies.ndim != 2:
-        raise ValueError(f"latencies must have shape (B, N), got {tuple(latencies.shape)}")
-    if latencies.numblocks[1] != 1:
-        raise ValueError(
-            f"latencies must have all afferents of a pattern in one chunk, got chunks of "
-            f"{latencies.chunks[1]} afferents: use latencies.rechunk({{1: -1}})"
-        )
-
-
-def _check_weight(weight: Array, neuron: Neuron) -> None:
-    if not isinstance(neuron, Neuron):
-        raise TypeError(f"neuron must be a Neuron, got {type(neuron).__name__}")
-    if _is_lazy(weight):
-        return
-    if not array_api_compat.is_array_api_obj(weight):
-        raise TypeError(f"weight must be an array, got {type(weight).__name__}")
-    if weight.ndim != 2:
-        raise ValueError(f"weight must have shape (O, N), got {tuple(weight.shape)}")
 
 
 def _label_parts(labels: Any, sizes: Sequence[int]) -> list[Any]:

@@ -1,0 +1,43 @@
+"""Multi-spike neurons within ``jax.shard_map``: weights shared, patterns not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+jax = pytest.importorskip("jax")
+
+import jax.numpy as jnp  # noqa: E402
+
+from tempotron_core import Events, Neuron  # noqa: E402
+from tempotron_core.spiking import critical_threshold, output_spikes  # noqa: E402
+
+RNG = np.random.default_rng(2)
+LATENCIES, WEIGHT = RNG.uniform(0.0, 40.0, (4, 6)), RNG.normal(0.5, 0.3, (2, 6))
+
+
+@pytest.mark.parametrize("of", ["spikes", pytest.param("thresholds", marks=pytest.mark.slow)])
+def test_gradients_within_shard_map(of):
+    """The sum over shards is XLA's."""
+    mesh = jax.make_mesh((1,), ("shard",), axis_types=(jax.sharding.AxisType.Auto,))
+    spec = jax.sharding.PartitionSpec
+
+    def loss(weight, latencies):
+        events = Events.from_latencies(latencies, 60.0)
+        if of == "thresholds":
+            return critical_threshold(events, weight, Neuron(), 2).theta.sum()
+        times = output_spikes(events, weight, Neuron(), max_spikes=2).times
+        return jnp.where(jnp.isfinite(times), times, 0.0).sum()
+
+    def shared(weight, latencies):
+        return jax.lax.psum(loss(weight, latencies), "shard")
+
+    specs = {"in_specs": (spec(), spec("shard")), "out_specs": spec()}
+    with jax.enable_x64(True):
+        given = jnp.asarray(WEIGHT), jnp.asarray(LATENCIES)
+        sharded = jax.shard_map(shared, mesh=mesh, **specs)
+        found = jax.jit(jax.grad(sharded, (0, 1)))(*given)
+        expected = jax.jit(jax.grad(loss, (0, 1)))(*given)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert np.abs(theirs).max() > 0.0
+        np.testing.assert_allclose(ours, theirs, rtol=0.0, atol=1e-12)
