@@ -35,6 +35,11 @@ def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
         help="one pattern, 100 afferents, one output: what a single call costs",
     )
     shape.add_argument(
+        "--spiking",
+        action="store_true",
+        help="measure multi-spike neurons: counts, critical thresholds and gradients beside peak",
+    )
+    shape.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help="(default: %(default)s)"
     )
     shape.add_argument(

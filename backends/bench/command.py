@@ -19,6 +19,7 @@ from .machine import check_threads, describe, limited_to, versions
 from .measure import Record, Settings, measure
 from .peers import Peer
 from .report import markdown, print_tables, require_rich
+from .spiking import measure_spiking
 from .sweep import QUICK_VALUES, VALUES, sweeps
 from .workload import DEFAULT_SHAPES, QUICK_SHAPES, SMALL_SHAPE, Shape, Workload
 
@@ -63,6 +64,8 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
 
         require_matplotlib()  # better now than after the measurements
     shapes = _shapes(args)
+    if args.spiking and (other := _beside_spiking(args)):
+        raise ValueError(f"--spiking is measured by itself, got {other} as well")
     threads = check_threads(args.threads)
     runs = args.runs if args.runs is not None else QUICK_RUNS if args.quick else RUNS
     if runs < 1:
@@ -80,6 +83,10 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         _print_machine(record, console)
         for shape in shapes:
             workload = Workload(shape, args.dtype)
+            if args.spiking:
+                record["spiking"].append(measure_spiking(workload, backends, settings))
+                print_tables(record | {"spiking": record["spiking"][-1:]}, console)
+                continue
             case = measure(workload, backends, peers, settings, folder)
             record["cases"].append(case)
             print_tables(record | {"cases": [case]}, console)
@@ -92,6 +99,12 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         for path in _write(record, out):
             console.print(f"wrote {path}", highlight=False, soft_wrap=True)
     return 0
+
+
+def _beside_spiking(args: argparse.Namespace) -> str | None:
+    """The option given that --spiking does not go with."""
+    others = {"--small": args.small, "--sweep": args.sweep, "--peers": args.peers is not None}
+    return next((name for name, given in others.items() if given), None)
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
@@ -144,6 +157,7 @@ def _header(backends: list[Backend], peers: list[Peer], settings: Settings) -> R
         "runs": settings.runs,
         "seconds_per_run_at_least": settings.fill,
         "cases": [],
+        "spiking": [],
         "sweeps": [],
     }
 
@@ -179,8 +193,9 @@ def _write(record: Record, out: Path) -> Iterator[Path]:
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8")
         yield out / name
-    cases_figure(record).savefig(out / "bench.png")
-    yield out / "bench.png"
+    if record["cases"]:
+        cases_figure(record).savefig(out / "bench.png")
+        yield out / "bench.png"
     if record["sweeps"]:
         sweeps_figure(record).savefig(out / "sweep.png")
         yield out / "sweep.png"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .measure import Record
+from .spiking import SPIKING_CALLS
 from .workload import Shape
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def tables(record: Record) -> Iterator[Table]:
         yield _times(case, record)
         for peer in case["peers"]:
             yield _faster(case, peer)
+    for case in record.get("spiking", ()):
+        yield _spiking(case, record)
     for swept in record["sweeps"]:
         if "longest_to_shortest" in swept:
             yield _durations(swept)
@@ -79,6 +82,18 @@ def _times(case: Record, record: Record) -> Table:
     if has_floor and len(calls) > 2:
         notes.insert(0, "times the floor: forward / forward + gradient, over the floor's forward")
     return Table(title, tuple(head), rows, notes)
+
+
+def _spiking(case: Record, record: Record) -> Table:
+    """Times of multi-spike neurons beside the peak."""
+    rows = [
+        (row["name"], row["form"], *(_time(row[what]) for what in SPIKING_CALLS))
+        for row in case["subjects"]
+    ]
+    threads = record["threads"]
+    title = f"{Shape(**case['shape'])}, {case['dtype']}, {threads} thread{'s' * (threads > 1)}"
+    spikes = f"{case['mean_spikes']:.2g} output spikes per pair; θ* of {case['k']} spikes"
+    return Table(title, ("", "form", *SPIKING_CALLS.values()), rows, [spikes, *case["notes"]])
 
 
 def _faster(case: Record, peer: Record) -> Table:
