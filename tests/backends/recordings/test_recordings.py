@@ -73,6 +73,9 @@ def test_edges_of_a_window_keep_their_spikes():
     recording = Recording.from_trains([starts], time_unit="s")
     found = recording.trials(Trials.from_arrays(starts[:-1], time_unit="s"), after=100.0)
     assert (np.diff(to_spike_list(found.events).offsets) >= 1).all()
+    first = Recording.from_trains([starts - 0.07], time_unit="s")
+    found = first.trials(Trials.from_arrays(starts, time_unit="s"), before=70.0, after=20.0)
+    assert np.diff(to_spike_list(found.events).offsets).tolist() == [1] * len(starts)
     early = recording.trials(Trials.from_arrays([0.3], time_unit="s"), before=200.0, after=1e-6)
     assert early.events.n_spikes == 3
 
