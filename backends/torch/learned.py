@@ -49,14 +49,19 @@ def learned_values(neuron: Neuron, logs: Mapping[str, Tensor]) -> Tensor:
     for name in CONSTANTS:
         constant = getattr(neuron, name)
         if name in logs:
-            values.append(logs[name].to(dtype).exp())
+            values.append(_value(logs[name]))
         elif constant is not None:
             values.append(torch.full((), constant, dtype=dtype, device=first.device))
     return torch.stack(values)
 
 
+def _value(log: Tensor) -> Tensor:
+    """The constant of a logarithm, in single precision at least."""
+    return (log if log.dtype == torch.float64 else log.to(torch.float32)).exp()
+
+
 def with_values(neuron: Neuron, logs: Mapping[str, Tensor]) -> Neuron:
     """The neuron with the values that are learned by now."""
-    values = {name: float(log.detach().double().exp().item()) for name, log in logs.items()}
+    values = {name: _value(log.detach()).item() for name, log in logs.items()}
     constants = {name: getattr(neuron, name) for name in CONSTANTS} | values
     return Neuron(**constants, shunt=neuron.shunt)

@@ -179,7 +179,9 @@ def layer_of(learn, **options):
 def test_layers_learn_logarithms(ret_type):
     """d/d log tau = tau d/d tau, for every constant; a step moves the constant that is read."""
     layer = layer_of(tuple(VALUES), ret_type=ret_type, min_slope=0.0)
-    assert layer.neuron == Neuron(12.0, 3.0, 1.0, psp_peak=1.0)
+    given = layer.neuron
+    constants = given.tau, given.tau_s, given.v_threshold, given.psp_peak
+    assert constants == pytest.approx((12.0, 3.0, 1.0, 1.0), rel=1e-15)
     assert set(layer.state_dict()) == {"fc.weight", *(f"log_{name}" for name in VALUES)}
     found = layer(IN_SPIKES)
     torch.where(torch.isfinite(found), found, 0.0).sum().backward()
