@@ -71,7 +71,8 @@ def aggregate_labels(counts: Array, wanted: Array) -> AggregateLabels:
     Returns
     -------
     AggregateLabels
-        ``k`` and ``where`` for `critical_threshold`, ``cotangent`` for `critical_threshold_vjp`.
+        ``k`` and ``where`` for `tempotron_core.spiking.critical_threshold`, ``cotangent`` for
+        `critical_threshold_vjp`.
 
     Raises
     ------
