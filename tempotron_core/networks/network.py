@@ -46,7 +46,7 @@ from ..spiking import (
     output_spikes,
     output_spikes_vjp,
 )
-from ..spiking.arguments import check_spikes_again
+from ..spiking.arguments import check_spikes_again, per_pair
 from .activity import Activity, NetworkGradient
 from .layers import checked_neurons, checked_weights
 from .passing_on import PASS_ON, first_spikes, passed_on, respond, respond_vjp
@@ -277,13 +277,13 @@ class Network:
         """
         self._check_activity(activity)
         events, weight, neuron = activity.inputs[-1], self.weights[-1], self.neurons[-1]
-        if self._static(events) and hasattr(k, "shape") and self.max_spikes is not None:
+        if self._static(events) and per_pair(k) and self.max_spikes is not None:
             xp = array_namespace(k=k)
             if known_true(xp.any(k > self.max_spikes)):
                 raise ValueError(
                     f"k must be at most max_spikes, {self.max_spikes}, got {int(xp.max(k))}"
                 )
-        most = self.max_spikes if hasattr(k, "shape") else None
+        most = self.max_spikes if per_pair(k) else None
         return critical_threshold(events, weight, neuron, k, where=where, most=most)
 
     @under_own_settings

@@ -22,7 +22,7 @@ from ..spiking import (
     output_spikes,
     output_spikes_vjp,
 )
-from ..spiking.arguments import check_spike_times, check_spikes_again, spikes_asked
+from ..spiking.arguments import check_spike_times, check_spikes_again, per_pair, spikes_asked
 from .delays import DelayGradient, by_output, check_synapses, shifted
 
 __all__ = [
@@ -166,7 +166,7 @@ def critical_threshold_with_delays(
     found = []
     for o in range(weight.shape[0]):
         one = slice(o, o + 1)
-        asked = of_all[:, one] if hasattr(k, "shape") else k
+        asked = of_all[:, one] if per_pair(k) else k
         looked_at = None if where is None else where[:, one]
         seen = shifted(events, delay[o, :], xp)
         found.append(

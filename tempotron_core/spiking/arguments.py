@@ -25,6 +25,7 @@ __all__ = [
     "check_spike_times",
     "check_spikes_again",
     "check_spiking",
+    "per_pair",
     "spikes_asked",
     "too_close",
 ]
@@ -73,11 +74,16 @@ def check_spike_times(name: str, times: Array, events: Events, weight: Array, *,
         )
 
 
+def per_pair(k: Any) -> bool:
+    """Whether ``k`` is an array; a scalar of an array library has a shape, too, but no axis."""
+    return getattr(k, "shape", ()) != ()
+
+
 def spikes_asked(k: Any, where: Array | None, events: Events, weight: Array, *, xp: Any) -> Array:
     """Return the numbers of spikes [B, O] in the index dtype, 0 outside ``where``, or raise."""
     shape, device = (len(events), weight.shape[0]), device_of(weight)
     integer = xpx.default_dtype(xp, "indexing", device=device)
-    if not hasattr(k, "shape"):
+    if not per_pair(k):
         k = xp.full(shape, whole_number("k", k), dtype=integer, device=device)
     else:
         array_namespace(weight=weight, k=k)

@@ -32,7 +32,7 @@ from ..readouts.arguments import is_static
 from ..readouts.crossing import crossing_interval
 from ..readouts.dispatch import differentiable
 from ..readouts.peak import peak
-from .arguments import check_spiking, spikes_asked
+from .arguments import check_spiking, per_pair, spikes_asked
 from .search import LastSpike, next_spike, scaled, since
 
 __all__ = ["CriticalThreshold", "critical_threshold"]
@@ -118,7 +118,7 @@ def critical_threshold(
     xp = check_spiking(events, weight, neuron)
     static = is_static(method, events.times, weight)
     shape = (len(events), weight.shape[0])
-    if most is None and static and hasattr(k, "shape"):
+    if most is None and static and per_pair(k):
         raise ValueError(
             "most, the largest k, must be given where k is an array, in the static form (and so "
             "under tracing): got None"

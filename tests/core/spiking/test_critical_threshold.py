@@ -176,6 +176,14 @@ def test_gradient_is_homogeneous_and_bounded(order):
         assert np.abs(gradient).max() <= 0.8 * 2  # two spikes an afferent, of psp_peak each
 
 
+@pytest.mark.parametrize("k", [np.int64(2), np.asarray(2)])
+def test_a_scalar_of_an_array_library_is_a_number(k):
+    events = Events.from_latencies(np.asarray([[1.0, 2.0], [3.0, 3.0]]), 40.0)
+    found, expected = (critical_threshold(events, np.ones((1, 2)), Neuron(), n) for n in (k, 2))
+    for each, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(each, other)
+
+
 def test_pairs_that_are_not_looked_at():
     _, events, weight, neuron = setting(7)
     everything = critical_threshold(events, weight, neuron, 2)
