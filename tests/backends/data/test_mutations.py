@@ -154,7 +154,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     experiment = Experiment.prepare(make_data(), RECIPE, select("numpy"))
     experiment.train()
-    experiment.save(folder / "model.npz", 3)
+    experiment.save(folder / "model.npz", {"correct": 3})
     experiment.save_state(folder / "last.npz")
     return folder
 
