@@ -88,7 +88,7 @@ class TempotronClassifier(Taking, Decisions, ClassifierMixin, BaseEstimator):  #
     margin : float
         Distance from threshold to train for, in units of it; not for the cross-entropy.
     temperature : float
-        Of the cross-entropy and of `predict_proba`, in units of the threshold.
+        Of the cross-entropy and of ``predict_proba``, in units of the threshold.
     class_weight : None, 'balanced' or dict
         ``'balanced'`` weighs errors inversely to how often a class occurs.  A dict from class to
         weight (1 where a class is missing) decides how often its patterns are drawn in an epoch,

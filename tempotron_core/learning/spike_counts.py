@@ -64,7 +64,8 @@ def aggregate_labels(counts: Array, wanted: Array) -> AggregateLabels:
     Parameters
     ----------
     counts : integer array, shape (B, O)
-        Output spikes of every neuron in every pattern, as `output_spikes` counts them.
+        Output spikes of every neuron in every pattern, as
+        `tempotron_core.spiking.output_spikes` counts them.
     wanted : integer array, shape (B, O)
         How many there should be, not negative.
 

@@ -33,7 +33,8 @@ def resume_rule(
     events : Events
         Input spikes.
     times : array, shape (B, O, S)
-        Output spikes of every neuron in every pattern, inf behind the last: of `output_spikes`.
+        Output spikes of every neuron in every pattern, inf behind the last: of
+        `tempotron_core.spiking.output_spikes`.
     wanted : array, shape (B, O, D)
         When they should come, in the same form.
     tau : float
