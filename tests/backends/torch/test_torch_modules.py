@@ -157,7 +157,11 @@ def test_exported_programs_have_gradients(made, ret_type):
         torch.testing.assert_close(got, value, rtol=0.0, atol=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings(
+    "ignore::torch.jit.TracerWarning",
+    "ignore::DeprecationWarning",
+    "ignore:`torch.jit:FutureWarning",  # deprecated from 2.14
+)
 def test_jit_trace_does_not_keep_the_order_of_its_example():
     layer = layer_of(ExactTempotron, ret_type="v_max")
     found = torch.jit.trace(layer, (spikes(),))
@@ -176,6 +180,11 @@ READOUTS = {
 }
 
 
+# which looks at gradients that it does not keep itself
+OPCHECK_OF_TORCH_2_14 = pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")
+
+
+@OPCHECK_OF_TORCH_2_14
 @pytest.mark.parametrize("name", READOUTS)
 def test_operators_keep_their_promises(name):
     """What torch asks of an operator: schema, shapes without values, autograd, dynamic shapes."""
@@ -195,6 +204,7 @@ def test_operators_keep_their_promises(name):
         check(operators.readout.default, (*given, *constants))
 
 
+@OPCHECK_OF_TORCH_2_14
 @pytest.mark.parametrize("shape", [(B, N), (B, N, 2), (0, N)])
 def test_sorting_keeps_its_promises(shape):
     in_spikes = torch.linspace(-5.0, 45.0, 56).reshape(4, N, 2)[: shape[0], :, 0]
