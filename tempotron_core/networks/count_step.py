@@ -13,10 +13,8 @@ from ..learning.clipping import clip_norm as clipped
 from ..learning.spike_counts import aggregate_labels, correlation_rule
 from ..learning.threshold_driven import without_history
 from ..spiking import eligibility, revive_threshold
-from .activity import Activity
-from .learning_step import Step
+from .learning_step import Step, awake
 from .network import Network
-from .passing_on import first_spikes
 
 __all__ = ["check_counting", "count_step"]
 
@@ -75,7 +73,7 @@ def count_step(
         exact = xp.sum(xp.astype(~where, cotangent.dtype)) / float(max(counts.shape[1], 1))
         learns = ~where
         if known_true(~xp.any(where)):
-            return Step(loss, exact, None, _awake(activity, current, learns))
+            return Step(loss, exact, None, awake(activity, current, learns))
         last = activity.inputs[-1], weights[-1], current.neurons[-1]
         if rule == "correlation":
             owed = eligibility(*last, activity.spikes)
@@ -91,16 +89,6 @@ def count_step(
             learns = learns | (critical.t > 0.0)
         if clip_norm > 0.0:
             gradients = clipped(gradients, clip_norm)
-        return Step(loss, exact, gradients, _awake(activity, current, learns))
+        return Step(loss, exact, gradients, awake(activity, current, learns))
 
     return step
-
-
-def _awake(activity: Activity, network: Network, learns: Array) -> tuple[Array, ...]:
-    """Return for every layer which neurons are right, or can be changed, in any pattern."""
-    xp = array_namespace(learns=learns)
-    fires = [
-        xp.isfinite(first_spikes(hidden, neuron, network.pass_on))
-        for hidden, neuron in zip(activity.hidden, network.neurons, strict=False)
-    ]
-    return tuple(xp.any(pairs, axis=0) for pairs in (*fires, learns))

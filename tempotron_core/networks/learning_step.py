@@ -16,9 +16,9 @@ from ..learning.pooling import pool, pool_vjp
 from ..readouts.recovery import revive
 from .activity import Activity
 from .network import Network
-from .passing_on import first_spikes
+from .passing_on import first_spikes, spikes_passed_on
 
-__all__ = ["Objective", "Step", "learning_step"]
+__all__ = ["Objective", "Step", "awake", "learning_step"]
 
 Array = Any
 
@@ -137,7 +137,7 @@ def learning_step(
     def step(events: Events, labels: Array, weights: tuple[Array, ...]) -> Step:
         current = network.with_weights(weights)
         activity = current.forward(events)
-        awake = _awake(activity, current)
+        responding = awake(activity, current, activity.peak.t_max > 0.0)
         found = activity.peak
         if objective.recovery != "none":
             found = revive(
@@ -154,16 +154,19 @@ def learning_step(
         if objective.clip_norm > 0.0:
             gradients = clip_norm(gradients, objective.clip_norm)
         hit = xp.argmax(values, axis=1) == labels
-        return Step(loss, xp.sum(xp.astype(hit, values.dtype)), gradients, awake)
+        return Step(loss, xp.sum(xp.astype(hit, values.dtype)), gradients, responding)
 
     return compiled(step, network.weights[0])
 
 
-def _awake(activity: Activity, network: Network) -> tuple[Array, ...]:
-    """Return for every layer which of its neurons have a gradient in any pattern."""
-    xp = array_namespace(t_max=activity.peak.t_max)
+def awake(activity: Activity, network: Network, last: Array) -> tuple[Array, ...]:
+    """Return for every layer which of its neurons do something in any pattern, or can learn to.
+
+    Hidden neurons do if they spike; ``last`` [B, O] says of which outputs it is so.
+    """
+    xp = array_namespace(last=last)
     fires = [
-        xp.isfinite(first_spikes(hidden, neuron, network.pass_on))
+        xp.isfinite(first_spikes(spikes_passed_on(hidden, neuron, network.pass_on)))
         for hidden, neuron in zip(activity.hidden, network.neurons, strict=False)
     ]
-    return tuple(xp.any(pairs, axis=0) for pairs in (*fires, activity.peak.t_max > 0.0))
+    return tuple(xp.any(pairs, axis=0) for pairs in (*fires, last))

@@ -49,7 +49,14 @@ from ..spiking import (
 from ..spiking.arguments import check_spikes_again, per_pair
 from .activity import Activity, NetworkGradient
 from .layers import checked_neurons, checked_weights
-from .passing_on import PASS_ON, first_spikes, passed_on, respond, respond_vjp
+from .passing_on import (
+    PASS_ON,
+    first_spikes,
+    passed_on,
+    respond,
+    respond_vjp,
+    spikes_passed_on,
+)
 from .silence import SilenceWatch
 
 __all__ = ["Network"]
@@ -235,13 +242,12 @@ class Network:
             neuron = self.neurons[layer]
             found = respond(inputs[-1], self.weights[layer], neuron, self.pass_on, self.max_spikes)
             hidden.append(found)
-            first = first_spikes(found, neuron, self.pass_on)
+            spikes = spikes_passed_on(found, neuron, self.pass_on)
+            first = first_spikes(spikes)
             name = f"layer {layer} of the network"
             if self._silence.wants(name, first):
                 self._silence.look(name, first, inputs[-1].counts > 0, REMEDY)
-            inputs.append(
-                passed_on(found, neuron, self.pass_on, self.reference_times, events, layer)
-            )
+            inputs.append(passed_on(spikes, self.reference_times, events, layer))
         last = inputs[-1], self.weights[-1], self.neurons[-1]
         if self.readout == "counts":
             spikes = output_spikes(*last, max_spikes=self.max_spikes)

@@ -17,7 +17,7 @@ from ..readouts.peak import peak
 from ..readouts.peak_gradient import peak_vjp
 from ..spiking import output_spikes, output_spikes_vjp
 
-__all__ = ["first_spikes", "passed_on", "respond", "respond_vjp"]
+__all__ = ["first_spikes", "passed_on", "respond", "respond_vjp", "spikes_passed_on"]
 
 Array = Any
 
@@ -35,29 +35,32 @@ def respond(
     return first_crossing(events, weight, neuron)
 
 
-def first_spikes(found: Any, neuron: Neuron, pass_on: str) -> Array:
-    """Return the first spike that each neuron passes on [B, O], inf where there is none."""
+def spikes_passed_on(found: Any, neuron: Neuron, pass_on: str) -> Array:
+    """Return all that a layer passes on, [B, O] or [B, O, S], inf where there is no spike."""
     if pass_on == "spikes":
-        return found.times[:, :, 0]
-    return _spikes(found, neuron, pass_on)
+        return found.times
+    if pass_on != "peak":
+        return found
+    xp = array_namespace(t_max=found.t_max)
+    spikes = xp.where(found.v_max > neuron.v_threshold, found.t_max, float("inf"))
+    # not silent but unknown, as a first crossing has it
+    return xp.where(xp.isnan(found.v_max), float("nan"), spikes)
+
+
+def first_spikes(spikes: Array) -> Array:
+    """Return the first spike of each neuron [B, O], of what `spikes_passed_on` returned."""
+    return spikes[:, :, 0] if spikes.ndim == 3 else spikes
 
 
 def passed_on(
-    found: Any,
-    neuron: Neuron,
-    pass_on: str,
-    reference_times: Sequence[float],
-    events: Events,
-    layer: int,
+    spikes: Array, reference_times: Sequence[float], events: Events, layer: int
 ) -> Events:
     """Return a layer's spikes, and the reference spikes, as the input of the next one.
 
     Parameters
     ----------
-    found
-        What `respond` returned for the layer.
-    neuron, pass_on
-        As given to it.
+    spikes : array, shape (B, O) or (B, O, S)
+        What `spikes_passed_on` returned for the layer.
     reference_times : sequence of float
         Spike times of afferents beside the layer's outputs.
     events : Events
@@ -69,19 +72,19 @@ def passed_on(
     -------
     Events
     """
-    spikes = _spikes(found, neuron, pass_on)
+    in_trains = spikes.ndim == 3
     if reference_times:
         xp, dtype, device = array_namespace(spikes=spikes), spikes.dtype, device_of(spikes)
         n_patterns = spikes.shape[0]
         reference = [
             xp.full((n_patterns, 1), t, dtype=dtype, device=device) for t in reference_times
         ]
-        if pass_on == "spikes":  # trains of one spike
+        if in_trains:  # of one spike
             silent = (n_patterns, 1, spikes.shape[2] - 1)
             none = xp.full(silent, float("inf"), dtype=dtype, device=device)
             reference = [xp.concat([one[:, :, None], none], axis=2) for one in reference]
         spikes = xp.concat([spikes, *reference], axis=1)
-    make = from_trains if pass_on == "spikes" else from_latencies
+    make = from_trains if in_trains else from_latencies
     made = make(f"spikes of layer {layer}", spikes, events.duration)
     return replace(made, _units=events._units)  # looked at where it came in
 
@@ -127,15 +130,3 @@ def respond_vjp(
     return first_crossing_vjp(
         events, weight, neuron, found, cotangent, times=times, min_slope=min_slope
     )
-
-
-def _spikes(found: Any, neuron: Neuron, pass_on: str) -> Array:
-    """Return all that is passed on, [B, O] or [B, O, S], inf where there is no spike."""
-    if pass_on == "spikes":
-        return found.times
-    if pass_on != "peak":
-        return found
-    xp = array_namespace(t_max=found.t_max)
-    spikes = xp.where(found.v_max > neuron.v_threshold, found.t_max, float("inf"))
-    # not silent but unknown, as a first crossing has it
-    return xp.where(xp.isnan(found.v_max), float("nan"), spikes)
