@@ -7,8 +7,8 @@ The tasks of Gütig (Science 351, aab4113, 2016): ten spike patterns of 50 ms, f
 random places in 500 ms of background of the same rates.  A trial's label is the sum of the values
 of its features, and says neither which they are nor when they came.  Learning ends when the neuron
 counts 95 of 100 fresh trials exactly, answers each feature alone with its value, and is silent
-without one.  The constants are those of the paper as far as it states them.  ReSuMe is told when
-to spike as well, evenly over the second half of each clue.
+without one.  The constants are those of the paper as far as it states them.  ReSuMe and E-learning
+are told when to spike as well, evenly over the second half of each clue.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from tempotron_core import Events, Network, Neuron
-from tempotron_core.learning import Adam, Momentum, resume_rule
+from tempotron_core.learning import Adam, Momentum, e_learning_rule, resume_rule
 from tempotron_core.learning.schedules import cosine
 from tempotron_core.networks.count_step import count_step
 from tempotron_core.spiking import output_spikes
@@ -38,7 +38,8 @@ TASKS = {
     "12345": [1, 2, 3, 4, 5] + [0] * 5,
     "5F5S": [5] * 5 + [0] * 5,
 }
-LEARNING_RATES = {"exact": 3e-5, "truncated": 3e-5, "correlation": 3e-5, "resume": 3e-5}
+RULES = ("exact", "truncated", "correlation", "resume", "e_learning")
+LEARNING_RATE = 3e-5
 MOMENTUM = 0.99
 CHECK_EVERY = 250  # trials
 
@@ -139,20 +140,22 @@ def counts(trains: list[Train], weight: Any) -> Any:
 def towards(trains: list[Train], wanted: list[Any], weight: Any, rule: str) -> Any:
     """The gradient of a batch, None where nothing is wrong."""
     events, numbers = batch(trains), np.asarray([[len(times)] for times in wanted])
-    if rule != "resume":
+    if rule not in ("resume", "e_learning"):
         step = count_step(Network([weight], NEURON, readout="counts"), rule=rule)
         return (step(events, numbers, (weight,)).gradients or (None,))[0]
     spikes = output_spikes(events, weight, NEURON)
     due = np.full((len(trains), 1, max(1, int(numbers.max()))), np.inf)
     for row, times in zip(due, wanted, strict=True):
         row[0, : len(times)] = times
-    return resume_rule(events, spikes.times, due, tau=NEURON.tau)
+    if rule == "resume":
+        return resume_rule(events, spikes.times, due, tau=NEURON.tau)
+    return e_learning_rule(events, weight, NEURON, spikes.times, due)
 
 
 def learn(task: Task, given: argparse.Namespace) -> tuple[int | None, float, float]:
     """Trials to the criterion or None, the seconds they took, the part counted exactly."""
     weight, seconds, best = task.start(), 0.0, 0.0
-    rate = given.learning_rate or LEARNING_RATES[given.rule]
+    rate = given.learning_rate or LEARNING_RATE
     every = max(1, CHECK_EVERY // given.batch)
     n_steps = given.trials // given.batch
     optimiser = Adam(rate) if given.adam else Momentum(rate, momentum=MOMENTUM)
@@ -179,7 +182,7 @@ def learn(task: Task, given: argparse.Namespace) -> tuple[int | None, float, flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--task", choices=list(TASKS), default="1F1S")
-    parser.add_argument("--rule", choices=list(LEARNING_RATES), default="exact")
+    parser.add_argument("--rule", choices=RULES, default="exact")
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--adam", action="store_true", help="in place of momentum")
     parser.add_argument("--batch", type=int, default=1, help="trials of a step")

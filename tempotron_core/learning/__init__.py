@@ -1,6 +1,7 @@
 """From readouts to weights: losses and their cotangents, what is done to gradients, optimisers."""
 
 from . import schedules
+from .chronotron import e_learning_rule
 from .clipping import clip_norm
 from .losses import cross_entropy_loss, mse_loss, tempotron_loss
 from .optimisers import Adam, Momentum
@@ -20,6 +21,7 @@ __all__ = [
     "constrain_signs",
     "correlation_rule",
     "cross_entropy_loss",
+    "e_learning_rule",
     "mse_loss",
     "pool",
     "pool_vjp",
