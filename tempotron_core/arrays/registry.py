@@ -47,6 +47,9 @@ Names asked for:
     - ``output_spikes_vjp(events, weight, neuron, spike_times, cotangent, times, min_slope)`` and
       ``critical_threshold_vjp(events, weight, neuron, critical, cotangent, times, floor)``:
       gradients as above; ``floor`` is the least slope of a spike
+    - ``learn_online(events, fire, weight, change, neuron, learning_rate, momentum, orders)``: the
+      weights and last changes, (O, N), after epochs of given orders, (E, B) on the host, until one
+      has no errors, and the errors of each, (E, O)
     - ``follow_stream(weight, neuron, state, times, afferents, until)``: the state of a stream after
       the last event, or without events ``until`` a time; the outputs that spiked, (S,), in any
       order; their times, (S,)

@@ -4,6 +4,7 @@ from . import schedules
 from .chronotron import e_learning_rule
 from .clipping import clip_norm
 from .losses import cross_entropy_loss, mse_loss, tempotron_loss
+from .online import OnlineLearning, learn_online
 from .optimisers import Adam, Momentum
 from .pooling import pool, pool_vjp
 from .sign_constraint import constrain_signs
@@ -16,12 +17,14 @@ __all__ = [
     "Adam",
     "AggregateLabels",
     "Momentum",
+    "OnlineLearning",
     "aggregate_labels",
     "clip_norm",
     "constrain_signs",
     "correlation_rule",
     "cross_entropy_loss",
     "e_learning_rule",
+    "learn_online",
     "mse_loss",
     "pool",
     "pool_vjp",

@@ -10,7 +10,7 @@ import numpy as np
 from tempotron_core import Events, Neuron
 from tempotron_core.spiking.following import StreamState
 
-from . import functions, spiking, streaming
+from . import functions, learning, spiking, streaming
 from .compiled import told
 from .peak_scan import scan_peaks
 
@@ -70,6 +70,11 @@ def _calls(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield (
         "critical_threshold_vjp",
         lambda: spiking.critical_threshold_vjp(*given, critical, ones, True, 1e-6),
+    )
+    fire, order = np.ones((1, 1), bool), np.zeros((1, 1), np.int64)
+    yield (
+        "learn_online",
+        lambda: learning.learn_online(events, fire, weight, weight, neuron, 0.1, 0.1, order),
     )
     begin = StreamState(0.0, 0.0, *np.zeros((3, 1)))
     stream = weight, neuron, begin, times[0], np.arange(2)

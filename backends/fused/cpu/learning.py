@@ -1,0 +1,60 @@
+"""Learning rules on NumPy arrays and PyTorch CPU tensors, by compiled kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tempotron_core import Events, Neuron
+
+from .functions import kernel_constants, usable
+from .lanes import WIDTH
+from .online_scan import learn_epochs
+from .threads import run
+
+__all__ = ["learn_online"]
+
+Array = NDArray[Any]
+
+
+def learn_online(
+    events: Events,
+    fire: Array,
+    weight: Array,
+    change: Array,
+    neuron: Neuron,
+    learning_rate: float,
+    momentum: float,
+    orders: Array,
+) -> tuple[Array, Array, Array]:
+    """Weights and last changes [O, N] after epochs of given orders [E, B], and errors [E, O]."""
+    n_outputs = weight.shape[0]
+    # in double precision for weights of either, which is compiled once
+    times, afferents = usable(events.times, np.float64), usable(events.afferents)
+    counts = usable(events.counts, np.int64)
+    constants = kernel_constants(neuron.kernel)
+    new_weight, new_change = np.empty_like(weight), np.empty_like(change)
+    errors = np.zeros((orders.shape[0], n_outputs), np.int64)
+    needed = []
+
+    def learn(first: int) -> None:
+        """Learn the sixteen outputs from ``first`` on, filled up with some that are never wrong."""
+        some = slice(first, min(first + WIDTH, n_outputs))
+        n = some.stop - first
+        rows, last = np.zeros((2, events.n_afferents, WIDTH))
+        rows[:, :n], last[:, :n] = weight[some].T, change[some].T
+        wanted, found = np.zeros((len(events), WIDTH), bool), np.zeros((len(orders), WIDTH), int)
+        wanted[:, :n] = fire[:, some]
+        needed.append(
+            learn_epochs(
+                times, afferents, counts, rows, events.duration, constants, wanted, last,
+                neuron.v_threshold, learning_rate, momentum, usable(orders, np.int64), found,
+            )
+        )  # fmt: skip
+        new_weight[some], new_change[some] = rows[:, :n].T, last[:, :n].T
+        errors[:, some] = found[:, :n]
+
+    run(learn, range(0, n_outputs, WIDTH))
+    return new_weight, new_change, errors[: max(needed, default=0)]
