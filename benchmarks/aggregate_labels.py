@@ -153,7 +153,7 @@ def towards(trains: list[Train], wanted: list[Any], weight: Any, rule: str) -> A
 
 
 def learn(task: Task, given: argparse.Namespace) -> tuple[int | None, float, float]:
-    """Trials to the criterion or None, the seconds they took, the part counted exactly."""
+    """Trials to the criterion or None, seconds of the processor, the part counted exactly."""
     weight, seconds, best = task.start(), 0.0, 0.0
     rate = given.learning_rate or LEARNING_RATE
     every = max(1, CHECK_EVERY // given.batch)
@@ -163,14 +163,14 @@ def learn(task: Task, given: argparse.Namespace) -> tuple[int | None, float, flo
         trains, wanted = zip(*(task.trial() for _ in range(given.batch)), strict=True)
         if given.decay:
             optimiser.learning_rate = rate * cosine()(n / n_steps)
-        begin = time.perf_counter()
+        begin = time.process_time()
         gradient = towards(list(trains), list(wanted), weight, given.rule)
         # momentum moves the weights on every trial, right or wrong
         if gradient is None and not given.adam:
             gradient = np.zeros_like(weight)
         if gradient is not None:
             weight = optimiser.step(weight, gradient)
-        seconds += time.perf_counter() - begin
+        seconds += time.process_time() - begin
         if n % every == 0:
             reached, exact = task.solved(weight)
             best = max(best, exact)

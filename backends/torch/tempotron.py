@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from tempotron_core.arrays.numbers import whole_number
 
 from .by_name import as_text
 from .layer import Layer
+from .learned import check_learn
 
 __all__ = ["Tempotron"]
 
@@ -39,6 +41,8 @@ class Tempotron(Layer):
         Synaptic time constant, in time steps.
     v_threshold : float, default 1.0
         Firing threshold, also the peak of one postsynaptic potential of unit weight.
+    learn : sequence of {'tau', 'tau_s', 'v_threshold', 'psp_peak'}, default ()
+        Constants that are learned beside the weights, as of `ExactTempotron`.
     dtype : torch.dtype, optional
         Of the weights.  Half precision is kept, but computed with in float32.
     device : torch.device or str, optional
@@ -48,8 +52,11 @@ class Tempotron(Layer):
     ----------
     fc : torch.nn.Linear
         ``fc.weight``, shape (O, N), holds the synaptic weights, drawn uniformly from
-        +-1/sqrt(N); there is no bias.  It is the only entry of ``state_dict()``.  Checkpoints that
-        name it ``weight`` or ``model.summation_layer.weight`` load as well.
+        +-1/sqrt(N); there is no bias.  It is the only entry of ``state_dict()`` but for what
+        ``learn`` names.  Checkpoints that name it ``weight`` or ``model.summation_layer.weight``
+        load as well.
+    log_tau, log_tau_s, log_v_threshold, log_psp_peak : torch.nn.Parameter
+        Natural logarithms of the constants that are learned, 0-d.
 
     Raises
     ------
@@ -61,7 +68,7 @@ class Tempotron(Layer):
     Notes
     -----
     ``T``, ``tau``, ``tau_s``, ``v_threshold``, ``v0`` and ``neuron`` can be read, and stay what
-    they were at the construction.
+    they were at the construction, but for what is learned.
 
     Examples
     --------
@@ -84,12 +91,21 @@ class Tempotron(Layer):
         tau_s: float = 15.0 / 4,
         v_threshold: float = 1.0,
         *,
+        learn: Sequence[str] = (),
         dtype: torch.dtype | None = None,
         device: Any = None,
     ) -> None:
         n_steps = whole_number("T", T)
         neuron = Neuron(tau, tau_s, v_threshold)
-        super().__init__(in_features, out_features, float(n_steps), neuron, dtype, device)
+        super().__init__(
+            in_features,
+            out_features,
+            float(n_steps),
+            neuron,
+            dtype,
+            device,
+            learn=check_learn(learn),
+        )
         self._T = n_steps  # not int(duration), which torch.compile may take for a variable
         self._grid, self._n_steps = as_text(n_steps, 1.0), as_text(n_steps)
 
@@ -107,7 +123,10 @@ class Tempotron(Layer):
 
     def extra_repr(self) -> str:
         """The constants, for ``print(layer)``."""
-        return f"T={self.T}, tau={self.tau}, tau_s={self.tau_s}, v_threshold={self.v_threshold}"
+        more = f", learn={self._learn}" if self._learn else ""
+        return (
+            f"T={self.T}, tau={self.tau}, tau_s={self.tau_s}, v_threshold={self.v_threshold}{more}"
+        )
 
     def forward(self, in_spikes: Tensor, ret_type: str) -> Tensor:
         """Run the layer.

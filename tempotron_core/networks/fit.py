@@ -23,6 +23,7 @@ from ..events import Events
 from ..learning.optimisers import Adam
 from ..learning.schedules import cosine
 from ..neuron import Neuron
+from ..readouts.arguments import check_fixed
 from .class_weight import class_weights
 from .learning_step import Objective, learning_step
 from .network import Network
@@ -201,6 +202,7 @@ def fit(
     weight_of_class = class_weights(class_weight, classes, np.bincount(index))
     watched = None if validation is None else _validation(validation, classes)
     neuron = Neuron() if neuron is None else neuron
+    check_fixed(neuron)
     neurons: Any = (neuron,) if isinstance(neuron, Neuron) else neuron
     if not (isinstance(neurons, Sequence) and all(isinstance(each, Neuron) for each in neurons)):
         raise TypeError(f"neuron must be a Neuron or a sequence of them, got {neuron!r}")

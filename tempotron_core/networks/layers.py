@@ -6,6 +6,7 @@ from typing import Any
 
 from ..arrays.namespace import array_namespace, check_dense, check_floating, check_same_device
 from ..neuron import Neuron
+from ..readouts.arguments import check_fixed
 
 __all__ = ["checked_neurons", "checked_weights"]
 
@@ -53,6 +54,7 @@ def checked_weights(weights: Any, *, n_reference: int, n_clock: int) -> tuple[Ar
 
 def checked_neurons(neuron: Any, depth: int) -> tuple[Neuron, ...]:
     """Return the constants of every layer, given those of all or of each; or raise."""
+    check_fixed(neuron)
     if isinstance(neuron, Neuron):
         return (neuron,) * depth
     neurons = _tuple("neuron", neuron, "Neurons, or one")
@@ -61,6 +63,7 @@ def checked_neurons(neuron: Any, depth: int) -> tuple[Neuron, ...]:
             f"neuron must be one Neuron or one per layer, got {len(neurons)} for {depth} layers"
         )
     for each in neurons:
+        check_fixed(each)
         if not isinstance(each, Neuron):
             raise TypeError(f"neuron must hold Neurons, got {type(each).__name__}")
     return neurons

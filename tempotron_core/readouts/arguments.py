@@ -21,6 +21,7 @@ from ..neuron import Neuron, ParametricNeuron
 from ..traced import TracedNeuron
 
 __all__ = [
+    "check_fixed",
     "check_grid",
     "check_neuron",
     "check_output",
@@ -68,12 +69,19 @@ def check_neuron(neuron: object, *, parametric: bool = False) -> None:
     """Raise unless it is a neuron, and if its constants are arrays that cannot be followed here."""
     if isinstance(neuron, Neuron | TracedNeuron):
         return
+    if not parametric:
+        check_fixed(neuron)
     if not isinstance(neuron, ParametricNeuron):
         raise TypeError(f"neuron must be a Neuron, got {type(neuron).__name__}")
-    if not parametric:
+
+
+def check_fixed(neuron: object) -> None:
+    """Raise if it is a neuron whose constants are arrays."""
+    if isinstance(neuron, ParametricNeuron):
         raise TypeError(
             "neuron must be a Neuron here, got a ParametricNeuron, whose gradient would be lost: "
-            "pass neuron.fixed()"
+            "pass neuron.fixed(). Readouts take it, and torch layers learn constants by "
+            "learn=('tau',)"
         )
 
 

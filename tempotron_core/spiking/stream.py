@@ -16,6 +16,7 @@ from ..arrays.numbers import real_number
 from ..arrays.registry import fused, implementation
 from ..membrane.tiles import tile_size
 from ..neuron import Neuron
+from ..readouts.arguments import check_fixed
 from ..readouts.dispatch import constant
 from .arguments import check_next_events, check_spikes_again
 from .following import StreamState, follow_stream
@@ -84,6 +85,7 @@ class Stream:
     """
 
     def __init__(self, weight: Array, neuron: Neuron, *, start: float = 0.0) -> None:
+        check_fixed(neuron)
         if not isinstance(neuron, Neuron):
             raise TypeError(f"neuron must be a Neuron, got {type(neuron).__name__}")
         check_spikes_again(neuron)

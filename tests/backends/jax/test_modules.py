@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ jax = pytest.importorskip("jax")
 jnp = jax.numpy
 
 from tempotron_backends.jax import first_crossing, peak, voltage  # noqa: E402
+from tempotron_core import Neuron  # noqa: E402
 
 PAGE = Path(__file__).parents[3] / "docs" / "jax.md"
 DRAW = np.random.default_rng(0)
@@ -68,3 +70,46 @@ def test_modules_of_other_libraries_learn(library, place):
     assert f"import {library}" in program or f"from {library}" in program
     exec(compile(program, f"{PAGE.name}, {library}", "exec"), given)
     assert given["value"] < 1.6  # of log 10 = 2.3 where it guesses
+
+
+@pytest.mark.parametrize("library", ["equinox", "flax"])
+def test_modules_learn_a_time_constant(library):
+    """As a parameter of the module, whose new values trace nothing anew."""
+    traced = []
+
+    def descend(value, slope):
+        return value - 0.1 * slope
+
+    def loss(model, times):
+        traced.append(model)
+        neuron = Neuron(20.0, 5.0).with_constants(tau=jnp.exp(model.log_tau[...]))
+        return peak(model.weight[...], times, duration=50.0, neuron=neuron).v_max.sum()
+
+    log_tau = jnp.log(20.0)
+    if library == "equinox":
+        eqx = pytest.importorskip("equinox")
+
+        class Tempotrons(eqx.Module):
+            weight: jax.Array
+            log_tau: jax.Array
+
+        model, gradient_of = Tempotrons(WEIGHT, log_tau), eqx.filter_jit(eqx.filter_grad(loss))
+        step = partial(jax.tree.map, descend)
+    else:
+        nnx = pytest.importorskip("flax.nnx")
+
+        class Tempotrons(nnx.Module):
+            def __init__(self):
+                self.weight, self.log_tau = nnx.Param(WEIGHT), nnx.Param(log_tau)
+
+        model, gradient_of = Tempotrons(), nnx.jit(nnx.grad(loss))
+
+        def step(model, gradient):
+            nnx.update(model, jax.tree.map(descend, nnx.state(model, nnx.Param), gradient))
+            return model
+
+    for _ in range(3):
+        gradient = gradient_of(model, TIMES)
+        model = step(model, gradient)
+    assert len(traced) == 1
+    assert abs(float(model.log_tau[...]) - float(log_tau)) > 0.05
