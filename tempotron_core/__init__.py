@@ -9,37 +9,43 @@ reached as `tempotron_core.learning`, encoders as `tempotron_core.encoding`, the
 as `tempotron_core.spiking`.
 """
 
-from . import encoding as encoding
-from . import learning as learning
-from . import spiking as spiking
-from .events import Events, UnitsWarning
-from .files.checkpoint import load, read_arrays, read_metadata, save
-from .networks.activity import Activity, NetworkGradient
-from .networks.delays import delay_gradient, delayed, peak_with_delays, peak_with_delays_vjp
-from .networks.fit import Fitted, fit
-from .networks.fit_counts import FittedCounts, fit_counts
-from .networks.initialisation import fire_like, initial_network, scale_to_fire
-from .networks.network import Network
-from .networks.random_start import firing_deviation, random_weight
-from .networks.silence import SilenceWarning
-from .networks.spiking_delays import (
-    critical_threshold_with_delays,
-    critical_threshold_with_delays_vjp,
-    output_spikes_with_delays,
-    output_spikes_with_delays_vjp,
-)
-from .networks.tempotron import Tempotron
-from .neuron import Neuron, ParametricNeuron
-from .readouts.crossing import first_crossing
-from .readouts.crossing_gradient import first_crossing_vjp
-from .readouts.gradient import Gradient, GradientWithConstants
-from .readouts.peak import Peak, peak
-from .readouts.peak_gradient import peak_vjp
-from .readouts.recovery import revive
-from .readouts.soft_peak import soft_peak_time
-from .readouts.soft_peak_gradient import soft_peak_time_vjp
-from .readouts.voltage import voltage
-from .readouts.voltage_gradient import voltage_vjp
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import encoding as encoding
+    from . import learning as learning
+    from . import spiking as spiking
+    from .events import Events, UnitsWarning
+    from .files.checkpoint import load, read_arrays, read_metadata, save
+    from .networks.activity import Activity, NetworkGradient
+    from .networks.delays import delay_gradient, delayed, peak_with_delays, peak_with_delays_vjp
+    from .networks.fit import Fitted, fit
+    from .networks.fit_counts import FittedCounts, fit_counts
+    from .networks.initialisation import fire_like, initial_network, scale_to_fire
+    from .networks.network import Network
+    from .networks.random_start import firing_deviation, random_weight
+    from .networks.silence import SilenceWarning
+    from .networks.spiking_delays import (
+        critical_threshold_with_delays,
+        critical_threshold_with_delays_vjp,
+        output_spikes_with_delays,
+        output_spikes_with_delays_vjp,
+    )
+    from .networks.tempotron import Tempotron
+    from .neuron import Neuron, ParametricNeuron
+    from .readouts.crossing import first_crossing
+    from .readouts.crossing_gradient import first_crossing_vjp
+    from .readouts.gradient import Gradient, GradientWithConstants
+    from .readouts.peak import Peak, peak
+    from .readouts.peak_gradient import peak_vjp
+    from .readouts.recovery import revive
+    from .readouts.soft_peak import soft_peak_time
+    from .readouts.soft_peak_gradient import soft_peak_time_vjp
+    from .readouts.voltage import voltage
+    from .readouts.voltage_gradient import voltage_vjp
 
 __version__ = "0.1.0"
 
@@ -90,3 +96,55 @@ __all__ = [
     "voltage",
     "voltage_vjp",
 ]
+
+# Each is imported when it is first asked for, so that a program which needs none of it, or a part,
+# does not wait for NumPy, or the rest.  The imports above say the same to type checkers.
+_NAMES = {
+    "events": ("Events", "UnitsWarning"),
+    "files.checkpoint": ("load", "read_arrays", "read_metadata", "save"),
+    "networks.activity": ("Activity", "NetworkGradient"),
+    "networks.delays": ("delay_gradient", "delayed", "peak_with_delays", "peak_with_delays_vjp"),
+    "networks.fit": ("Fitted", "fit"),
+    "networks.fit_counts": ("FittedCounts", "fit_counts"),
+    "networks.initialisation": ("fire_like", "initial_network", "scale_to_fire"),
+    "networks.network": ("Network",),
+    "networks.random_start": ("firing_deviation", "random_weight"),
+    "networks.silence": ("SilenceWarning",),
+    "networks.spiking_delays": (
+        "critical_threshold_with_delays",
+        "critical_threshold_with_delays_vjp",
+        "output_spikes_with_delays",
+        "output_spikes_with_delays_vjp",
+    ),
+    "networks.tempotron": ("Tempotron",),
+    "neuron": ("Neuron", "ParametricNeuron"),
+    "readouts.crossing": ("first_crossing",),
+    "readouts.crossing_gradient": ("first_crossing_vjp",),
+    "readouts.gradient": ("Gradient", "GradientWithConstants"),
+    "readouts.peak": ("Peak", "peak"),
+    "readouts.peak_gradient": ("peak_vjp",),
+    "readouts.recovery": ("revive",),
+    "readouts.soft_peak": ("soft_peak_time",),
+    "readouts.soft_peak_gradient": ("soft_peak_time_vjp",),
+    "readouts.voltage": ("voltage",),
+    "readouts.voltage_gradient": ("voltage_vjp",),
+}
+_ROOMS = (
+    "arrays encoding events files kernel learning membrane networks neuron readouts spiking traced"
+).split()
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is handed on, or a room, when it is first asked for."""
+    if name in _MODULE_OF:
+        found = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+        globals()[name] = found
+        return found
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

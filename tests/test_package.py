@@ -46,10 +46,31 @@ def python(code: str) -> str:
 # -- importing --------------------------------------------------------------------------------
 
 
-def test_import_loads_no_framework():
-    loaded = set(python("import sys, tempotron_core; print(*sys.modules)").split())
+@pytest.mark.parametrize("package", ["tempotron_core", "tempotron_backends"])
+def test_import_loads_nothing_yet(package):
+    """Not even NumPy: everything is imported when it is first asked for."""
+    loaded = set(python(f"import sys, {package}; print(*sys.modules)").split())
+    assert package in loaded
+    assert not loaded & {*OPTIONAL, "numpy", "array_api_compat", "tempotron_core.neuron"}
+
+
+def test_all_names_load_no_framework():
+    loaded = set(python("import sys; from tempotron_core import *; print(*sys.modules)").split())
     assert "tempotron_core.readouts.peak" in loaded
     assert not loaded & {*OPTIONAL, "tempotron_backends"}
+
+
+@pytest.mark.parametrize("argument", ["--version", "--help"])
+def test_version_and_help_of_the_command_wait_for_nothing(argument):
+    code = f"""
+import sys
+from tempotron_backends.cli import main
+assert main([{argument!r}]) == 0
+print(*sys.modules)
+"""
+    loaded = set(python(code).splitlines()[-1].split())
+    assert "tempotron_backends.cli.options" in loaded
+    assert not loaded & {*OPTIONAL, "numpy", "tempotron_backends.cli.train"}
 
 
 def test_a_numpy_call_loads_no_framework():
@@ -75,7 +96,7 @@ def test_import_loads_its_own_modules_alone():
 import sys
 import array_api_compat.numpy, array_api_extra, numpy
 before = set(sys.modules)
-import tempotron_core
+from tempotron_core import *
 print(*set(sys.modules) - before)
 """
     loaded = python(code).split()
@@ -137,15 +158,35 @@ def public(namespace: ModuleType) -> dict[str, Any]:
     return {name: getattr(namespace, name) for name in namespace.__all__}
 
 
-def test_all_is_complete():
-    """Every public class and function of the package is listed, and the rooms handed on."""
-    here = {
-        name
-        for name, value in vars(tempotron_core).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
+@pytest.mark.parametrize("package", [tempotron_core, tempotron_backends], ids=lambda p: p.__name__)
+def test_all_is_complete(package):
+    """What is listed is what type checkers see imported, found when asked for, and shown."""
+    tree = ast.parse(inspect.getsource(package))
+    (seen,) = (node for node in tree.body if isinstance(node, ast.If))
+    homes = {
+        alias.name: f"{package.__name__}.{node.module or alias.name}"
+        for node in ast.walk(seen)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
     }
-    assert set(tempotron_core.__all__) == here | {"encoding", "learning", "spiking"}
-    assert tempotron_core.__all__ == sorted(tempotron_core.__all__)
+    assert sorted(homes) == list(package.__all__)
+    assert set(package.__all__) <= set(dir(package))
+    for name, home in homes.items():
+        found = getattr(package, name)
+        assert (found if inspect.ismodule(found) else vars(module_of(home))[name]) is found
+
+
+def module_of(name: str) -> ModuleType:
+    return importlib.import_module(name)
+
+
+def test_rooms_are_reached_from_the_top():
+    code = "import tempotron_core as core; print(core.kernel.Kernel, core.files)"
+    assert "tempotron_core.kernel" in python(code)
+    rooms = {name.partition(".")[0] for name in MODULES}
+    assert rooms <= set(tempotron_core._ROOMS)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        tempotron_core.nothing  # noqa: B018
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in ROOMS])
@@ -265,15 +306,24 @@ def test_core_imports_no_framework():
 
 
 def test_core_never_imports_by_name():
-    """No import is hidden in a string; entry points bring in what knows a framework."""
+    """No import is hidden in a string, but for what the package hands on when it is asked for.
+
+    Entry points bring in what knows a framework.
+    """
     for file, tree in trees():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name | ast.Attribute):
-                name = node.id if isinstance(node, ast.Name) else node.attr
-                assert name not in ("__import__", "import_module", "exec", "eval"), file
-        assert "importlib" not in {n.partition(".")[0] for n in imported(tree)} or all(
-            n.startswith("importlib.metadata") for n in imported(tree) if n.startswith("importlib")
-        )
+        names = [
+            node.id if isinstance(node, ast.Name) else node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name | ast.Attribute)
+        ]
+        assert not {"__import__", "exec", "eval"} & set(names), file
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        relative = [c for c in calls if ast.unparse(c).startswith("import_module(f'.{")]
+        assert names.count("import_module") == len(relative), file
+        for name in imported(tree):
+            if name.startswith("importlib"):
+                allowed = "importlib.import_module" if relative else "importlib.metadata"
+                assert name.startswith(allowed), f"{file} imports {name}"
 
 
 LIBRARIES = {*OPTIONAL, "numpy", "dask", "jax.numpy"} | {

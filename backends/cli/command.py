@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from .naming import in_options
-from .options import FAILURE, make_parser
+from .options import FAILURE, INTERRUPTED, make_parser
 from .streams import discard_output, finish_output, forgiving_streams
-from .train import INTERRUPTED
 
 __all__ = ["main"]
 
@@ -58,13 +56,19 @@ def _run(argv: Sequence[str] | None) -> int:
         except OSError as of_output:
             if getattr(error, "filename", "") is None:  # it was a line that could not be printed
                 cause = of_output
-        print(f"tempotron: error: {in_options(_message(cause), command)}", file=sys.stderr)
+        print(f"tempotron: error: {_in_options(_message(cause), command)}", file=sys.stderr)
         return FAILURE
     return code
 
 
 def _show_warning(command: str, message: Warning | str, *_: Any) -> None:
-    print(f"tempotron: warning: {in_options(str(message), command)}", file=sys.stderr)
+    print(f"tempotron: warning: {_in_options(str(message), command)}", file=sys.stderr)
+
+
+def _in_options(message: str, command: str | None) -> str:
+    from .naming import in_options  # which knows the settings of training
+
+    return in_options(message, command)
 
 
 def _message(error: BaseException) -> str:

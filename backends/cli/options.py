@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-from typing import Any, NoReturn
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from tempotron_core import __version__
 
-from . import backends, bench, crossval, detect, encode, evaluate, info, predict, train
+if TYPE_CHECKING:
+    from typing import NoReturn
 
-__all__ = ["FAILURE", "make_parser"]
+__all__ = ["FAILURE", "INTERRUPTED", "make_parser"]
 
 FAILURE = 2
 """Exit code for a user's error."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -28,10 +32,102 @@ class OneLineParser(argparse.ArgumentParser):
         if unknown:
             options = [name for action in self._actions for name in action.option_strings]
             given = unknown[0].partition("=")[0].replace("_", "-")
-            close = difflib.get_close_matches(given, options, n=1, cutoff=0.75)
+            from difflib import get_close_matches
+
+            close = get_close_matches(given, options, n=1, cutoff=0.75)
             hint = f"; did you mean {close[0]}?" if close else ""
             self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         return found, unknown
+
+
+COMMANDS = {
+    "train": (
+        "train",
+        "train on recordings, event files, images or scikit-learn's digits",
+        "Train one tempotron per class and write a checkpoint and a figure.",
+    ),
+    "crossval": (
+        "crossval",
+        "score a decoder by cross-validation, beside chance",
+        (
+            "Train on all folds but one and score that one, for every fold; the same with "
+            "permuted labels says what chance is. Writes a table and a confusion matrix."
+        ),
+    ),
+    "info": (
+        "info",
+        "say what is in a recording or an event file",
+        (
+            "Print units, rates, trials and classes of a recording, of event data or of an "
+            "event file."
+        ),
+    ),
+    "encode": (
+        "encode",
+        "write data as spikes, to train on more than fits in memory",
+        (
+            "Encode a data set, or cut the trials of a recording, and write an event file, "
+            "which tempotron train --data reads batch by batch."
+        ),
+    ),
+    "eval": (
+        "evaluate",
+        "score a checkpoint on the held-out patterns",
+        (
+            "Score a checkpoint on the patterns held out from its training, or, given "
+            "other data, on all of them."
+        ),
+    ),
+    "predict": (
+        "predict",
+        "print the class of each pattern in a file",
+        "Print one class per line for the patterns in a file.",
+    ),
+    "detect": (
+        "detect",
+        "print when multi-spike neurons spike",
+        "Print the pattern, output and time of every output spike in an event file.",
+    ),
+    "bench": (
+        "bench",
+        "measure every backend on this machine, and SpikingJelly beside them",
+        (
+            "Check that all agree, then measure time and memory of every backend that can "
+            "be used here, in each of its forms."
+        ),
+    ),
+    "backends": (
+        "backends",
+        "show what can be used on this machine",
+        (
+            "Show every array library and device, and why one cannot be used; or compile "
+            "the kernels."
+        ),
+    ),
+}
+"""The module, the help and the description of each command."""
+
+
+class CommandParser(OneLineParser):
+    """The parser of a command, whose module is imported when the command is the one given.
+
+    ``tempotron --help`` has no use for NumPy, and should not wait for it.
+    """
+
+    module = ""
+
+    def load(self) -> None:
+        """Add the arguments of the command, once."""
+        if self.module:
+            command = import_module(f".{self.module}", __package__)
+            self.module = ""
+            command.add_arguments(self)
+            self.set_defaults(run=command.run)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse what follows the name of the command."""
+        self.load()
+        return super().parse_known_args(args, namespace)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -42,84 +138,12 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tempotron-core {__version__}")
     commands = parser.add_subparsers(
-        title="commands", required=True, dest="command", metavar="COMMAND"
+        title="commands",
+        required=True,
+        dest="command",
+        metavar="COMMAND",
+        parser_class=CommandParser,
     )
-
-    command = commands.add_parser(
-        "train",
-        help="train on recordings, event files, images or scikit-learn's digits",
-        description="Train one tempotron per class and write a checkpoint and a figure.",
-    )
-    train.add_arguments(command)
-    command.set_defaults(run=train.run)
-
-    command = commands.add_parser(
-        "crossval",
-        help="score a decoder by cross-validation, beside chance",
-        description="Train on all folds but one and score that one, for every fold; the same with "
-        "permuted labels says what chance is. Writes a table and a confusion matrix.",
-    )
-    crossval.add_arguments(command)
-    command.set_defaults(run=crossval.run)
-
-    command = commands.add_parser(
-        "info",
-        help="say what is in a recording or an event file",
-        description="Print units, rates, trials and classes of a recording, of event data or of an "
-        "event file.",
-    )
-    info.add_arguments(command)
-    command.set_defaults(run=info.run)
-
-    command = commands.add_parser(
-        "encode",
-        help="write data as spikes, to train on more than fits in memory",
-        description="Encode a data set, or cut the trials of a recording, and write an event file, "
-        "which tempotron train --data reads batch by batch.",
-    )
-    encode.add_arguments(command)
-    command.set_defaults(run=encode.run)
-
-    command = commands.add_parser(
-        "eval",
-        help="score a checkpoint on the held-out patterns",
-        description="Score a checkpoint on the patterns held out from its training, or, given "
-        "other data, on all of them.",
-    )
-    evaluate.add_arguments(command)
-    command.set_defaults(run=evaluate.run)
-
-    command = commands.add_parser(
-        "predict",
-        help="print the class of each pattern in a file",
-        description="Print one class per line for the patterns in a file.",
-    )
-    predict.add_arguments(command)
-    command.set_defaults(run=predict.run)
-
-    command = commands.add_parser(
-        "detect",
-        help="print when multi-spike neurons spike",
-        description="Print the pattern, output and time of every output spike in an event file.",
-    )
-    detect.add_arguments(command)
-    command.set_defaults(run=detect.run)
-
-    command = commands.add_parser(
-        "bench",
-        help="measure every backend on this machine, and SpikingJelly beside them",
-        description="Check that all agree, then measure time and memory of every backend that can "
-        "be used here, in each of its forms.",
-    )
-    bench.add_arguments(command)
-    command.set_defaults(run=bench.run)
-
-    command = commands.add_parser(
-        "backends",
-        help="show what can be used on this machine",
-        description="Show every array library and device, and why one cannot be used; or compile "
-        "the kernels.",
-    )
-    backends.add_arguments(command)
-    command.set_defaults(run=backends.run)
+    for name, (module, text, description) in COMMANDS.items():
+        commands.add_parser(name, help=text, description=description).module = module
     return parser

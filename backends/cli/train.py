@@ -11,6 +11,7 @@ from tempotron_core import SilenceWarning, UnitsWarning
 from tempotron_core.encoding.clock import PER_TAU
 
 from .counting import counted, counting_scores, scores_in_words
+from .options import INTERRUPTED
 from .output import output_folder, save_figure
 from .recording_options import add_recording_options, trial_choice
 from .training_options import DTYPE, RECIPE_OPTIONS, add_training_options
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
     Spikes = EventPatterns | TrialPatterns
     Labelled = FeaturePatterns | Spikes
 
-__all__ = ["INTERRUPTED", "add_arguments", "chosen_recipe", "run"]
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
+__all__ = ["add_arguments", "chosen_recipe", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

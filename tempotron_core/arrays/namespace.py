@@ -19,6 +19,7 @@ __all__ = [
     "device_of",
     "known_int",
     "known_true",
+    "namespace_of",
     "zeros",
 ]
 
@@ -41,7 +42,7 @@ def array_namespace(**arrays: Array) -> Namespace:
         if (kind := type(array)) is not np.ndarray and issubclass(kind, np.ndarray):
             check_plain(name, array)
         try:
-            found = array_api_compat.array_namespace(array)
+            found = namespace_of(array)
         except TypeError:
             raise TypeError(
                 f"{name} must be an array of a library that follows the Array API standard, "
@@ -63,6 +64,25 @@ def array_namespace(**arrays: Array) -> Namespace:
     return xp
 
 
+def namespace_of(array: Array) -> Namespace:
+    """Return the namespace of one array.
+
+    Raises
+    ------
+    TypeError
+        If it has none.
+    """
+    if type(array) is np.ndarray and array.dtype.kind != "V":  # as JAX's zero gradients are
+        return _of_numpy()
+    return array_api_compat.array_namespace(array)
+
+
+@functools.cache
+def _of_numpy() -> Namespace:
+    """The namespace of NumPy's own arrays, which need not be asked again for every one."""
+    return array_api_compat.array_namespace(np.empty(0))
+
+
 @functools.cache
 def _missing(xp: Namespace) -> tuple[str, ...]:
     """Functions that patterns are sorted by, of those which sparse and lazy arrays lack."""
@@ -72,7 +92,7 @@ def _missing(xp: Namespace) -> tuple[str, ...]:
 
 def device_of(array: Array) -> Any:
     """Return the array's device, or ``None`` where it has none (a traced JAX array)."""
-    return array_api_compat.device(array)
+    return "cpu" if type(array) is np.ndarray else array_api_compat.device(array)
 
 
 def check_same_device(**arrays: Array) -> None:

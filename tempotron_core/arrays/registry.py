@@ -53,6 +53,7 @@ Names asked for:
     - ``follow_stream(weight, neuron, state, times, afferents, until)``: the state of a stream after
       the last event, or without events ``until`` a time; the outputs that spiked, (S,), in any
       order; their times, (S,)
+    - ``all_within(times, latest)``: whether all times, of any shape, are in [0, latest]
     - ``order_spikes(times, duration)``: for each row of times, (B, M), where its spikes are, in
       stable ascending order and then of the other entries, (B, M), and the number of spikes, (B,)
 """

@@ -14,6 +14,7 @@ from ..arrays.namespace import (
     check_same_device,
     device_of,
     known_int,
+    namespace_of,
     zeros,
 )
 from ..arrays.numbers import whole_number
@@ -226,7 +227,7 @@ class Events:
     @property
     def xp(self) -> Any:
         """Array namespace of the patterns."""
-        return array_api_compat.array_namespace(self.times)
+        return namespace_of(self.times)
 
     @property
     def device(self) -> Any:
@@ -254,13 +255,14 @@ class Events:
 
     def __getitem__(self, patterns: Any) -> Events:
         """Select patterns by number, slice, list, or integer or boolean array; always a batch."""
+        n_patterns = len(self)
         number = pattern_number(patterns)
         if number is not None:
-            if not -len(self) <= number < len(self):
-                raise IndexError(f"pattern {number} is out of range for {len(self)} patterns")
-            patterns = slice(number % len(self), number % len(self) + 1)
+            if not -n_patterns <= number < n_patterns:
+                raise IndexError(f"pattern {number} is out of range for {n_patterns} patterns")
+            patterns = slice(number % n_patterns, number % n_patterns + 1)
         if isinstance(patterns, slice):
-            start, stop, step = patterns.indices(len(self))
+            start, stop, step = patterns.indices(n_patterns)
             if step > 0:
                 return map_arrays(self, lambda a: a[start:stop:step, ...])
             patterns = list(range(start, stop, step))  # not every library slices backwards
@@ -375,14 +377,17 @@ def from_trains(name: str, times: Array, duration: float) -> Events:
 def map_arrays(events: Events, f: Callable[[Array], Array]) -> Events:
     """Apply ``f`` to every array of the events (all have the patterns on their first axis)."""
     lengths = events.source_lengths
-    return replace(
-        events,
+    mapped = object.__new__(type(events))
+    # what `replace` would do, in a tenth of its time, which is most of that of picking a pattern
+    mapped.__dict__.update(
+        events.__dict__,
         times=f(events.times),
         afferents=f(events.afferents),
         counts=f(events.counts),
         order=f(events.order),
         source_lengths=None if lengths is None else f(lengths),
     )
+    return mapped
 
 
 def widen(events: Events, width: int, source_width: int) -> Events:

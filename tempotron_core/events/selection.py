@@ -19,9 +19,11 @@ Array = Any
 
 def pattern_number(patterns: Any) -> int | None:
     """Return one pattern's number, or None if ``patterns`` is something else."""
+    if type(patterns) is slice:
+        return None
     if isinstance(patterns, int):
         return None if isinstance(patterns, bool) else patterns
-    if isinstance(patterns, list | slice) or getattr(patterns, "ndim", 0) > 0:
+    if isinstance(patterns, list) or getattr(patterns, "ndim", 0) > 0:
         return None
     if array_api_compat.is_array_api_obj(patterns):  # of which some know no `__index__`
         xp = array_api_compat.array_namespace(patterns)

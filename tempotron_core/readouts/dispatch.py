@@ -12,11 +12,12 @@ from typing import Any, ParamSpec, TypeVar
 import array_api_compat
 
 from ..arrays.registry import implementation
-from ..arrays.settings import under_own_settings
+from ..arrays.settings import settings_of, under_own_settings
 from ..events import Events
 from ..events.batch import map_arrays
 from ..neuron import ParametricNeuron
 from ..traced import traced
+from .arguments import is_settled
 
 __all__ = ["constant", "differentiable"]
 
@@ -39,6 +40,8 @@ def differentiable(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def routed(*args: P.args, **kwargs: P.kwargs) -> R:
+        if is_settled(*args[:3]):
+            return function(*args, **kwargs)
         given = (*args, *kwargs.values())
         if not any(isinstance(a, Events) for a in given):
             return function(*args, **kwargs)  # which says what is wrong
@@ -93,6 +96,9 @@ def constant(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def detached(*args: P.args, **kwargs: P.kwargs) -> R:
+        if is_settled(*args[:3]):
+            with settings_of(args[1]):
+                return function(*args, **kwargs)
         weight = args[1] if len(args) > 1 else kwargs.get("weight")
 
         def plain(argument: Any) -> Any:

@@ -107,12 +107,12 @@ def peak(
     [[1.983]] [[9.096]]
     """
     xp = check_readout(events, weight, neuron)
-    static = is_static(method, events.times, weight)
-    kernel = neuron.kernel
     if grid is not None:
         grid = check_grid(grid, neuron)
     if form := fused("peak", method, weight):
         return Peak(*form(events, weight, neuron, grid))
+    static = is_static(method, events.times, weight)
+    kernel = neuron.kernel
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, Array]:
         membrane = integrate(part, rows, kernel, static=static)

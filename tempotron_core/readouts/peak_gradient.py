@@ -123,7 +123,10 @@ def peak_vjp(
     if grid is not None:
         n_steps, dt = check_grid(grid, neuron)
         latest = (n_steps - 1) * dt
-    known = ~(xp.isnan(peak.t_max) & xp.isnan(peak.v_max))
+
+    def known() -> Array:
+        return ~(xp.isnan(peak.t_max) & xp.isnan(peak.v_max))
+
     check_within("peak.t_max", peak.t_max, latest, known, method, xp)
     found = peak_adjoint(
         events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid, method, xp
@@ -149,12 +152,12 @@ def peak_adjoint(
     xp: Any,
 ) -> tuple[Array, Array | None]:
     """Gradients towards the weights [O, N] and, if asked for, the sorted spike times [B, K]."""
-    static = is_static(method, events.times, weight)
     if form := fused("peak_vjp", method, weight):
         found: tuple[Array, Array | None] = form(
             events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid
         )
         return found
+    static = is_static(method, events.times, weight)
     on_grid = grid is not None
     t_star, v_bar, t_bar, active = _by_pair(
         events, weight, peak, v_cotangent, t_cotangent, on_grid, xp

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,12 @@ from .lanes import WIDTH
 from .layout import sum_shards, to_rows
 from .ordering import order_patterns
 from .peak_scan import scan_peaks
+from .ranges import times_within
 from .sampling import pull_back_samples, sample_patterns, sampled_peaks
 from .threads import n_threads, run, split
 
 __all__ = [
+    "all_within",
     "first_crossing",
     "first_crossing_vjp",
     "order_spikes",
@@ -42,6 +45,7 @@ Array = NDArray[Any]
 WORTH_THREADS = 200_000
 """Spikes times outputs from which on threads save more time than it takes to start them."""
 
+_INT64 = np.dtype(np.int64)
 _HUGE = 1e300
 """Below this, potentials and slopes do not leave the range of float64."""
 
@@ -52,7 +56,7 @@ class Batch:
     def __init__(self, events: Events, weight: Array, neuron: Neuron) -> None:
         self.times = usable(events.times)
         self.afferents = usable(events.afferents)
-        self.counts = usable(events.counts, np.int64)
+        self.counts = usable(events.counts, _INT64)
         self.duration = events.duration
         kernel = neuron.kernel
         self.constants = kernel_constants(kernel)
@@ -60,17 +64,30 @@ class Batch:
         self.width = -(-weight.shape[0] // WIDTH) * WIDTH
         self.dtype = weight.dtype
         self.n_afferents = events.n_afferents
-        self.n_spikes = int(self.counts.sum())
-        largest = max(float(weight.max(initial=0.0)), -float(weight.min(initial=0.0)))
-        largest *= events.times.shape[1] * max(kernel.rise, kernel.psp_peak)
-        self.stays_finite = largest < _HUGE  # false for NaN
+        self.kernel = kernel
+        self.weight = usable(weight)
         self.rows = np.zeros((events.n_afferents, self.width), weight.dtype)
-        to_rows(usable(weight), self.rows)
+        to_rows(self.weight, self.rows)
+
+    @cached_property
+    def n_spikes(self) -> int:
+        """Spikes in all patterns together."""
+        return int(self.counts.sum())
+
+    @property
+    def stays_finite(self) -> bool:
+        """Whether no potential or slope leaves the range of float64."""
+        largest = max(float(self.weight.max(initial=0.0)), -float(self.weight.min(initial=0.0)))
+        largest *= self.times.shape[1] * max(self.kernel.rise, self.kernel.psp_peak)
+        return bool(largest < _HUGE)  # false for NaN
 
     def over_patterns(self, kernel: Callable[..., None], *arguments: Any) -> None:
         """Run a kernel that treats every pattern on its own."""
+        if not self.worth_threads:
+            self.call(kernel, 0, self.shape[0], *arguments)
+            return
         parts = split(self.shape[0], min(self.shape[0], 4 * n_threads()))
-        run(lambda part: self.call(kernel, *part, *arguments), parts, worth=self.worth_threads)
+        run(lambda part: self.call(kernel, *part, *arguments), parts)
 
     def call(self, kernel: Callable[..., None], first: int, last: int, *arguments: Any) -> None:
         """Run a kernel on the patterns from ``first`` to ``last``."""
@@ -89,8 +106,10 @@ class Batch:
         n_patterns, n_outputs = self.shape
         # A sum over a shard costs memory for all weights, so a shard has many spikes for each; a
         # power of two is shared out evenly by most numbers of threads.
-        spikes_per_weight = max(1.0, self.n_spikes / (8.0 * max(1, self.n_afferents)))
-        n_shards = max(1, min(8, n_patterns, 2 ** round(math.log2(spikes_per_weight))))
+        n_shards = max(1, min(8, n_patterns))
+        if n_shards > 1:
+            spikes_per_weight = max(1.0, self.n_spikes / (8.0 * max(1, self.n_afferents)))
+            n_shards = min(n_shards, 2 ** round(math.log2(spikes_per_weight)))
         sums = np.zeros((n_shards, self.n_afferents, self.width))
         time_sum = np.zeros((n_patterns if times else 0, self.times.shape[1]))
 
@@ -98,18 +117,24 @@ class Batch:
             patterns, weight_sum = shard
             self.call(kernel, *patterns, *arguments, weight_sum, time_sum)
 
-        shards = list(zip(split(n_patterns, n_shards), sums, strict=True))
-        run(add, shards, worth=self.worth_threads)
+        if n_shards == 1:
+            add(((0, n_patterns), sums[0]))
+        else:
+            shards = list(zip(split(n_patterns, n_shards), sums, strict=True))
+            run(add, shards, worth=self.worth_threads)
         gradient = np.empty((n_outputs, self.n_afferents), self.dtype)
-        worth = sums.size > WORTH_THREADS
-        parts = split(self.n_afferents, min(8, self.n_afferents) if worth else 1)
-        run(lambda part: sum_shards(sums, *part, gradient), parts, worth=worth)
+        if sums.size <= WORTH_THREADS:
+            sum_shards(sums, 0, self.n_afferents, gradient)
+        else:
+            parts = split(self.n_afferents, min(8, self.n_afferents))
+            run(lambda part: sum_shards(sums, *part, gradient), parts)
         return gradient, time_sum.astype(self.times.dtype) if times else None
 
     @property
     def worth_threads(self) -> bool:
         """Whether there is more to do than to start threads."""
-        return bool(self.n_spikes * self.width > WORTH_THREADS)
+        most = self.times.size * self.width
+        return bool(most > WORTH_THREADS and self.n_spikes * self.width > WORTH_THREADS)
 
     def no_rows(self, dtype: Any) -> Array:
         """Stand for an array [B, O] that is not there."""
@@ -123,14 +148,22 @@ def kernel_constants(kernel: Kernel) -> tuple[float, ...]:
         kernel.fast,
         kernel.rise,
         kernel.beta,
-        math.log1p(kernel.beta * kernel.slow),
+        kernel.log_ratio,
         kernel.psp_peak / kernel.rise,
     )
 
 
 def usable(array: Array, dtype: Any = None) -> Array:
     """Return the array itself where the kernels can use it, else a copy."""
+    if array.flags.carray and (dtype is None or array.dtype == dtype):
+        return array
     return np.require(array, dtype, ["C", "W"])
+
+
+def all_within(times: Array, latest: float) -> bool:
+    """Whether all times are in [0, latest]."""
+    within: bool = times_within(usable(times).ravel(), latest)
+    return within
 
 
 def order_spikes(times: Array, duration: float) -> tuple[Array, Array]:
@@ -200,18 +233,18 @@ def peak_vjp(
     batch = Batch(events, weight, neuron)
     t_star, v_bar = usable(peak[1]), usable(v_cotangent, batch.dtype)
     t_bar = None if t_cotangent is None or grid is not None else usable(t_cotangent, batch.dtype)
-    lost = np.isnan(t_star)
-    if lost.any():
+    if not all_within(t_star, math.inf):
+        lost = np.isnan(t_star)
         wanted = v_bar != 0.0 if t_bar is None else (v_bar != 0.0) | (t_bar != 0.0)
         t_star = np.where(lost, t_star.dtype.type(events.duration), t_star)
         v_bar = np.where(lost & wanted, v_bar.dtype.type(np.nan), v_bar)
-    if grid is None:  # a silent pair has its maximum, 0, at t = 0
-        v_bar = np.where(t_star > 0.0, v_bar, 0.0)
-        t_bar = None if t_bar is None else np.where(t_star > 0.0, t_bar, 0.0)
     last_event = _last_events(batch, neuron)
     if grid is not None or (t_bar is None and not times):
         given = (t_star, v_bar, last_event, grid is not None)
         return batch.gradient(add_potential_gradient, *given, times=times)
+    # a silent pair has its maximum, 0, at t = 0, before which there is no spike to pull back to
+    v_bar = np.where(t_star > 0.0, v_bar, 0.0)
+    t_bar = None if t_bar is None else np.where(t_star > 0.0, t_bar, 0.0)
     active = v_bar != 0.0 if t_bar is None else (v_bar != 0.0) | (t_bar != 0.0)
     t_bar = batch.no_rows(batch.dtype) if t_bar is None else t_bar
     return batch.gradient(add_peak_gradient, t_star, v_bar, t_bar, active, last_event, times=times)
