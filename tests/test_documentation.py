@@ -104,11 +104,14 @@ def test_documents_with_programs_are_found():
     assert found >= set(GIVEN)
 
 
+LONG = "counts frameworks jax learning multispike recordings scale sklearn".split()
+"""Pages with programs of more than two seconds: .ci/run runs all of them, with the figures."""
+
+
 @pytest.mark.parametrize(
     "path",
     [
-        # JAX compiles for long
-        pytest.param(path, marks=[pytest.mark.slow] if path.name == "jax.md" else [])
+        pytest.param(path, marks=[pytest.mark.slow] if path.stem in LONG else [])
         for path in WITH_PROGRAMS
         if path.name != "README.md"  # below
     ],
@@ -297,6 +300,7 @@ def test_pages_are_in_the_contents_of_the_site():
 # -- figures and examples -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_figures_of_the_mathematics_are_drawn_by_their_script(tmp_path):
     pytest.importorskip("matplotlib")
     figures = run_path(str(DOCS / "figures.py"))

@@ -108,7 +108,8 @@ def test_mapped_over_weights(name):
     check(name, *jax.tree.map(lambda array: array[1], mapped(jnp.asarray(TIMES), weights)))
 
 
-@pytest.mark.parametrize("name", SPIKES)
+@pytest.mark.slow  # test_jax_functions.py exports a peak
+@pytest.mark.parametrize("name", CASES)
 def test_exported(name):
     values, _ = CASES[name]
     given = jnp.asarray(TIMES), jnp.asarray(WEIGHT)

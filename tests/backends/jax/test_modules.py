@@ -32,10 +32,11 @@ class Holder:
 
 
 def test_what_holds_an_array_stands_for_it():
-    t_spike = first_crossing(Holder(WEIGHT), Holder(TIMES), duration=50.0)
-    np.testing.assert_array_equal(t_spike, first_crossing(WEIGHT, TIMES, duration=50.0))
-    v = voltage(Holder(WEIGHT), Holder(TIMES), Holder(TIMES[0]), duration=50.0)
-    np.testing.assert_array_equal(v, voltage(WEIGHT, TIMES, TIMES[0], duration=50.0))
+    t_spike = jax.eval_shape(lambda: first_crossing(Holder(WEIGHT), Holder(TIMES), duration=50.0))
+    assert t_spike.shape == (3, 2)
+    read = jax.jit(lambda *given: voltage(*given, duration=50.0))
+    v = jax.jit(lambda: voltage(Holder(WEIGHT), Holder(TIMES), Holder(TIMES[0]), duration=50.0))()
+    np.testing.assert_array_equal(v, read(WEIGHT, TIMES, TIMES[0]))
     with pytest.raises(TypeError, match="weight must be a JAX or NumPy array, got list"):
         peak(Holder([[1.0]]), TIMES, duration=50.0)
 
@@ -57,6 +58,7 @@ def test_half_precision_is_computed_with_in_float32(dtype):
         np.testing.assert_array_equal(ours, exact.astype(dtype))
 
 
+@pytest.mark.slow  # .ci/run has them
 @pytest.mark.parametrize(("library", "place"), [("equinox", 0), ("flax", 1)])
 def test_modules_of_other_libraries_learn(library, place):
     """The page's, on twenty steps with one batch of the digits."""
