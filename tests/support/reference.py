@@ -211,11 +211,9 @@ class Trajectory:
             else:
                 low = x
             following = x - value / derivative if derivative != 0 else low
-            if not low < following < high:
-                following = (low + high) / 2
             if abs(following - x) <= self.tolerance * self.duration:
-                return following
-            x = following
+                return min(max(following, low), high)
+            x = following if low < following < high else (low + high) / 2
         return x
 
     def _walk(self) -> list[Knot]:
@@ -325,29 +323,29 @@ class ExactTrajectory(Trajectory):
 
     def _prepare(self) -> None:
         constants = self.constants
-        self._tau, self._tau_s = mp.mpf(constants.tau), mp.mpf(constants.tau_s)
+        self._rate, self._rate_s = 1 / mp.mpf(constants.tau), 1 / mp.mpf(constants.tau_s)
         self._v0 = _amplitude(constants)
-        self._equal = self._tau == self._tau_s
+        self._equal = constants.tau == constants.tau_s
         a, b = mp.zero, mp.zero
         self._sums = [(a, b)]
         for t, w in zip(self.group_times, self.group_weights, strict=True):
-            slow = w * mp.exp(t / self._tau)
+            slow = w * mp.exp(t * self._rate)
             a += slow
-            b += slow * t if self._equal else w * mp.exp(t / self._tau_s)
+            b += slow * t if self._equal else w * mp.exp(t * self._rate_s)
             self._sums.append((a, b))
 
     def evaluate(self, t: Any, n_groups: int) -> tuple[Any, Any, Any]:
-        t, tau, tau_s = mp.mpf(t), self._tau, self._tau_s
+        t, rate, rate_s = mp.mpf(t), self._rate, self._rate_s
         a, b = self._sums[n_groups]
-        decay = self._v0 * mp.exp(-t / tau)
+        decay = self._v0 * mp.exp(-t * rate)
         if self._equal:
             a *= decay
             v = t * a - b * decay
-            return v, a - v / tau, (v / tau - 2 * a) / tau
+            return v, a - v * rate, (v * rate - 2 * a) * rate
         a *= decay
-        b *= self._v0 * mp.exp(-t / tau_s)
-        slow, fast = a / tau, b / tau_s
-        return a - b, fast - slow, slow / tau - fast / tau_s
+        b *= self._v0 * mp.exp(-t * rate_s)
+        slow, fast = a * rate, b * rate_s
+        return a - b, fast - slow, slow * rate - fast * rate_s
 
 
 class FloatTrajectory(Trajectory):
