@@ -29,6 +29,7 @@ ORDER = {
         "readouts",
         "spiking",
         "learning",
+        "metrics",
         "networks",
         "files",
         "__init__",
@@ -43,7 +44,7 @@ ORDER = {
         "recordings",
         "data",
         "training",
-        "sklearn | bench",
+        "sklearn | bench | reproduce",
         "cli __main__",
     ),
 }
@@ -185,7 +186,8 @@ MIDDLES = {
         "encoding": 0.7,
         "membrane": 2.2,
         "readouts": 2.2,
-        "learning": 3.7,
+        "learning": 3.2,
+        "metrics": 3.6,
     },
     "tempotron_backends": {
         "fused.cpu": 6.45,
@@ -207,6 +209,7 @@ MIDDLES = {
         "training": 7.8,
         "sklearn": 9.5,
         "bench": 12.0,
+        "reproduce": 13.4,
         "cli __main__": 9.9,
     },
 }
@@ -219,6 +222,7 @@ WIDTHS = {
     "cli __main__": 4.6,
 }
 LANES = {
+    ("metrics", "arrays"): 4.1,
     ("data", "_dlpack _backend"): 5.05,
     ("sklearn", "_selection __init__"): 9.35,
     ("_selection __init__", "_dlpack _backend"): 9.3,

@@ -96,6 +96,14 @@ COMMANDS = {
             "be used here, in each of its forms."
         ),
     ),
+    "reproduce": (
+        "reproduce",
+        "reproduce a published result",
+        (
+            "Run an experiment of the literature, set its numbers beside the published ones and "
+            "draw the figure. A run that was stopped goes on where it was."
+        ),
+    ),
     "backends": (
         "backends",
         "show what can be used on this machine",

@@ -4,6 +4,7 @@ Panels take axes and arrays of any library; spikes as `Events`, arrays or lists.
 without pyplot, so no window system is needed and no state is shared between threads.
 """
 
+from .capacity import capacity_curve
 from .confusion import confusion_matrix
 from .curve import learning_curve
 from .figures import evaluation_figure, training_figure
@@ -17,6 +18,7 @@ __all__ = [
     "INK",
     "QUIET",
     "STYLE",
+    "capacity_curve",
     "class_potentials",
     "confusion_matrix",
     "evaluation_figure",
