@@ -132,10 +132,7 @@ def _run(
             yield number, *_timed(name, job)
         return
     with _executor(jobs, cluster) as executor:
-        futures = {
-            executor.submit(_timed, name, job): number
-            for number, job in sorted(todo.items(), key=lambda each: -each[1].get("cost", 1.0))
-        }
+        futures = {executor.submit(_timed, name, job): number for number, job in todo.items()}
         try:
             for future in as_completed(futures):
                 yield futures[future], *future.result()
