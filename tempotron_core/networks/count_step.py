@@ -13,6 +13,7 @@ from ..learning.clipping import clip_norm as clipped
 from ..learning.spike_counts import aggregate_labels, correlation_rule
 from ..learning.threshold_driven import without_history
 from ..spiking import eligibility, revive_threshold
+from .activity_rule import activity_gradients
 from .learning_step import Step, awake
 from .network import Network
 
@@ -21,6 +22,7 @@ __all__ = ["check_counting", "count_step"]
 Array = Any
 
 COUNT_RULES = ("exact", "truncated", "correlation")
+KEEP_ACTIVE = 0.1
 
 
 def check_counting(network: Network, rule: str) -> None:
@@ -39,7 +41,12 @@ def check_counting(network: Network, rule: str) -> None:
 
 
 def count_step(
-    network: Network, *, rule: str = "exact", recovery: str = "none", clip_norm: float = 0.0
+    network: Network,
+    *,
+    rule: str = "exact",
+    recovery: str = "none",
+    clip_norm: float = 0.0,
+    keep_active: float = KEEP_ACTIVE,
 ) -> Callable[[Events, Array, tuple[Array, ...]], Step]:
     """Return a function from events, wanted counts and weights to what they teach.
 
@@ -53,6 +60,8 @@ def count_step(
         Where to read outputs that never rise above rest, see `revive_threshold`.
     clip_norm : float, default 0
         Largest norm of the gradient; 0 for no limit.
+    keep_active : float, default 0.1
+        How much the gradient of a hidden layer that passes spikes on has of `activity_gradients`.
 
     Returns
     -------
@@ -86,6 +95,10 @@ def count_step(
             if rule == "truncated":
                 critical = without_history(critical)
             gradients = current.vjp(activity, cotangent, critical=critical).weights
+            if keep_active > 0.0 and current.pass_on == "spikes":
+                kept = activity_gradients(current, activity)
+                hidden = [g + keep_active * k for g, k in zip(gradients, kept, strict=False)]
+                gradients = (*hidden, gradients[-1])
             learns = learns | (critical.t > 0.0)
         if clip_norm > 0.0:
             gradients = clipped(gradients, clip_norm)

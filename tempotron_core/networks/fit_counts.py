@@ -19,7 +19,7 @@ from ..learning.schedules import cosine
 from ..neuron import Neuron
 from ..readouts.arguments import check_fixed, is_static
 from .count_start import SEEN_AT_START, begin_counting
-from .count_step import COUNT_RULES, check_counting, count_step
+from .count_step import COUNT_RULES, KEEP_ACTIVE, check_counting, count_step
 from .network import Network
 from .prediction import spike_counts
 from .training import InMemory, chosen_patterns, run_epoch
@@ -92,6 +92,7 @@ def fit_counts(
     learning_rate: float = 4.0,
     spread: float | None = None,
     fraction: float = 0.9,
+    keep_active: float = KEEP_ACTIVE,
     recovery: str = "none",
     clock: Any = None,
     rng: np.random.Generator | int = 0,
@@ -129,6 +130,10 @@ def fit_counts(
         where.
     fraction : float, default 0.9
         Part of the patterns for which a hidden neuron spikes at first.
+    keep_active : float, default 0.1
+        How much hidden neurons are taught to spike at all, and not too often, beside the counts:
+        one that is silent in a whole batch has its first critical threshold raised, and one that
+        spikes more than once per ``tau`` has the last one lowered.
     recovery : {'none', 'eligibility', 'end'}
         Where to read neurons that never rise above rest, from which the exact rule has no gradient,
         see `tempotron_core.spiking.revive_threshold`.
@@ -180,6 +185,7 @@ def fit_counts(
     epochs = whole_number("epochs", epochs, least=0)
     batch_size = whole_number("batch_size", batch_size)
     learning_rate = positive_float("learning_rate", learning_rate)
+    keep_active = positive_float("keep_active", keep_active, or_zero=True)
     spread = None if spread is None else positive_float("spread", spread)
     source = map_arrays(events, to_host) if is_static("auto", events.times) else events
     state = begin_counting(
@@ -195,7 +201,7 @@ def fit_counts(
         **{"min_slope": 0.1 * neurons[-1].v_threshold} | options,
     )
     check_counting(state.network, rule)
-    step = count_step(state.network, rule=rule, recovery=recovery)
+    step = count_step(state.network, rule=rule, recovery=recovery, keep_active=keep_active)
     per_step = learning_rate * state.network.neurons[-1].v_threshold / state.mean_spikes
     schedule = cosine()
     while state.epoch < epochs and state.history["loss"][-1:] != [0.0]:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from tempotron_core import Events, Network, Neuron, fit_counts
+from tempotron_core.networks.activity_rule import activity_gradients
 from tempotron_core.networks.count_step import count_step
+from tempotron_core.spiking import critical_threshold, critical_threshold_vjp
 
 
 def patterns(rng, n_patterns=50):
@@ -89,6 +91,45 @@ def test_counts_reach_through_a_hidden_layer():
     assert model.network.forward(events).hidden[0].counts.max() > 1
 
 
+def deep(rng):
+    """Four hidden neurons, of which one is silent, and one spikes often in some patterns."""
+    trains = rng.uniform(0.0, 100.0, (6, 8, 3))
+    hidden = rng.normal(0.0, 0.1, (4, 8)) + np.asarray([0.1, -2.0, 0.25, 0.1])[:, None]
+    neurons = Neuron(25.0, 5.0), Neuron(30.0, 5.0)
+    return Events.from_trains(trains, 110.0), Network(
+        [hidden, rng.normal(0.3, 0.3, (1, 4))], neurons, "spikes", readout="counts"
+    )
+
+
+def test_hidden_neurons_are_kept_active():
+    """One that is silent in the batch, and one in patterns in which it spikes too often."""
+    events, network = deep(np.random.default_rng(6))
+    activity = network.forward(events)
+    (counts,) = (each.counts for each in activity.hidden)
+    many = counts > 110.0 / 25.0
+    assert (counts == 0).all(axis=0).tolist() == [False, True, False, False]
+    assert (many.any(axis=0) & ~many.all(axis=0)).tolist() == [False, False, True, False]
+    assert (counts[:, [0, 3]] == 0).any()
+    (found,) = activity_gradients(network, activity)
+    hidden, neuron = network.weights[0], network.neurons[0]
+    expected = np.zeros((4, 8))
+    for b in range(6):
+        one = events[b : b + 1]
+        for o, k, sign in ((1, 1, -1.0), (2, counts[b, 2], many[b, 2])):
+            row = hidden[o : o + 1]
+            critical = critical_threshold(one, row, neuron, int(k))
+            owed = critical_threshold_vjp(one, row, neuron, critical, np.full((1, 1), sign / 6.0))
+            expected[o] += owed.weight[0]
+    np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-14)
+    wanted = activity.spikes.counts + 1
+    with_it, without = (
+        count_step(network, keep_active=part)(events, wanted, network.weights).gradients
+        for part in (0.3, 0.0)
+    )
+    np.testing.assert_allclose(with_it[0] - without[0], 0.3 * expected, rtol=0.0, atol=1e-14)
+    np.testing.assert_array_equal(with_it[1], without[1])
+
+
 def test_neurons_at_rest_are_brought_back():
     """A start that is far too low, from which the rule alone has no gradient."""
     trains, counts = patterns(np.random.default_rng(2), 20)
@@ -122,6 +163,7 @@ def test_what_each_step_says():
         ({"hidden": (0,)}, "hidden must be"),
         ({"fraction": 1.0, "hidden": (3,)}, "fraction must be from 0 to 1"),
         ({"spread": -1.0}, "spread must be positive"),
+        ({"keep_active": -0.1}, "keep_active must be"),
     ],
 )
 def test_bad_options(change, message):
