@@ -52,35 +52,45 @@ def close(constants, expected, scale):
     assert np.abs(found - np.asarray(expected)).max() <= 1e-7 * max(scale, np.abs(expected).max())
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_spike_times(order):
+@pytest.mark.parametrize(
+    ("order", "n_patterns"),
+    [*((o, 2) for o in ORDERS), *(pytest.param(o, 70, marks=pytest.mark.slow) for o in ORDERS)],
+)
+def test_spike_times(order, n_patterns):
     """Through all resets; without their terms dt/dtheta would be off by most of itself."""
-    neuron, most = Neuron(*order, 0.5, psp_peak=0.6), 0
-    for seed in (1, 3):
-        times, weight = pattern(seed)
-        events = Events.from_latencies(times[None, :], DURATION)
-        found = output_spikes(events, weight[None, :], neuron)
-        exact = reference(neuron, times, weight)
-        n = int(found.counts[0, 0])
-        spikes = exact.spikes(0.5, n)
-        steep = [exact.potential(t, 0.5, spikes[:k])[1] > 0.05 for k, t in enumerate(spikes)]
-        # those after a spike that barely crosses have its pole as well
-        n = steep.index(False) if False in steep else n
-        cotangent = np.zeros(found.times.shape)
-        cotangent[0, 0, :n] = np.random.default_rng(seed).normal(size=n)
-        if n == 0:
-            continue
-        most = max(most, n)
+    neuron, found, seed = Neuron(*order, 0.5, psp_peak=0.6), [], 0
+    while len(found) < n_patterns:
+        seed += 1
+        n = compare_spike_times(neuron, seed)
+        found += [n] if n > 0 else []
+    assert max(found) >= 3
 
-        def read(moved, n=n, bar=cotangent[0, 0, :n], times=times, weight=weight):
-            spikes = reference(moved, times, weight).spikes(moved.v_threshold, n)
-            return bar @ np.asarray(spikes)
 
-        gradient = output_spikes_vjp(
-            events, weight[None, :], neuron, found.times, cotangent, constants=True
-        )
-        close(gradient.constants, [difference(read, neuron, name) for name in NAMES], 1.0)
-    assert most >= 3
+def compare_spike_times(neuron, seed):
+    """Compare the gradient of a mix of spike times; return how many, 0 where there are none."""
+    times, weight = pattern(seed)
+    events = Events.from_latencies(times[None, :], DURATION)
+    found = output_spikes(events, weight[None, :], neuron)
+    exact = reference(neuron, times, weight)
+    n = int(found.counts[0, 0])
+    spikes = exact.spikes(0.5, n)
+    steep = [exact.potential(t, 0.5, spikes[:k])[1] > 0.05 for k, t in enumerate(spikes)]
+    # those after a spike that barely crosses have its pole as well
+    n = steep.index(False) if False in steep else n
+    if n == 0:
+        return 0
+    cotangent = np.zeros(found.times.shape)
+    cotangent[0, 0, :n] = np.random.default_rng(seed).normal(size=n)
+
+    def read(moved):
+        spikes = reference(moved, times, weight).spikes(moved.v_threshold, n)
+        return cotangent[0, 0, :n] @ np.asarray(spikes)
+
+    gradient = output_spikes_vjp(
+        events, weight[None, :], neuron, found.times, cotangent, constants=True
+    )
+    close(gradient.constants, [difference(read, neuron, name) for name in NAMES], 1.0)
+    return n
 
 
 def excess(exact: SpikingReference, theta: float, n_before: int, begin, at, end) -> float:
@@ -92,44 +102,62 @@ def excess(exact: SpikingReference, theta: float, n_before: int, begin, at, end)
     return exact.potential(at, theta, spikes)[0] - theta
 
 
-@pytest.mark.parametrize("order", ORDERS[:2])
-def test_critical_thresholds(order):
-    neuron, kinds = Neuron(*order, 0.5, psp_peak=0.6), set()
-    for seed in range(4):
-        times, weight = pattern(seed)
-        events = Events.from_latencies(times[None, :], DURATION)
-        found = critical_threshold(events, weight[None, :], neuron, 2)
-        theta, at = found.theta[0, 0], found.t[0, 0]
-        kind = "end" if at == DURATION else "cusp" if at in times else "smooth"
-        kinds.add(kind)
+@pytest.mark.parametrize(
+    ("order", "n_patterns"),
+    [*((o, 4) for o in ORDERS[:2]), *(pytest.param(o, 70, marks=pytest.mark.slow) for o in ORDERS)],
+)
+def test_critical_thresholds(order, n_patterns):
+    neuron, kinds, seed = Neuron(*order, 0.5, psp_peak=0.6), [], 0
+    while len(kinds) < n_patterns:
+        kind = compare_critical_threshold(neuron, seed)
+        kinds += [kind] if kind else []
+        seed += 1
+    assert len(set(kinds)) >= (3 if n_patterns > 50 else 2), kinds
 
-        n_before = int(found.n_before[0, 0])
-        knots = [0.0, *times[times < DURATION].tolist(), DURATION]
-        begin = max(t for t in knots if t < at) + 1e-9
-        end = min(t for t in knots if t > at) if kind == "smooth" else at
 
-        def read(moved, given=(times, weight, theta, at, n_before, begin, end)):
-            """The threshold at which the graze is as high as it: by the secant."""
-            times, weight, theta, at, n_before, begin, end = given
-            exact = reference(moved, times, weight)
+def compare_critical_threshold(neuron, seed):
+    """Compare the gradient of the second threshold; return its kind, None where it is ill."""
+    times, weight = pattern(seed)
+    events = Events.from_latencies(times[None, :], DURATION)
+    found = critical_threshold(events, weight[None, :], neuron, 2)
+    theta, at, n_before = (float(each[0, 0]) for each in found)
+    kind = "end" if at == DURATION else "cusp" if at in times else "smooth"
+    n_before = int(n_before)
+    knots = [0.0, *times[times < DURATION].tolist(), DURATION]
+    begin = max(t for t in knots if t < at) + 1e-9
+    end = min(t for t in knots if t > at) if kind == "smooth" else at
+    if theta < 0.05 or not conditioned(reference(neuron, times, weight), theta, at, n_before, kind):
+        return None
 
-            one, two = theta * (1.0 - 1e-5), theta * (1.0 - 2e-5)
-            for _ in range(4):
-                of_one, of_two = (
-                    excess(exact, each, n_before, begin, at, end) for each in (one, two)
-                )
-                if of_one == of_two:
-                    break
-                one, two = one - of_one * (one - two) / (of_one - of_two), one
-            return one
+    def read(moved):
+        """The threshold at which the graze is as high as it: by the secant."""
+        exact = reference(moved, times, weight)
+        one, two = theta * (1.0 - 1e-5), theta * (1.0 - 2e-5)
+        for _ in range(4):
+            of_one, of_two = (excess(exact, each, n_before, begin, at, end) for each in (one, two))
+            if of_one == of_two:
+                break
+            one, two = one - of_one * (one - two) / (of_one - of_two), one
+        return one
 
-        gradient = critical_threshold_vjp(
-            events, weight[None, :], neuron, found, np.ones((1, 1)), constants=True
-        )
-        expected = [difference(read, neuron, name) for name in NAMES[:3]]
-        close(gradient.constants, [*expected, 0.0], 0.01)
-        assert gradient.constants.psp_peak == pytest.approx(theta / 0.6, rel=1e-12)
-    assert len(kinds) >= 2, kinds
+    gradient = critical_threshold_vjp(
+        events, weight[None, :], neuron, found, np.ones((1, 1)), constants=True
+    )
+    expected = [difference(read, neuron, name) for name in NAMES[:3]]
+    close(gradient.constants, [*expected, 0.0], 0.01)
+    assert gradient.constants.psp_peak == pytest.approx(theta / 0.6, rel=1e-12)
+    return kind
+
+
+def conditioned(exact, theta, at, n_before, kind):
+    """Whether no spike before the graze barely crosses, and the graze stays what it is."""
+    spikes = exact.spikes(theta * (1.0 - 1e-5), n_before)
+    slopes = [exact.potential(t, theta, spikes[:k])[1] for k, t in enumerate(spikes)]
+    if any(slope < 0.02 for slope in slopes) or any(at - t < 0.1 for t in spikes):
+        return False
+    if kind == "smooth":
+        return min(abs(at - t) for t in (*exact.times, exact.duration)) > 1e-2
+    return exact.potential(at, theta, spikes)[1] > 1e-2
 
 
 def test_psp_peak_that_follows_the_threshold():
