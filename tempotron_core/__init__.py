@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from . import encoding as encoding
     from . import learning as learning
     from . import spiking as spiking
-    from .events import Events, UnitsWarning
+    from .events import Events, RaggedEvents, UnitsWarning
     from .files.checkpoint import load, read_arrays, read_metadata, save
     from .networks.activity import Activity, NetworkGradient
     from .networks.delays import delay_gradient, delayed, peak_with_delays, peak_with_delays_vjp
@@ -61,6 +61,7 @@ __all__ = [
     "Neuron",
     "ParametricNeuron",
     "Peak",
+    "RaggedEvents",
     "SilenceWarning",
     "Tempotron",
     "UnitsWarning",
@@ -100,7 +101,7 @@ __all__ = [
 # Each is imported when it is first asked for, so that a program which needs none of it, or a part,
 # does not wait for NumPy, or the rest.  The imports above say the same to type checkers.
 _NAMES = {
-    "events": ("Events", "UnitsWarning"),
+    "events": ("Events", "RaggedEvents", "UnitsWarning"),
     "files.checkpoint": ("load", "read_arrays", "read_metadata", "save"),
     "networks.activity": ("Activity", "NetworkGradient"),
     "networks.delays": ("delay_gradient", "delayed", "peak_with_delays", "peak_with_delays_vjp"),

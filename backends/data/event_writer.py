@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tempotron_core import Events
-from tempotron_core.arrays.host import to_host
+from tempotron_core import Events, RaggedEvents
 from tempotron_core.arrays.numbers import positive_float, whole_number
 from tempotron_core.arrays.plain import check_plain
 from tempotron_core.files.replacing import make_beside, naming, release, remove_leftovers
 
+from ..interchange.lists import to_spike_list
 from .class_labels import checked_names, class_numbers
 from .event_format import ARRAYS, FORMAT, TIME_DTYPES, VERSION, PathLike, read_header
 from .folders import put_back, put_folder
@@ -150,9 +150,8 @@ class EventWriter:
                 raise ValueError(
                     f"events must have {name} {getattr(self, name)}, got {getattr(events, name)}"
                 )
-        times, afferents, counts = map(to_host, (events.times, events.afferents, events.counts))
-        present = np.arange(times.shape[1]) < counts[:, None]
-        self._append(times[present], afferents[present], counts, labels)
+        times, afferents, offsets = to_spike_list(events)
+        self._append(times, afferents, np.diff(offsets), labels)
 
     def append_spikes(
         self, times: ArrayLike, afferents: ArrayLike, offsets: ArrayLike, labels: ArrayLike
@@ -174,7 +173,7 @@ class EventWriter:
         for name, given in (("times", times), ("afferents", afferents), ("offsets", offsets)):
             check_plain(name, given)
         lists = (np.asarray(times), np.asarray(afferents), np.asarray(offsets))
-        self.append(Events.from_csr(*lists, self.n_afferents, self.duration), labels)
+        self.append(RaggedEvents.from_csr(*lists, self.n_afferents, self.duration), labels)
 
     def close(self) -> None:
         """Complete the file and put it in its place.

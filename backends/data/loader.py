@@ -7,12 +7,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tempotron_core import Events
-from tempotron_core.arrays.registry import compiled
+from tempotron_core import Events, RaggedEvents
+from tempotron_core.arrays.choices import check_choice
+from tempotron_core.arrays.registry import compiled, implementation
 from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.levels import assembled, by_level
 from tempotron_core.events.units import UnitsWatch
 
 from .._backend import Backend
+from ..interchange.placement import LAYOUTS, wasteful
 from .class_labels import class_numbers
 from .event_files import EventFile
 from .event_format import pattern_numbers
@@ -86,7 +89,7 @@ class InMemory:
         self._events = events
         self._counts = backend.to_numpy(events.counts)
         self._index: Integers | None = None
-        self._take = compiled(_take, events.times)
+        self._take = compiled(_take, events.like)
 
     @property
     def n_afferents(self) -> int:
@@ -118,7 +121,7 @@ class InMemory:
         Returns
         -------
         Events
-            As wide as those of all patterns, whichever are chosen.
+            As wide as those of all patterns, whichever are chosen; or ragged, as they are.
 
         Raises
         ------
@@ -127,6 +130,8 @@ class InMemory:
         """
         chosen = pattern_numbers(index, len(self))
         chosen = chosen if self._index is None else self._index[chosen]
+        if isinstance(self._events, RaggedEvents):
+            return self._events[chosen]
         taken: Events = self._take(self._events, self.backend.from_numpy(chosen))
         return taken
 
@@ -152,13 +157,17 @@ class FromEventFile:
         Of their spike times.
     index : integer array, optional
         The patterns to use; all by default.
+    layout : {'auto', 'padded', 'ragged'}
+        Of the batches: `Events` or `RaggedEvents`.  'auto' is ragged where padding all patterns of
+        the file would take more than four times the memory of their spikes, but for libraries that
+        compile for shapes.
 
     Raises
     ------
     IndexError
         If ``index`` holds no number of a pattern.
     ValueError
-        If the backend cannot hold the dtype.
+        If the backend cannot hold the dtype, or ``layout`` is unknown.
     """
 
     def __init__(
@@ -167,7 +176,10 @@ class FromEventFile:
         backend: Backend,
         dtype: Any,
         index: ArrayLike | None = None,
+        *,
+        layout: str = "auto",
     ) -> None:
+        check_choice("layout", layout, LAYOUTS)
         self.event_file, self.backend, self.dtype = event_file, backend, backend.dtype(dtype)
         chosen = np.arange(len(event_file)) if index is None else index
         self.index = pattern_numbers(chosen, len(event_file), least=1)
@@ -178,6 +190,11 @@ class FromEventFile:
         counts = event_file.counts
         # of the whole file, so that training and test part have one width
         self.width = max(1, int(counts.max()))
+        self.layout = layout
+        if layout == "auto":
+            like = backend.from_numpy(np.zeros(1, dtype=np.float32))
+            fixed = implementation("compiled", like) is not None
+            self.layout = "ragged" if wasteful(counts) and not fixed else "padded"
         self.mean_spikes = float(np.mean(counts[self.index]))
         self._units = UnitsWatch()  # one look is enough for all batches
 
@@ -196,8 +213,8 @@ class FromEventFile:
         -------
         Events
             As wide as the largest pattern of the file, whichever are chosen: a library that
-            compiles for shapes compiles once for a size of batch.  Gradients by time come back as
-            those of `Events.from_csr`.
+            compiles for shapes compiles once for a size of batch.  Or ragged.  Gradients by time
+            come back as those of `Events.from_csr`.
 
         Raises
         ------
@@ -206,10 +223,21 @@ class FromEventFile:
         ValueError
             If what the file holds is no sorted list of spikes.
         """
-        chosen = pattern_numbers(index, len(self))
-        times, afferents, offsets = self.event_file.read(self.index[chosen])
+        chosen = self.index[pattern_numbers(index, len(self))]
+        if self.layout == "padded":
+            return self._padded(chosen, self.width)
+        counts = self.event_file.counts[chosen]
+        groups = [
+            (self._padded(chosen[numbers], max(1, int(counts[numbers].max(initial=0)))), numbers)
+            for numbers in by_level(counts)
+        ]
+        return RaggedEvents(*assembled(groups))
+
+    def _padded(self, chosen: Integers, width: int) -> Events:
+        """Read patterns of the file, at most ``width`` spikes each."""
+        times, afferents, offsets = self.event_file.read(chosen)
         counts = np.diff(offsets)
-        column = np.arange(self.width, dtype=np.int32)
+        column = np.arange(width, dtype=np.int32)
         present = column < counts[:, None]
         # padding repeats the last spike; a silent pattern may begin where the list ends
         entries = offsets[:-1, None] + np.minimum(column, np.maximum(counts - 1, 0)[:, None])
@@ -233,7 +261,9 @@ class FromEventFile:
     def subset(self, index: ArrayLike) -> FromEventFile:
         """Return some of the patterns as a source of their own."""
         chosen = pattern_numbers(index, len(self), least=1)
-        return FromEventFile(self.event_file, self.backend, self.dtype, self.index[chosen])
+        return FromEventFile(
+            self.event_file, self.backend, self.dtype, self.index[chosen], layout=self.layout
+        )
 
 
 def _take(events: Events, index: Array) -> Events:

@@ -149,7 +149,7 @@ def trials_of(path: str, choice: TrialChoice) -> LabelledEvents:
     """
     found = open_recording(path, choice)
     if isinstance(found, EventSet):
-        return found.load()
+        return found.load(layout="auto")
     if found.trials is None:
         raise ValueError(f"trials must be given for {path!r}, which has none, got None")
     if found.trials.label is None:
@@ -158,9 +158,9 @@ def trials_of(path: str, choice: TrialChoice) -> LabelledEvents:
     if choice.window is None:
         if found.trials.lengths is None:
             raise ValueError("window must be given for trials without an end, got None")
-        return found.cut()
+        return found.cut(layout="auto")
     start, stop = choice.window
-    return found.cut(before=-start, after=stop)
+    return found.cut(before=-start, after=stop, layout="auto")
 
 
 def _of_tables(path: str, choice: TrialChoice) -> Session:

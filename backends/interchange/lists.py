@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core import Events
+from tempotron_core import Events, RaggedEvents
 from tempotron_core.arrays.host import to_host
 from tempotron_core.arrays.integers import check_exact
 from tempotron_core.arrays.numbers import real_number, whole_number
+from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.joining import joined_lists
 
 from .._backend import Backend
 from .host_arrays import host_array, integers, refuse_nan
@@ -57,6 +59,7 @@ def from_spike_list(
     start: float = 0.0,
     backend: Backend | None = None,
     dtype: Any = None,
+    layout: str = "padded",
 ) -> Events:
     """Read (time, address) arrays: one entry per spike, in any order.
 
@@ -87,6 +90,9 @@ def from_spike_list(
         Where the events are to be; NumPy unless given.
     dtype : {'float32', 'float64'} or dtype, optional
         Of the spike times; the backend's default unless given.
+    layout : {'padded', 'ragged', 'auto'}
+        'ragged' makes `RaggedEvents`, in which one long pattern does not size all others; 'auto'
+        does where padding takes more than four times the memory of the spikes.
 
     Returns
     -------
@@ -118,7 +124,7 @@ def from_spike_list(
         if n_patterns is not None:
             raise ValueError(f"n_patterns must come with patterns, got {n_patterns!r} alone")
         given = np.asarray([0, len(times)]) if offsets is None else integers("offsets", offsets)
-        return place(times, afferents, given, n_afferents, duration, backend, dtype)
+        return place(times, afferents, given, n_afferents, duration, backend, dtype, layout)
     if offsets is not None:
         raise ValueError("offsets must be None where patterns are given, got both")
     patterns = integers("patterns", patterns)
@@ -141,7 +147,9 @@ def from_spike_list(
             f"got {patterns.min()} to {last}"
         )
     order, starts = by_pattern(patterns - first, n_patterns)
-    return place(times[order], afferents[order], starts, n_afferents, duration, backend, dtype)
+    return place(
+        times[order], afferents[order], starts, n_afferents, duration, backend, dtype, layout
+    )
 
 
 def from_lists(
@@ -151,6 +159,7 @@ def from_lists(
     start: float = 0.0,
     backend: Backend | None = None,
     dtype: Any = None,
+    layout: str = "padded",
 ) -> Events:
     """Read lists of spike trains: ``patterns[b][i]`` holds the spike times of afferent i.
 
@@ -166,6 +175,9 @@ def from_lists(
         Where the events are to be; NumPy unless given.
     dtype : {'float32', 'float64'} or dtype, optional
         Of the spike times; the backend's default unless given.
+    layout : {'padded', 'ragged', 'auto'}
+        'ragged' makes `RaggedEvents`, in which one long pattern does not size all others; 'auto'
+        does where padding takes more than four times the memory of the spikes.
 
     Returns
     -------
@@ -221,6 +233,7 @@ def from_lists(
         duration,
         backend,
         dtype,
+        layout,
     )
 
 
@@ -265,9 +278,22 @@ def to_spike_list(events: Events) -> SpikeList:
     """
     if not isinstance(events, Events):
         raise TypeError(f"events must be an Events, got {type(events).__name__}")
-    counts = to_host(events.counts).astype(np.int64)
-    times, afferents = to_host(events.times), to_host(events.afferents)
+    if isinstance(events, RaggedEvents):
+        on_host = map_arrays(events, to_host)
+        parts = [to_spike_list(group) for group in on_host.groups]
+        lengths = [np.diff(part.offsets) for part in parts]
+        times, afferents = (
+            joined_lists(on_host, [getattr(part, name) for part in parts], lengths)
+            for name in ("times", "afferents")
+        )
+        return SpikeList(times, afferents, _starts(on_host.counts))
+    times, afferents, counts = map(to_host, (events.times, events.afferents, events.counts))
     present = np.arange(times.shape[1]) < counts[:, None]
+    return SpikeList(times[present], afferents[present], _starts(counts))
+
+
+def _starts(counts: NDArray[Any]) -> NDArray[np.int64]:
+    """Return where the spikes of each pattern begin, and where the last ones end."""
     offsets = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=offsets[1:])
-    return SpikeList(times[present], afferents[present], offsets)
+    return offsets

@@ -7,13 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tempotron_core import Events
+from tempotron_core import Events, RaggedEvents
+from tempotron_core.arrays.choices import check_choice
 from tempotron_core.arrays.integers import check_exact
 
 from .._backend import Backend
 from .._selection import select
 
-__all__ = ["by_pattern", "joined", "place"]
+__all__ = ["LAYOUTS", "by_pattern", "joined", "place", "wasteful"]
+
+LAYOUTS = ("padded", "ragged", "auto")
+"""How patterns lie in memory: `Events`, `RaggedEvents`, or the latter where padding is wasteful."""
+
+WASTE = 4
+"""Times the memory of the spikes, beyond which padding is wasteful."""
+
+
+def wasteful(counts: NDArray[Any]) -> bool:
+    """Whether padding patterns of so many spikes to the longest takes far more than the spikes."""
+    return bool(len(counts)) and len(counts) * int(counts.max()) > WASTE * int(counts.sum())
 
 
 def joined(arrays: list[NDArray[Any]]) -> NDArray[Any]:
@@ -38,8 +50,9 @@ def place(
     duration: float,
     backend: Backend | None,
     dtype: Any,
+    layout: str = "padded",
 ) -> Events:
-    """Make events of a host's spike lists, on a backend.
+    """Make events of a host's spike lists, on a backend, in one of `LAYOUTS`.
 
     Raises
     ------
@@ -48,13 +61,16 @@ def place(
     ValueError
         If the dtype is no floating-point one, the backend cannot hold it, or it an integer time.
     """
+    check_choice("layout", layout, LAYOUTS)
     backend = select("numpy") if backend is None else backend
     if not isinstance(backend, Backend):
         raise TypeError(f"backend must be a Backend (see select), got {type(backend).__name__}")
     wanted = backend.floating_dtype(dtype)
     if times.dtype.kind in "iu":
         check_exact("times", times, wanted, xp=backend.xp)
-    return Events.from_csr(
+    ragged = layout == "ragged" or (layout == "auto" and wasteful(np.diff(offsets)))
+    kind = RaggedEvents if ragged else Events
+    return kind.from_csr(
         backend.from_numpy(times, wanted),
         backend.from_numpy(afferents),
         backend.from_numpy(offsets),

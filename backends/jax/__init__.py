@@ -14,6 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from tempotron_core import Events, RaggedEvents
+from tempotron_core.events.batch import widen
+
 from .._backend import Framework, devices_of
 from . import spiking
 from .custom_vjp import DIFFERENTIABLE
@@ -24,6 +27,7 @@ __all__ = [
     "ENABLE_X64",
     "FRAMEWORK",
     "KERNELS",
+    "compiled",
     "first_crossing",
     "index_sum",
     "missing_dtypes",
@@ -110,6 +114,25 @@ def repeated(step: Callable[[Any], Any], times: int, state: Any) -> Any:
     return jax.lax.fori_loop(0, times, lambda _, now: step(now), state)
 
 
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function whose first argument is events, once for each shape.
+
+    Ragged events have other shapes in every batch: they are padded, to a power of two.
+    """
+    program = jax.jit(function)
+
+    def of_few_shapes(events: Events, *arrays: Any) -> Any:
+        if isinstance(events, RaggedEvents):
+            events = events.to_padded()
+            width, source_width = (
+                1 << (array.shape[1] - 1).bit_length() for array in (events.times, events.order)
+            )
+            events = widen(events, width, source_width)
+        return program(events, *arrays)
+
+    return of_few_shapes
+
+
 FRAMEWORK = Framework(
     name="jax",
     version=jax.__version__,
@@ -125,7 +148,7 @@ FRAMEWORK = Framework(
 
 KERNELS: dict[str, Callable[..., Any]] = {
     "index_sum": index_sum,
-    "compiled": jax.jit,
+    "compiled": compiled,
     "repeated": repeated,
     "settings": own_settings,
     **DIFFERENTIABLE,

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import export
 
-from tempotron_core import Events, Gradient, Neuron, Peak
+from tempotron_core import Events, Gradient, Neuron, Peak, RaggedEvents
 from tempotron_core.arrays.numbers import positive_float, whole_number
 from tempotron_core.membrane.constants import course
 from tempotron_core.membrane.integration import integrate, with_nobody
@@ -87,6 +87,11 @@ export.register_pytree_node_serialization(
     serialized_name="tempotron_core.Events",
     serialize_auxdata=_written,
     deserialize_auxdata=_read,
+)
+jax.tree_util.register_pytree_node(
+    RaggedEvents,
+    lambda events: ((events.groups, events.place), None),
+    lambda _, arrays: RaggedEvents(*arrays),
 )
 for _kind in (Peak, Gradient):
     export.register_namedtuple_serialization(

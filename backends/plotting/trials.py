@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tempotron_core import Events
+from tempotron_core import Events, RaggedEvents
 from tempotron_core.arrays.host import to_host
+from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.joining import split
 
 from .style import FAINT, INK, QUIET, RIVAL, TARGET, draw_legend, names_or_indices
 
@@ -23,6 +25,17 @@ if TYPE_CHECKING:
 __all__ = ["class_potentials", "importance_map", "trial_raster", "unit_bars"]
 
 SHADES = (TARGET, RIVAL, "#5b8c3e", "#7a5195", "#b8860b", "#2f4b7c", "#a05195", "#665191")
+
+
+def _spikes_of(unit: int, events: Events) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return when a unit fires, and in which trials."""
+    groups = RaggedEvents.of(map_arrays(events, to_host))
+    found = []
+    for group, trials in zip(groups.groups, split(groups, np.arange(len(events))), strict=True):
+        row, column = np.nonzero(group.afferents == unit)
+        found.append((group.times[row, column], trials[row]))
+    times, trial = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return times, trial
 
 
 def trial_raster(
@@ -63,8 +76,8 @@ def trial_raster(
     order = np.argsort(classes, kind="stable")
     row = np.empty(len(order), dtype=np.int64)
     row[order] = np.arange(len(order))
-    trial, column = np.nonzero(to_host(events.afferents) == unit)
-    times = to_host(events.times)[trial, column] + start
+    times, trial = _spikes_of(unit, events)
+    times = times + start
     shades = [SHADES[label % len(SHADES)] for label in classes[trial]]
     half = max(0.4, len(events) / 120.0)
     axes.vlines(times, row[trial] - half, row[trial] + half, colors=shades, linewidth=1.4)

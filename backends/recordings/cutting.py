@@ -52,6 +52,7 @@ def cut(
     unit: str,
     backend: Backend | None,
     dtype: Any,
+    layout: str,
 ) -> LabelledEvents:
     """Cut patterns out of a recording, as `Recording.trials` describes it."""
     per_second = checked_unit("unit", unit)
@@ -87,7 +88,9 @@ def cut(
     if labels is not None:
         classes, numbers = np.unique(labels, return_inverse=True)
     return LabelledEvents(
-        place(relative, recording.units[spikes], offsets, n_units, duration, backend, dtype),
+        place(
+            relative, recording.units[spikes], offsets, n_units, duration, backend, dtype, layout
+        ),
         None if numbers is None else numbers.astype(np.int64),
         classes,
         trials.ids,

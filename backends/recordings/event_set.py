@@ -91,6 +91,7 @@ class EventSet:
         duration: float | None = None,
         backend: Backend | None = None,
         dtype: Any = None,
+        layout: str = "padded",
     ) -> LabelledEvents:
         """Read chosen patterns into memory.
 
@@ -104,6 +105,8 @@ class EventSet:
             Where the events are to be; NumPy unless given.
         dtype : {'float32', 'float64'} or dtype, optional
             Of the spike times; the backend's default unless given.
+        layout : {'padded', 'ragged', 'auto'}
+            Of the events, as `tempotron_backends.interchange.from_spike_list` takes it.
 
         Returns
         -------
@@ -111,7 +114,7 @@ class EventSet:
         """
         chosen = np.arange(len(self)) if index is None else np.asarray(index, dtype=np.int64)
         length = self.duration if duration is None else duration
-        events = place(*self.spikes(chosen), self.n_afferents, length, backend, dtype)
+        events = place(*self.spikes(chosen), self.n_afferents, length, backend, dtype, layout)
         afferents = np.arange(self.n_afferents)
         return LabelledEvents(events, self.labels[chosen], self.classes, chosen, afferents)
 

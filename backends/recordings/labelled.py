@@ -128,7 +128,7 @@ class LabelledEvents:
         if first.labels is not None:
             labels = np.concatenate([part.labels for part in parts if part.labels is not None])
         return cls(
-            Events.concat([part.events for part in parts]),
+            type(first.events).concat([part.events for part in parts]),
             labels,
             first.classes,
             np.concatenate([part.trial_ids for part in parts]),

@@ -250,6 +250,7 @@ class Recording:
         unit: str = "ms",
         backend: Backend | None = None,
         dtype: Any = None,
+        layout: str = "padded",
     ) -> LabelledEvents:
         """Cut a pattern out around the alignment of each trial.
 
@@ -270,6 +271,8 @@ class Recording:
             Where the events are to be; NumPy unless given.
         dtype : {'float32', 'float64'} or dtype, optional
             Of the spike times; the backend's default unless given.
+        layout : {'padded', 'ragged', 'auto'}
+            Of the events, as `tempotron_backends.interchange.from_spike_list` takes it.
 
         Returns
         -------
@@ -295,4 +298,5 @@ class Recording:
             unit=unit,
             backend=backend,
             dtype=dtype,
+            layout=layout,
         )

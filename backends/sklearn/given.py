@@ -31,7 +31,7 @@ def joined(patterns: Any) -> Events | LabelledEvents | None:
     if isinstance(patterns, Sequence) and not isinstance(patterns, str) and len(patterns):
         for kind in (Events, LabelledEvents):
             if all(isinstance(each, kind) for each in patterns):
-                found: Events | LabelledEvents = kind.concat(patterns)
+                found: Events | LabelledEvents = type(patterns[0]).concat(patterns)
                 return found
     return None
 

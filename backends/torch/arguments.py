@@ -15,7 +15,7 @@ __all__ = ["check_dense", "check_events", "check_tensor"]
 def check_tensor(in_spikes: Any, device: torch.device) -> None:
     """Raise unless the spikes are a strided tensor, or events of such, on the device."""
     events = isinstance(in_spikes, Events)
-    times = in_spikes.times if events else in_spikes
+    times = in_spikes.like if events else in_spikes
     if not isinstance(times, Tensor):
         of = "Events of " if events else ""
         raise TypeError(

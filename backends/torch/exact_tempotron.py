@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
-from tempotron_core import Events, Neuron, Peak, firing_deviation
+from tempotron_core import Events, Neuron, Peak, RaggedEvents, firing_deviation
 from tempotron_core.arrays.choices import check_choice
 from tempotron_core.arrays.numbers import positive_float, whole_number
 from tempotron_core.encoding import clock_times
+from tempotron_core.events.grouping import in_order
+from tempotron_core.events.joining import joined
+from tempotron_core.events.units import check_units
 from tempotron_core.networks.silence import SilenceWatch
 
 from .autograd import Spikes, in_transform
@@ -250,6 +253,12 @@ class ExactTempotron(Layer):
         ret_type = self.ret_type if ret_type is None else ret_type
         weight = self._weights()
         self._check(in_spikes, weight, ret_type, axes=3)
+        if isinstance(in_spikes, RaggedEvents):
+            check_units(in_spikes, self._neuron)
+            parts = [self(group, ret_type) for group in in_spikes.groups]
+            if ret_type == "trains":
+                return cast(Tensor, joined(in_spikes, parts, fill=float("inf")))
+            return cast("Tensor | Peak | Readout", in_order(in_spikes, parts))
         spikes = self._spikes(in_spikes)
         if ret_type == "t_spike":
             return self._t_spike(spikes, weight)

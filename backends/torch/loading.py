@@ -50,4 +50,4 @@ def collate(batch: Sequence[Any]) -> Any:
 
 
 def _joined(batch: Sequence[Events], *, collate_fn_map: Any = None) -> Events:
-    return Events.concat(batch)
+    return type(batch[0]).concat(batch)

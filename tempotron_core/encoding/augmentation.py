@@ -18,6 +18,7 @@ from ..arrays.namespace import device_of
 from ..arrays.numbers import check_generator, positive_float, whole_number
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.grouping import by_groups
 from ..events.rearranging import present, rearranged
 
 __all__ = ["delete_spikes", "jitter_spikes", "shift_image"]
@@ -25,6 +26,7 @@ __all__ = ["delete_spikes", "jitter_spikes", "shift_image"]
 Array = Any
 
 
+@by_groups()
 @under_own_settings
 def jitter_spikes(events: Events, sigma: float, rng: np.random.Generator) -> Events:
     """Add Gaussian noise to every spike time.
@@ -66,6 +68,7 @@ def jitter_spikes(events: Events, sigma: float, rng: np.random.Generator) -> Eve
     return rearranged(replace(events, times=moved), order, events.counts)
 
 
+@by_groups()
 @under_own_settings
 def delete_spikes(events: Events, probability: float, rng: np.random.Generator) -> Events:
     """Lose every spike with a probability, each on its own.
@@ -98,6 +101,7 @@ def delete_spikes(events: Events, probability: float, rng: np.random.Generator) 
     return _only(events, events.xp.asarray(kept, device=events.device))
 
 
+@by_groups()
 @under_own_settings
 def shift_image(
     events: Events,

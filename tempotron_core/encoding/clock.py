@@ -18,6 +18,7 @@ from ..arrays.numbers import positive_float
 from ..arrays.plain import check_plain
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.grouping import by_groups
 from ..events.rearranging import present, rearranged
 from ..neuron import Neuron
 
@@ -103,6 +104,7 @@ def fixed_times(name: str, times: Any) -> tuple[float, ...]:
     return tuple(positive_float(name, t, or_zero=True) for t in given)
 
 
+@by_groups()
 @under_own_settings
 def with_clock(events: Events, times: Any) -> Events:
     """Add afferents that fire once in every pattern, each at its own time.
@@ -194,11 +196,10 @@ def without_clock(gradient: Array, events: Events, n_times: int) -> Array:
     xp, shape = events.xp, events.source_shape
     if shape is not None:
         return gradient[:, : shape[0] - n_times, ...]
-    lengths: Array = events.source_lengths
-    column = xp.arange(events.order.shape[1], dtype=lengths.dtype, device=events.device)[None, :]
-    of_clock = xp.reshape(column >= lengths[:, None] - n_times, (-1,))
-    entry = xp.reshape(column < lengths[:, None], (-1,))
-    (kept,) = xp.nonzero(~of_clock[entry])
+    ends = xp.cumulative_sum(events.source_lengths)
+    entry = xp.arange(gradient.shape[0], dtype=ends.dtype, device=events.device)
+    pattern = xp.searchsorted(ends, entry, side="right")
+    (kept,) = xp.nonzero(entry < xp.take(ends, pattern) - n_times)
     return xp.take(gradient, kept, axis=0)
 
 

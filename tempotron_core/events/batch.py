@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import array_api_compat
 
@@ -28,6 +28,7 @@ from .units import UnitsWatch
 __all__ = ["Events", "from_latencies", "from_trains", "map_arrays", "widen"]
 
 Array = Any
+E = TypeVar("E", bound="Events")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -94,7 +95,7 @@ class Events:
             If the shape is not (B, N), a time is NaN, an integer is too large to be exact, or
             ``duration`` is not positive and finite.
         """
-        return from_latencies("times", times, duration)
+        return cls._laid_out(from_latencies("times", times, duration))
 
     @classmethod
     @under_own_settings
@@ -117,7 +118,12 @@ class Events:
         TypeError, ValueError
             As :meth:`from_latencies`.
         """
-        return from_trains("times", times, duration)
+        return cls._laid_out(from_trains("times", times, duration))
+
+    @classmethod
+    def _laid_out(cls, events: Events) -> Events:
+        """Return padded events as this class has them."""
+        return events
 
     @classmethod
     @under_own_settings
@@ -158,7 +164,8 @@ class Events:
         times, duration = checked_times("times", times, duration, "(E,)", 1, xp)
         n_afferents = whole_number("n_afferents", n_afferents, least=0)
         afferents, offsets = checked_lists(times, afferents, offsets, n_afferents, xp)
-        times, afferents, lengths = rows_of_lists(times, afferents, offsets, xp)
+        lengths = offsets[1:] - offsets[:-1]
+        times, afferents = rows_of_lists(times, afferents, offsets[:-1], lengths, xp)
         return cls(
             *sorted_spikes(times, afferents, n_afferents, duration, xp),
             n_afferents,
@@ -227,12 +234,17 @@ class Events:
     @property
     def xp(self) -> Any:
         """Array namespace of the patterns."""
-        return namespace_of(self.times)
+        return namespace_of(self.like)
 
     @property
     def device(self) -> Any:
         """Device of the patterns."""
-        return device_of(self.times)
+        return device_of(self.like)
+
+    @property
+    def like(self) -> Array:
+        """Spike times, as an example of their library, device and dtype."""
+        return self.times
 
     @property
     def n_spikes(self) -> int:
@@ -246,8 +258,8 @@ class Events:
         n_spikes = known_int(self.xp.sum(self.counts))
         spikes = "traced" if n_spikes is None else f"{n_spikes} spikes"
         return (
-            f"Events({len(self)} patterns, {self.n_afferents} afferents, {spikes}, "
-            f"duration={self.duration}, {self.times.dtype} on {self.device})"
+            f"{type(self).__name__}({len(self)} patterns, {self.n_afferents} afferents, {spikes}, "
+            f"duration={self.duration}, {self.like.dtype} on {self.device})"
         )
 
     def __iter__(self) -> Iterator[Events]:
@@ -341,6 +353,33 @@ class Events:
         (kept,) = xp.nonzero(xp.reshape(column[None, :] < lengths[:, None], (-1,)))
         return xp.take(xp.reshape(values, (-1,)), kept, axis=0)
 
+    def to_padded(self) -> Events:
+        """Return the patterns in one array, as they are here; see `RaggedEvents`.
+
+        Returns
+        -------
+        Events
+        """
+        return self
+
+    def _map(self, f: Callable[[Array], Array]) -> Self:
+        lengths = self.source_lengths
+        mapped = object.__new__(type(self))
+        # what `replace` would do, in a tenth of its time: most of that of picking a pattern
+        mapped.__dict__.update(
+            self.__dict__,
+            times=f(self.times),
+            afferents=f(self.afferents),
+            counts=f(self.counts),
+            order=f(self.order),
+            source_lengths=None if lengths is None else f(lengths),
+        )
+        return mapped
+
+    def _to_look_at(self) -> Array:
+        """Spike times [B, ...] whose ends are those of the rows."""
+        return self.times
+
 
 def from_latencies(name: str, times: Array, duration: float) -> Events:
     """`Events.from_latencies` of an argument that errors call ``name``."""
@@ -374,20 +413,9 @@ def from_trains(name: str, times: Array, duration: float) -> Events:
     )
 
 
-def map_arrays(events: Events, f: Callable[[Array], Array]) -> Events:
+def map_arrays(events: E, f: Callable[[Array], Array]) -> E:
     """Apply ``f`` to every array of the events (all have the patterns on their first axis)."""
-    lengths = events.source_lengths
-    mapped = object.__new__(type(events))
-    # what `replace` would do, in a tenth of its time, which is most of that of picking a pattern
-    mapped.__dict__.update(
-        events.__dict__,
-        times=f(events.times),
-        afferents=f(events.afferents),
-        counts=f(events.counts),
-        order=f(events.order),
-        source_lengths=None if lengths is None else f(lengths),
-    )
-    return mapped
+    return events._map(f)
 
 
 def widen(events: Events, width: int, source_width: int) -> Events:

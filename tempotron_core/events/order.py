@@ -15,22 +15,21 @@ Array = Any
 
 
 def rows_of_lists(
-    times: Array, afferents: Array, offsets: Array, xp: Any
-) -> tuple[Array, Array, Array]:
-    """Lay spike lists out in rows of one length [B, M], silent at their ends; and their lengths."""
-    lengths = offsets[1:] - offsets[:-1]
+    times: Array, afferents: Array, starts: Array, lengths: Array, xp: Any
+) -> tuple[Array, Array]:
+    """Lay spike lists that start there out in rows of one length [B, M], silent at their ends."""
     n_entries, device = times.shape[0], device_of(times)
     width = max(1, int(xp.max(lengths))) if lengths.shape[0] > 0 else 1
-    column = xp.arange(width, dtype=offsets.dtype, device=device)[None, :]
+    column = xp.arange(width, dtype=lengths.dtype, device=device)[None, :]
     # Entries past a pattern's length point at one extra, silent entry.
-    entry = xp.where(column < lengths[:, None], offsets[:-1, None] + column, n_entries)
+    entry = xp.where(column < lengths[:, None], starts[:, None] + column, n_entries)
     entry = xp.reshape(entry, (-1,))
     silent = xp.full((1,), -1.0, dtype=times.dtype, device=device)
     nobody = xp.zeros((1,), dtype=afferents.dtype, device=device)
     padded_times = xp.take(xp.concat([times, silent]), entry, axis=0)
     padded_afferents = xp.take(xp.concat([afferents, nobody]), entry, axis=0)
     shape = (lengths.shape[0], width)
-    return xp.reshape(padded_times, shape), xp.reshape(padded_afferents, shape), lengths
+    return xp.reshape(padded_times, shape), xp.reshape(padded_afferents, shape)
 
 
 def sorted_spikes(

@@ -29,7 +29,7 @@ PACKAGES = ("tempotron_core", "tempotron_backends")
 def check_units(events: Any, neuron: Neuron) -> None:
     """Look at Events whose watch has not looked yet."""
     if not events._units.seen:
-        events._units.look(events.times, events.duration, neuron, events.counts)
+        events._units.look(events._to_look_at(), events.duration, neuron, events.counts)
 
 
 class UnitsWarning(UserWarning):

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..arrays.index_sum import index_sum
 from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
 from ..arrays.numbers import positive_float
 from ..arrays.settings import under_own_settings
-from ..events import Events
+from ..events import Events, RaggedEvents
+from ..events.grouping import by_groups
 
 __all__ = ["resume_rule"]
 
 Array = Any
 
 
+def _mean(events: RaggedEvents, found: Sequence[Array]) -> Array:
+    """Return the mean over all patterns from those of their groups."""
+    each = zip(found, events.groups, strict=True)
+    return sum(mean * float(len(group)) for mean, group in each) / float(max(len(events), 1))
+
+
+@by_groups("times", "wanted", join=_mean)
 @under_own_settings
 def resume_rule(
     events: Events, times: Array, wanted: Array, *, tau: float, bias: float = 0.0

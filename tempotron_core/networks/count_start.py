@@ -122,7 +122,7 @@ def _counting_weight(
     drawn = rng.normal(0.0, spread, shape)
     seen = events[:SEEN_AT_START]
     aim = np.maximum(wanted.mean(axis=0), 0.1)
-    dtype = events.times.dtype if dtype is None else dtype
+    dtype = events.like.dtype if dtype is None else dtype
 
     def shifted(mean: NDArray[np.float64]) -> Array:
         return (drawn + mean[:, None]).astype(dtype)

@@ -34,11 +34,12 @@ from ..arrays.namespace import (
 )
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.grouping import by_groups
 from ..events.order import sorted_spikes
 from ..neuron import Neuron
 from ..readouts.arguments import check_output, check_readout
 from ..readouts.dispatch import constant
-from ..readouts.gradient import Gradient, GradientWithConstants
+from ..readouts.gradient import Gradient, GradientWithConstants, added
 from ..readouts.peak import Peak, peak
 from ..readouts.peak_gradient import peak_vjp
 
@@ -68,6 +69,7 @@ class DelayGradient(NamedTuple):
     delay: Array
 
 
+@by_groups()
 @under_own_settings
 def delayed(events: Events, delay: Array) -> Events:
     """Let every spike arrive later by the delay of its afferent.
@@ -147,6 +149,7 @@ def delay_gradient(delayed_events: Events, time_gradient: Array) -> Array:
     return _sum_of_lists(delayed_events, time_gradient, xp)
 
 
+@by_groups()
 @under_own_settings
 def peak_with_delays(events: Events, weight: Array, delay: Array, neuron: Neuron) -> Peak:
     """Largest potential and its time, with a delay for every synapse.
@@ -193,6 +196,7 @@ def peak_with_delays(events: Events, weight: Array, delay: Array, neuron: Neuron
     return Peak(*(xp.concat(list(arrays), axis=1) for arrays in zip(*found, strict=True)))
 
 
+@by_groups("found", "v_cotangent", join=added)
 @constant
 def peak_with_delays_vjp(
     events: Events,

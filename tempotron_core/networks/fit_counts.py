@@ -187,7 +187,7 @@ def fit_counts(
     learning_rate = positive_float("learning_rate", learning_rate)
     keep_active = positive_float("keep_active", keep_active, or_zero=True)
     spread = None if spread is None else positive_float("spread", spread)
-    source = map_arrays(events, to_host) if is_static("auto", events.times) else events
+    source = map_arrays(events, to_host) if is_static("auto", events.like) else events
     state = begin_counting(
         source[:SEEN_AT_START],
         wanted[:SEEN_AT_START],

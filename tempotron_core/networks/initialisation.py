@@ -177,7 +177,7 @@ def initial_network(
         raise TypeError(f"hidden must be a sequence of integers, got {hidden!r}") from None
     sizes.append(whole_number("n_outputs", n_outputs))
     xp = events.xp
-    dtype = events.times.dtype if dtype is None else dtype
+    dtype = events.like.dtype if dtype is None else dtype
     if dtype not in (xp.float32, xp.float64):
         raise TypeError(f"dtype must be float32 or float64 of the events' library, got {dtype!r}")
     if not isinstance(neuron, Neuron | Sequence):
@@ -194,7 +194,7 @@ def initial_network(
     weights: list[Array] = []
     for layer, size in enumerate(sizes):
         last = layer == len(sizes) - 1
-        mean_spikes = max(float(xp.mean(xp.astype(events.counts, events.times.dtype))), 1.0)
+        mean_spikes = max(float(xp.mean(xp.astype(events.counts, events.like.dtype))), 1.0)
         # the sum of n random inputs is of order sqrt(n): a mean of that order is felt beside it
         mean, spread = (1.0, output_spread) if last else (1.0 / math.sqrt(mean_spikes), 1.0)
         drawn = rng.normal(mean, spread, (size, events.n_afferents))

@@ -365,7 +365,7 @@ class Network:
         return peak_vjp(*last, activity.peak, cotangent, times=times)
 
     def _static(self, events: Events) -> bool:
-        return is_static("auto", events.times, self.weights[-1])
+        return is_static("auto", events.like, self.weights[-1])
 
     def _check_activity(self, activity: Activity) -> None:
         if not isinstance(activity, Activity):

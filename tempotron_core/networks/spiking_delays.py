@@ -10,10 +10,11 @@ from typing import Any
 from ..arrays.namespace import device_of
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.grouping import by_groups
 from ..neuron import Neuron
 from ..readouts.arguments import check_output
 from ..readouts.dispatch import constant
-from ..readouts.gradient import Gradient, GradientWithConstants
+from ..readouts.gradient import Gradient, GradientWithConstants, added
 from ..spiking import (
     CriticalThreshold,
     OutputSpikes,
@@ -23,6 +24,7 @@ from ..spiking import (
     output_spikes_vjp,
 )
 from ..spiking.arguments import check_spike_times, check_spikes_again, per_pair, spikes_asked
+from ..spiking.layout import joined_spikes
 from .delays import DelayGradient, by_output, check_synapses, shifted
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
 Array = Any
 
 
+@by_groups(join=joined_spikes)
 @under_own_settings
 def output_spikes_with_delays(
     events: Events, weight: Array, delay: Array, neuron: Neuron, *, max_spikes: int | None = None
@@ -84,6 +87,7 @@ def output_spikes_with_delays(
     )
 
 
+@by_groups("spike_times", "cotangent", join=added)
 @constant
 def output_spikes_with_delays_vjp(
     events: Events,
@@ -128,6 +132,7 @@ def output_spikes_with_delays_vjp(
     return by_output(of_output, events, weight, delay, xp=xp)
 
 
+@by_groups("k", "where")
 @under_own_settings
 def critical_threshold_with_delays(
     events: Events,
@@ -175,6 +180,7 @@ def critical_threshold_with_delays(
     return CriticalThreshold(*(xp.concat(list(a), axis=1) for a in zip(*found, strict=True)))
 
 
+@by_groups("critical", "cotangent", join=added)
 @constant
 def critical_threshold_with_delays_vjp(
     events: Events,

@@ -75,8 +75,8 @@ def check_readout(
             f"events must be an Events (see Events.from_latencies), got {type(events).__name__}"
         )
     check_neuron(neuron, parametric=parametric)
-    xp = array_namespace(**{"events.times": events.times, "weight": weight})
-    check_same_device(**{"events.times": events.times, "weight": weight})
+    xp = array_namespace(**{"events.times": events.like, "weight": weight})
+    check_same_device(**{"events.times": events.like, "weight": weight})
     if weight.ndim != 2:
         raise ValueError(f"weight must have shape (O, N), got {tuple(weight.shape)}")
     if weight.shape[1] != events.n_afferents:

@@ -9,6 +9,7 @@ from ..arrays.candidates import pick, rows_by_pair, take_like
 from ..arrays.namespace import clip, device_of, known_true
 from ..arrays.registry import fused
 from ..events import Events
+from ..events.grouping import by_groups
 from ..kernel import Kernel
 from ..membrane.integration import (
     Membrane,
@@ -32,6 +33,7 @@ Array = Any
 _STEPS = 12
 
 
+@by_groups()
 @differentiable
 def first_crossing(events: Events, weight: Array, neuron: Neuron, *, method: str = "auto") -> Array:
     """Time at which the membrane potential first exceeds the threshold [1]_.

@@ -17,19 +17,21 @@ from ..arrays.namespace import clip
 from ..arrays.numbers import positive_float
 from ..arrays.registry import fused
 from ..events import Events
+from ..events.grouping import by_groups
 from ..membrane.constants import course
 from ..membrane.integration import Membrane
 from ..neuron import Neuron
 from .arguments import check_output, check_readout, check_within, is_static
 from .constants import Constants, Summed, constants_gradient, summed
 from .dispatch import constant
-from .gradient import Gradient, GradientWithConstants, Pairs, as_given, pair_gradient
+from .gradient import Gradient, GradientWithConstants, Pairs, added, as_given, pair_gradient
 
 __all__ = ["first_crossing_vjp"]
 
 Array = Any
 
 
+@by_groups("t_spike", "t_cotangent", join=added)
 @constant
 def first_crossing_vjp(
     events: Events,

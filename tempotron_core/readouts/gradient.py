@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
 from ..arrays.index_sum import index_sum
 from ..arrays.namespace import clip, device_of, zeros
-from ..events import Events
+from ..events import Events, RaggedEvents
 from ..kernel import Kernel
 from ..membrane.integration import with_nobody
 from ..membrane.tiles import tile_size
@@ -19,6 +19,7 @@ __all__ = [
     "Gradient",
     "GradientWithConstants",
     "Pairs",
+    "added",
     "as_given",
     "pair_gradient",
     "sum_over_afferents",
@@ -65,6 +66,31 @@ def as_given(
     if constants is None:
         return Gradient(weight, in_layout)
     return GradientWithConstants(weight, in_layout, constants)
+
+
+def added(events: RaggedEvents, found: Sequence[Any]) -> Any:
+    """Return the gradients that each group of patterns gave as one.
+
+    Parameters
+    ----------
+    events : RaggedEvents
+    found : sequence of tuple
+        With names: what is called ``times`` is put together, all else summed.
+    """
+    total = {}
+    for name, parts in zip(found[0]._fields, zip(*found, strict=True), strict=True):
+        given = name == "times" and parts[0] is not None
+        total[name] = events.in_source_layout(parts) if given else _sum(parts)
+    return type(found[0])(**total)
+
+
+def _sum(values: Sequence[Any]) -> Any:
+    """Sum arrays, or of tuples the arrays in each place; None stays."""
+    if values[0] is None:
+        return None
+    if isinstance(values[0], tuple):
+        return type(values[0])(*map(_sum, zip(*values, strict=True)))
+    return reduce(lambda total, each: total + each, values)
 
 
 @dataclass(frozen=True)

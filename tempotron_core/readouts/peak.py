@@ -9,6 +9,7 @@ from ..arrays.candidates import pick, rows_by_pair, take_like
 from ..arrays.namespace import clip
 from ..arrays.registry import fused
 from ..events import Events
+from ..events.grouping import by_groups
 from ..kernel import Kernel
 from ..membrane.integration import (
     Membrane,
@@ -46,6 +47,7 @@ class Peak(NamedTuple):
     t_max: Array
 
 
+@by_groups()
 @differentiable
 def peak(
     events: Events,

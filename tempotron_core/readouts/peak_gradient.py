@@ -23,6 +23,7 @@ from typing import Any
 from ..arrays.namespace import clip
 from ..arrays.registry import fused
 from ..events import Events
+from ..events.grouping import by_groups
 from ..membrane.constants import course
 from ..membrane.integration import Membrane, integrate, with_nobody
 from ..membrane.tiles import map_tiles
@@ -31,7 +32,7 @@ from .arguments import check_grid, check_output, check_readout, check_within, is
 from .constants import Constants, Summed, constants_gradient, summed
 from .crossing import crossing_interval
 from .dispatch import constant
-from .gradient import Gradient, GradientWithConstants, Pairs, as_given, pair_gradient
+from .gradient import Gradient, GradientWithConstants, Pairs, added, as_given, pair_gradient
 from .peak import Peak
 
 __all__ = ["peak_vjp"]
@@ -39,6 +40,7 @@ __all__ = ["peak_vjp"]
 Array = Any
 
 
+@by_groups("peak", "v_cotangent", "t_cotangent", join=added)
 @constant
 def peak_vjp(
     events: Events,

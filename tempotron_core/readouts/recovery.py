@@ -19,6 +19,7 @@ from ..arrays.choices import check_choice
 from ..arrays.namespace import clip, device_of
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.grouping import by_groups
 from ..membrane.integration import with_nobody
 from ..membrane.tiles import tile_bounds
 from ..neuron import Neuron
@@ -32,6 +33,7 @@ Array = Any
 _AT = ("eligibility", "end")
 
 
+@by_groups("found")
 @under_own_settings
 def revive(
     events: Events, weight: Array, neuron: Neuron, found: Peak, *, at: str = "eligibility"

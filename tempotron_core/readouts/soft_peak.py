@@ -11,6 +11,7 @@ from typing import Any
 from ..arrays.numbers import whole_number
 from ..arrays.registry import fused
 from ..events import Events
+from ..events.grouping import by_groups
 from ..membrane.integration import with_nobody
 from ..membrane.tiles import map_tiles
 from ..neuron import Neuron
@@ -23,6 +24,7 @@ __all__ = ["soft_peak_time"]
 Array = Any
 
 
+@by_groups()
 @differentiable
 def soft_peak_time(
     events: Events, weight: Array, neuron: Neuron, n_steps: int, *, method: str = "auto"

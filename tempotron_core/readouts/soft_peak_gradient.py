@@ -14,12 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..events import Events
+from ..events.grouping import by_groups
 from ..membrane.integration import with_nobody
 from ..neuron import Neuron
 from .arguments import check_output, is_static
 from .constants import Constants
 from .dispatch import constant
-from .gradient import Gradient, GradientWithConstants, as_given
+from .gradient import Gradient, GradientWithConstants, added, as_given
 from .soft_peak import check_soft_peak, sample_steps, sampled
 from .voltage_gradient import tiled_adjoint, tiled_constants
 
@@ -28,6 +29,7 @@ __all__ = ["soft_peak_time_vjp"]
 Array = Any
 
 
+@by_groups("cotangent", join=added)
 @constant
 def soft_peak_time_vjp(
     events: Events,

@@ -7,6 +7,7 @@ from typing import Any
 from ..arrays.namespace import array_namespace, check_floating, check_same_device, known_true
 from ..arrays.registry import fused
 from ..events import Events
+from ..events.grouping import by_groups
 from ..membrane.integration import integrate, with_nobody
 from ..membrane.sampling import sample
 from ..membrane.tiles import map_tiles
@@ -20,6 +21,7 @@ __all__ = ["voltage"]
 Array = Any
 
 
+@by_groups()
 @differentiable
 def voltage(
     events: Events, weight: Array, neuron: Neuron, times: Array, *, method: str = "auto"

@@ -17,6 +17,7 @@ from typing import Any
 from ..arrays.namespace import device_of, zeros
 from ..arrays.registry import fused
 from ..events import Events
+from ..events.grouping import by_groups
 from ..membrane.constants import course
 from ..membrane.integration import Membrane, integrate, with_nobody
 from ..membrane.sampling import sample
@@ -27,7 +28,7 @@ from .arguments import check_output, check_readout, is_static
 from .constants import Constants, Summed, constants_gradient, summed
 from .crossing import crossing_interval
 from .dispatch import constant
-from .gradient import Gradient, GradientWithConstants, as_given, sum_over_afferents
+from .gradient import Gradient, GradientWithConstants, added, as_given, sum_over_afferents
 from .voltage import checked_times, membrane_at
 
 __all__ = ["voltage_vjp"]
@@ -35,6 +36,7 @@ __all__ = ["voltage_vjp"]
 Array = Any
 
 
+@by_groups("cotangent", join=added)
 @constant
 def voltage_vjp(
     events: Events,

@@ -25,6 +25,7 @@ from ..arrays.numbers import whole_number
 from ..arrays.registry import fused, repeated
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.grouping import by_groups
 from ..membrane.integration import Membrane, interior_maximum
 from ..membrane.pairs import over_tiles, rows_of
 from ..neuron import Neuron
@@ -59,6 +60,7 @@ class CriticalThreshold(NamedTuple):
     n_before: Array
 
 
+@by_groups("k", "where")
 @differentiable
 @under_own_settings
 def critical_threshold(

@@ -21,6 +21,7 @@ from typing import Any
 
 from ..arrays.registry import fused
 from ..events import Events
+from ..events.grouping import by_groups
 from ..membrane.constants import course
 from ..membrane.integration import Membrane
 from ..membrane.pairs import over_tiles
@@ -28,7 +29,7 @@ from ..neuron import Neuron
 from ..readouts.arguments import check_output, is_static
 from ..readouts.constants import Constants, Summed, constants_gradient, summed
 from ..readouts.dispatch import constant
-from ..readouts.gradient import Gradient, GradientWithConstants, as_given
+from ..readouts.gradient import Gradient, GradientWithConstants, added, as_given
 from .arguments import check_spiking
 from .cotangents import Cusp, pull_back
 from .critical_threshold import CriticalThreshold
@@ -44,6 +45,7 @@ _FLOOR_FLOAT64 = 1e-12
 _FLOOR_FLOAT32 = 1e-6
 
 
+@by_groups("critical", "cotangent", join=added)
 @constant
 def critical_threshold_vjp(
     events: Events,

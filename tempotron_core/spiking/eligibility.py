@@ -26,6 +26,7 @@ from ..arrays.index_sum import index_sum
 from ..arrays.namespace import clip, device_of
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.grouping import by_groups
 from ..membrane.integration import Membrane, with_nobody
 from ..membrane.pairs import over_tiles
 from ..membrane.sampling import sample
@@ -39,6 +40,7 @@ __all__ = ["eligibility"]
 Array = Any
 
 
+@by_groups("spikes")
 @under_own_settings
 def eligibility(
     events: Events,
@@ -148,7 +150,7 @@ def _of_resets(part: Events, resets: Array, neuron: Neuron, dtype: Any, xp: Any)
     kernel = neuron.kernel
     shape = (*resets.shape[:2], part.times.shape[1])
     spikes = xp.reshape(resets, (-1, resets.shape[2]))
-    query = xp.reshape(xp.broadcast_to(part.times[None, ...], shape), (spikes.shape[0], -1))
+    query = xp.reshape(xp.tile(part.times[None, ...], (shape[0], 1, 1)), (spikes.shape[0], -1))
     # padding lies at the end, and resets nothing
     jumps = xp.astype(xp.isfinite(spikes), dtype)
     spikes = xp.where(xp.isfinite(spikes), spikes, part.duration)

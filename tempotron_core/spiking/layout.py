@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..arrays.namespace import device_of
+from ..events import RaggedEvents
+from ..events.joining import joined, joined_lists
 
 __all__ = [
     "OutputSpikes",
     "OutputTrains",
     "check_room",
+    "joined_spikes",
     "laid_out",
     "starts_of",
 ]
@@ -81,6 +85,21 @@ def laid_out(
     silent = xp.full((1,), float("inf"), dtype=time.dtype, device=device)
     time = xp.take(xp.concat([time, silent]), xp.reshape(entry, (-1,)))
     return OutputSpikes(xp.reshape(time, (n_patterns, n_outputs, width)), counts)
+
+
+def joined_spikes(events: RaggedEvents, found: Sequence[Any]) -> OutputSpikes | OutputTrains:
+    """Return the output spikes of every group of patterns in the order of all patterns."""
+    if isinstance(found[0], OutputSpikes):
+        times = joined(events, [each.times for each in found], fill=float("inf"))
+        return OutputSpikes(times, joined(events, [each.counts for each in found]))
+    xp = events.xp
+    lengths = [each.offsets[1:] - each.offsets[:-1] for each in found]
+    ends = xp.cumulative_sum(joined(events, lengths))
+    return OutputTrains(
+        joined_lists(events, [each.times for each in found], lengths),
+        joined_lists(events, [each.outputs for each in found], lengths),
+        xp.concat([xp.zeros_like(found[0].offsets[:1]), xp.astype(ends, found[0].offsets.dtype)]),
+    )
 
 
 def check_room(shape: tuple[int, int, int], like: Array, *, xp: Any) -> None:

@@ -11,6 +11,7 @@ from ..arrays.numbers import whole_number
 from ..arrays.registry import fused
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.grouping import by_groups
 from ..membrane.integration import Membrane, integrate, with_nobody
 from ..membrane.pairs import rows_of
 from ..membrane.tiles import tile_bounds
@@ -19,7 +20,7 @@ from ..readouts.arguments import is_static
 from ..readouts.crossing import first_crossing
 from ..readouts.dispatch import differentiable
 from .arguments import check_layout, check_spiking, too_close
-from .layout import OutputSpikes, OutputTrains, laid_out, starts_of
+from .layout import OutputSpikes, OutputTrains, joined_spikes, laid_out, starts_of
 from .search import next_spike, spike_at
 
 __all__ = ["output_spikes"]
@@ -51,6 +52,7 @@ def output_spikes(
 ) -> OutputTrains: ...
 
 
+@by_groups(join=joined_spikes)
 @differentiable
 @under_own_settings
 def output_spikes(

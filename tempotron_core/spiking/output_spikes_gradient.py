@@ -22,6 +22,7 @@ from ..arrays.namespace import device_of
 from ..arrays.numbers import positive_float
 from ..arrays.registry import fused
 from ..events import Events
+from ..events.grouping import by_groups
 from ..membrane.constants import course
 from ..membrane.integration import Membrane
 from ..membrane.pairs import over_tiles, rows_of
@@ -29,7 +30,7 @@ from ..neuron import Neuron
 from ..readouts.arguments import is_static
 from ..readouts.constants import Constants, Summed, constants_gradient, summed
 from ..readouts.dispatch import constant
-from ..readouts.gradient import Gradient, GradientWithConstants, as_given
+from ..readouts.gradient import Gradient, GradientWithConstants, added, as_given
 from .arguments import check_spike_times, check_spiking
 from .cotangents import pull_back
 from .history import History, history_of
@@ -39,6 +40,7 @@ __all__ = ["output_spikes_vjp"]
 Array = Any
 
 
+@by_groups("spike_times", "cotangent", join=added)
 @constant
 def output_spikes_vjp(
     events: Events,

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.grouping import by_groups
 from ..neuron import Neuron
 from ..readouts.peak import Peak
 from ..readouts.recovery import revive
@@ -17,6 +18,7 @@ __all__ = ["revive_threshold"]
 Array = Any
 
 
+@by_groups("found", "where")
 @under_own_settings
 def revive_threshold(
     events: Events,

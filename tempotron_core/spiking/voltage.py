@@ -7,6 +7,7 @@ from typing import Any
 from ..arrays.namespace import clip
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.grouping import by_groups
 from ..neuron import Neuron
 from ..readouts.voltage import checked_times, voltage
 from .arguments import check_spike_times, check_spiking
@@ -16,6 +17,7 @@ __all__ = ["voltage_with_resets"]
 Array = Any
 
 
+@by_groups("spike_times")
 @under_own_settings
 def voltage_with_resets(
     events: Events, weight: Array, neuron: Neuron, spike_times: Array, times: Array
