@@ -209,6 +209,13 @@ def test_weights_are_in_the_graph_once() -> None:
 # -- in two worker processes ------------------------------------------------------------------
 
 
+def test_the_graph_goes_to_another_process() -> None:
+    """As far as pickling goes; the processes are slow to start."""
+    pickled = distributed.protocol.pickle
+    found = pickled.loads(pickled.dumps(step())).compute(scheduler="sync")
+    assert_identical(found, step().compute(scheduler="sync"))
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
     """Two processes of one thread each, which use one thread in the kernels too."""
@@ -230,6 +237,7 @@ def workers_of(client: Any) -> list[str]:
     return sorted(client.scheduler_info(n_workers=-1)["workers"])
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(client: Any) -> None:
     processes = client.run(os.getpid)
     assert len({os.getpid(), *processes.values()}) == 3
@@ -239,6 +247,7 @@ def test_two_processes_equal_one(client: Any) -> None:
         assert_identical(found, step().compute(scheduler=scheduler))
 
 
+@pytest.mark.slow
 def test_each_process_works_on_its_shards(client: Any) -> None:
     """Shards that wait in the memory of two processes are worked on there."""
     workers = workers_of(client)
@@ -256,6 +265,7 @@ def test_each_process_works_on_its_shards(client: Any) -> None:
     assert_identical(found, step().compute(scheduler="sync"))
 
 
+@pytest.mark.slow
 def test_persisted_shards(client: Any) -> None:
     kept = client.persist(shards())
     total = sharded.loss_and_gradient(kept, WEIGHT, NEURON, tempotron_loss)
@@ -263,6 +273,7 @@ def test_persisted_shards(client: Any) -> None:
     assert_identical(found, step().compute(scheduler="sync"))
 
 
+@pytest.mark.slow
 def test_potentials_in_two_processes(client: Any) -> None:
     potentials = sharded.v_max(in_chunks(), WEIGHT, NEURON, DURATION)
     found = client.compute(potentials).result()
