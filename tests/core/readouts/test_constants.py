@@ -25,6 +25,8 @@ from tempotron_core import (
 )
 
 QUOTIENT = 1e-7
+# Apart in either order, equal, near one another, and groups of kinks.
+BATCHES = [gradient_batches()[index] for index in (1, 2, 3, 6, 8)]
 NAMES = ("tau", "tau_s", "psp_peak", "v_threshold")
 
 
@@ -98,7 +100,7 @@ def test_peak(shunt):
     """v_max alone, and with t_max: smooth peaks, kinks and ends, at equal constants as well."""
     host = tempotron_backends.select("numpy")
     kinds = Counter()
-    for index, batch in enumerate(gradient_batches()):
+    for index, batch in enumerate(BATCHES):
         pairs, seen = peak_quotients(batch, shunt)
         kinds += seen
         cotangent = random_cotangent(batch, pairs, 2, index)
@@ -115,7 +117,7 @@ def test_peak(shunt):
 
 def test_first_crossing():
     host = tempotron_backends.select("numpy")
-    for index, batch in enumerate(gradient_batches()):
+    for index, batch in enumerate(BATCHES):
         pairs = crossing_quotients(batch)
         cotangent = random_cotangent(batch, pairs, 1, index)
         given = batch.events(host), batch.weight, batch.neuron()

@@ -79,7 +79,7 @@ def test_thresholds_next_to_the_peak(backend, precision):
     """Every threshold is the v_max of a pair that nearly all others share, or next to it."""
     rng = np.random.default_rng(5)
     constants = [(20.0, 5.0), (0.001, 0.0005), (10.0, 10.0), (3.75, 15.0), (100.0, 1.0)]
-    n_patterns = {"jax": 2, "strict": 5, "torch": 15}.get(backend.name, 60)
+    n_patterns = {"jax": 2, "strict": 3, "torch": 5}.get(backend.name, 25)
     number = np.dtype(precision).type
     for index in range(n_patterns):
         neuron = Neuron(*constants[index % len(constants)], psp_peak=1.0)
