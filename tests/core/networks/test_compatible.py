@@ -53,7 +53,6 @@ def pair_of_models(backend, constants, n_afferents, n_outputs, seed=0, scale=1.0
     return model, dense
 
 
-@pytest.mark.on_jax
 @pytest.mark.parametrize("whole", [True, False], ids=["on samples", "between samples"])
 @pytest.mark.parametrize("constants", EVERY_CONSTANTS)
 def test_values(backend, constants, whole):

@@ -222,7 +222,7 @@ def test_neurons_that_only_delays_can_separate() -> None:
     assert not np.array_equal(peak(events, weight, neuron).v_max > 1.0, fire)
 
 
-def test_delays_compile() -> None:
+def test_delays_are_traced() -> None:
     jax = pytest.importorskip("jax")
     neuron, ones = Neuron(), np.ones((5, 2))
 
@@ -236,6 +236,21 @@ def test_delays_compile() -> None:
         return *shared, delay_gradient(later, towards.times), *found, *gradient
 
     given = TIMES, WEIGHT[:2], DELAY, DELAYS[:2], ones
+    traced = jax.eval_shape(step, *map(jax.numpy.asarray, given))
+    for first, second in zip(traced, step(*given), strict=True):
+        assert first.shape == second.shape
+
+
+@pytest.mark.slow
+def test_delays_compile() -> None:
+    jax = pytest.importorskip("jax")
+
+    def step(times: Any, weight: Any, delays: Any, ones: Any) -> Any:
+        events = Events.from_trains(times, DURATION)
+        found = peak_with_delays(events, weight, delays, Neuron())
+        return *found, *peak_with_delays_vjp(events, weight, delays, Neuron(), found, ones)
+
+    given = TIMES, WEIGHT[:2], DELAYS[:2], np.ones((5, 2))
     compiled = jax.jit(step)(*map(jax.numpy.asarray, given))
     for first, second in zip(compiled, step(*given), strict=True):
         np.testing.assert_allclose(first, second, atol=1e-3)
