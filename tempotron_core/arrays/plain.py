@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .registry import implementation
+from .registry import is_followed
 
 __all__ = ["check_plain", "check_plain_number"]
 
@@ -38,8 +38,7 @@ def check_plain(name: str, value: object) -> None:
 def check_plain_number(name: str, value: object) -> None:
     """Raise TypeError if a number has a mask, a unit or a gradient."""
     check_plain(name, value)
-    followed = implementation("is_followed", value)
-    if followed(value) if followed else getattr(value, "requires_grad", False):
+    if is_followed(value):
         raise TypeError(
             f"{name} must be a constant, got {value!r}, whose gradient would be lost: pass its "
             f"value as a float"

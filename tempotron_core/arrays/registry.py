@@ -54,8 +54,10 @@ Names asked for:
       the last event, or without events ``until`` a time; the outputs that spiked, (S,), in any
       order; their times, (S,)
     - ``all_within(times, latest)``: whether all times, of any shape, are in [0, latest]
-    - ``order_spikes(times, duration)``: for each row of times, (B, M), where its spikes are, in
-      stable ascending order and then of the other entries, (B, M), and the number of spikes, (B,)
+    - ``sort_spikes(times, afferents, starts, lengths, n_afferents, duration)``: times, afferents,
+      counts and order of `Events`, of rows of times, (B, M), or of lists in (E,), where pattern b has
+      ``lengths[b]`` entries from ``starts[b]`` on, both None for rows; the afferents are of the shape
+      of the times, or an int: each afferent has so many entries of a row, one after the other
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-__all__ = ["compiled", "fused", "implementation", "repeated"]
+__all__ = ["compiled", "fused", "implementation", "is_followed", "repeated"]
 
 GROUP = "tempotron_core.kernels"
 
@@ -87,6 +89,12 @@ def implementation(name: str, array: Any) -> Callable[..., Any] | None:
 @functools.cache
 def _of_type(kind: type) -> Mapping[str, Callable[..., Any]]:
     return _implementations(kind.__module__.partition(".")[0])
+
+
+def is_followed(array: Any) -> bool:
+    """Whether a framework records what is done with this array."""
+    found = implementation("is_followed", array)
+    return bool(getattr(array, "requires_grad", False) if found is None else found(array))
 
 
 def fused(name: str, method: str, array: Any) -> Callable[..., Any] | None:

@@ -19,7 +19,7 @@ from ..arrays.numbers import check_generator, positive_float, whole_number
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..events.grouping import by_groups
-from ..events.rearranging import present, rearranged
+from ..events.rearranging import present, rearranged, resorted
 
 __all__ = ["delete_spikes", "jitter_spikes", "shift_image"]
 
@@ -62,10 +62,7 @@ def jitter_spikes(events: Events, sigma: float, rng: np.random.Generator) -> Eve
     period = 2.0 * events.duration
     moved = (times + _like(times, noise, xp)) % period
     moved = xp.where(moved > events.duration, period - moved, moved)
-    # a finite key past the duration leaves the padding last
-    key = xp.where(present(events), moved, period)
-    order = xp.argsort(key, axis=1, stable=True)
-    return rearranged(replace(events, times=moved), order, events.counts)
+    return resorted(events, xp.where(present(events), moved, -1.0))
 
 
 @by_groups()

@@ -19,7 +19,7 @@ from ..arrays.plain import check_plain
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..events.grouping import by_groups
-from ..events.rearranging import present, rearranged
+from ..events.rearranging import present, resorted
 from ..neuron import Neuron
 
 __all__ = ["clock_times", "fixed_times", "with_clock", "without_clock"]
@@ -171,9 +171,7 @@ def with_clock(events: Events, times: Any) -> Events:
         source_lengths=None if events.source_lengths is None else events.source_lengths + n_new,
     )
     spiking = xp.concat([present(events), numbers >= 0], axis=1)
-    # a finite key past the duration leaves the padding last
-    key = xp.where(spiking, wider.times, 2.0 * events.duration)
-    return rearranged(wider, xp.argsort(key, axis=1, stable=True), events.counts + n_new)
+    return resorted(wider, xp.where(spiking, wider.times, -1.0))
 
 
 def without_clock(gradient: Array, events: Events, n_times: int) -> Array:

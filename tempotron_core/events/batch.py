@@ -21,7 +21,7 @@ from ..arrays.numbers import whole_number
 from ..arrays.settings import under_own_settings
 from .arguments import checked_lists, checked_times
 from .dense import latencies, trains
-from .order import rows_of_lists, sorted_spikes
+from .order import sorted_lists, sorted_spikes
 from .selection import pattern_number, pattern_numbers
 from .units import UnitsWatch
 
@@ -164,14 +164,9 @@ class Events:
         times, duration = checked_times("times", times, duration, "(E,)", 1, xp)
         n_afferents = whole_number("n_afferents", n_afferents, least=0)
         afferents, offsets = checked_lists(times, afferents, offsets, n_afferents, xp)
-        lengths = offsets[1:] - offsets[:-1]
-        times, afferents = rows_of_lists(times, afferents, offsets[:-1], lengths, xp)
-        return cls(
-            *sorted_spikes(times, afferents, n_afferents, duration, xp),
-            n_afferents,
-            duration,
-            source_lengths=lengths,
-        )
+        starts, lengths = offsets[:-1], offsets[1:] - offsets[:-1]
+        found = sorted_lists(times, afferents, starts, lengths, n_afferents, duration, xp)
+        return cls(*found, n_afferents, duration, source_lengths=lengths)
 
     @classmethod
     @under_own_settings
@@ -385,11 +380,9 @@ def from_latencies(name: str, times: Array, duration: float) -> Events:
     """`Events.from_latencies` of an argument that errors call ``name``."""
     xp = array_namespace(**{name: times})
     times, duration = checked_times(name, times, duration, "(B, N)", 2, xp)
-    afferents = xp.arange(times.shape[1], device=device_of(times))
-    afferents = xp.broadcast_to(afferents[None, :], times.shape)
     n_afferents = times.shape[1]
     return Events(
-        *sorted_spikes(times, afferents, n_afferents, duration, xp),
+        *sorted_spikes(times, 1, n_afferents, duration, xp),
         n_afferents,
         duration,
         source_shape=(n_afferents,),
@@ -401,12 +394,9 @@ def from_trains(name: str, times: Array, duration: float) -> Events:
     xp = array_namespace(**{name: times})
     times, duration = checked_times(name, times, duration, "(B, N, S)", 3, xp)
     n_patterns, n_afferents, n_slots = times.shape
-    afferents = xp.arange(n_afferents, device=device_of(times))
-    afferents = xp.reshape(xp.broadcast_to(afferents[:, None], (n_afferents, n_slots)), (1, -1))
     flat = xp.reshape(times, (n_patterns, n_afferents * n_slots))
-    afferents = xp.broadcast_to(afferents, flat.shape)
     return Events(
-        *sorted_spikes(flat, afferents, n_afferents, duration, xp),
+        *sorted_spikes(flat, n_slots, n_afferents, duration, xp),
         n_afferents,
         duration,
         source_shape=(n_afferents, n_slots),

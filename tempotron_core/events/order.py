@@ -7,17 +7,91 @@ from typing import Any
 import array_api_extra as xpx
 
 from ..arrays.namespace import device_of, known_int
-from ..arrays.registry import fused
+from ..arrays.registry import fused, is_followed
 
-__all__ = ["rows_of_lists", "sorted_spikes"]
+__all__ = ["sorted_lists", "sorted_spikes"]
 
 Array = Any
 
+Sorted = tuple[Array, Array, Array, Array]
+"""Times, afferents, counts and order of `Events`."""
 
-def rows_of_lists(
+MOST = 2**32 - 1
+"""So many entries of a pattern have no number in compiled kernels."""
+
+
+def sorted_lists(
+    times: Array,
+    afferents: Array,
+    starts: Array,
+    lengths: Array,
+    n_afferents: int,
+    duration: float,
+    xp: Any,
+) -> Sorted:
+    """Sort spike lists of those lengths, which start there in arrays (E,), as rows."""
+    form = fused("sort_spikes", "auto", times)
+    if form and times.shape[0] < MOST and not is_followed(times):
+        found: Sorted = form(times, afferents, starts, lengths, n_afferents, duration)
+        return found
+    rows, afferents = _rows_of_lists(times, afferents, starts, lengths, xp)
+    return sorted_spikes(rows, afferents, n_afferents, duration, xp)
+
+
+def sorted_spikes(
+    times: Array, afferents: Array | int, n_afferents: int, duration: float, xp: Any
+) -> Sorted:
+    """Sort the rows of ``times`` [B, M], drop what is no spike, pad to the longest pattern.
+
+    The afferent of each entry is given; or how many entries, one after the other, each has.
+    """
+    if times.shape[1] == 0:  # no afferents: one column of padding
+        times = xp.full((times.shape[0], 1), -1.0, dtype=times.dtype, device=device_of(times))
+        afferents = 1
+    form = fused("sort_spikes", "auto", times)
+    if form and times.shape[1] < MOST:
+        found: Sorted = form(times, afferents, None, None, n_afferents, duration)
+        if not is_followed(times):
+            return found
+        # autodiff has to see which time comes from where
+        return _in_order(times, found[3], found[2], found[0].shape[1], xp)[0], *found[1:]
+    is_spike = (times >= 0.0) & (times <= duration)
+    # A finite key past the duration sends all else to the end of its row.
+    key = xp.where(is_spike, times, 2.0 * duration)
+    order, counts = xp.argsort(key, axis=1, stable=True), xp.count_nonzero(is_spike, axis=1)
+    longest = known_int(xp.max(counts)) if counts.shape[0] else 0
+    # traced: the number of spikes is not known, so every column stays
+    width = times.shape[1] if longest is None else max(1, longest)
+    times, kept, present = _in_order(times, order, counts, width, xp)
+    if isinstance(afferents, int):
+        of_spike = kept // afferents
+    else:
+        of_spike = xp.take_along_axis(afferents, kept, axis=1)
+    of_spike = xp.where(present, of_spike, n_afferents)
+    if max(n_afferents, order.shape[1]) < 2**31:  # half the memory
+        of_spike, order = xp.astype(of_spike, xp.int32), xp.astype(order, xp.int32)
+    return times, of_spike, counts, order
+
+
+def _in_order(
+    times: Array, order: Array, counts: Array, width: int, xp: Any
+) -> tuple[Array, Array, Array]:
+    """The first columns of rows in their order, padded; their entries, and which are spikes."""
+    device = device_of(times)
+    integer = xpx.default_dtype(xp, "indexing", device=device)
+    kept = xp.astype(order[:, :width], integer, copy=False)
+    present = xp.arange(width, dtype=counts.dtype, device=device)[None, :] < counts[:, None]
+    times = xp.take_along_axis(times, kept, axis=1)
+    last = xp.where(counts > 0, counts - 1, 0)[:, None]
+    last_time = xp.take_along_axis(times, xp.astype(last, integer), axis=1)
+    last_time = xp.where((counts > 0)[:, None], last_time, 0.0)
+    return xp.where(present, times, last_time), kept, present
+
+
+def _rows_of_lists(
     times: Array, afferents: Array, starts: Array, lengths: Array, xp: Any
 ) -> tuple[Array, Array]:
-    """Lay spike lists that start there out in rows of one length [B, M], silent at their ends."""
+    """Lay spike lists out in rows of one length [B, M], silent at their ends."""
     n_entries, device = times.shape[0], device_of(times)
     width = max(1, int(xp.max(lengths))) if lengths.shape[0] > 0 else 1
     column = xp.arange(width, dtype=lengths.dtype, device=device)[None, :]
@@ -30,42 +104,3 @@ def rows_of_lists(
     padded_afferents = xp.take(xp.concat([afferents, nobody]), entry, axis=0)
     shape = (lengths.shape[0], width)
     return xp.reshape(padded_times, shape), xp.reshape(padded_afferents, shape)
-
-
-def sorted_spikes(
-    times: Array, afferents: Array, n_afferents: int, duration: float, xp: Any
-) -> tuple[Array, Array, Array, Array]:
-    """Sort the rows of ``times`` [B, M], drop what is no spike, pad to the longest pattern.
-
-    Returns ``times``, ``afferents``, ``counts`` and ``order`` as in :class:`Events`.
-    """
-    if times.shape[1] == 0:  # no afferents: one column of padding
-        times = xp.full((times.shape[0], 1), -1.0, dtype=times.dtype, device=device_of(times))
-        afferents = xp.zeros(times.shape, dtype=afferents.dtype, device=device_of(times))
-    order, counts = _ordered(times, duration, xp)
-    longest = known_int(xp.max(counts)) if counts.shape[0] else 0
-    # traced: the number of spikes is not known, so every column stays
-    width = times.shape[1] if longest is None else max(1, longest)
-    integer = xpx.default_dtype(xp, "indexing", device=device_of(times))
-    kept = xp.astype(order[:, :width], integer, copy=False)
-    present = xp.arange(width, dtype=counts.dtype, device=device_of(times))[None, :]
-    present = present < counts[:, None]
-    times = xp.take_along_axis(times, kept, axis=1)
-    last = xp.where(counts > 0, counts - 1, 0)[:, None]
-    last_time = xp.take_along_axis(times, xp.astype(last, integer), axis=1)
-    last_time = xp.where((counts > 0)[:, None], last_time, 0.0)
-    afferents = xp.where(present, xp.take_along_axis(afferents, kept, axis=1), n_afferents)
-    if max(n_afferents, order.shape[1]) < 2**31:  # half the memory
-        afferents, order = xp.astype(afferents, xp.int32), xp.astype(order, xp.int32)
-    return xp.where(present, times, last_time), afferents, counts, order
-
-
-def _ordered(times: Array, duration: float, xp: Any) -> tuple[Array, Array]:
-    """Positions [B, M] of each row's spikes in ascending order, then of the rest; their number."""
-    if form := fused("order_spikes", "auto", times):
-        found: tuple[Array, Array] = form(times, duration)
-        return found
-    is_spike = (times >= 0.0) & (times <= duration)
-    # A finite key past the duration sends all else to the end of its row.
-    key = xp.where(is_spike, times, 2.0 * duration)
-    return xp.argsort(key, axis=1, stable=True), xp.count_nonzero(is_spike, axis=1)

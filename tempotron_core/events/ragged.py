@@ -22,7 +22,7 @@ from .arguments import checked_lists, checked_times
 from .batch import Events, map_arrays, widen
 from .joining import joined, joined_lists
 from .levels import assembled, by_level, rows
-from .order import rows_of_lists, sorted_spikes
+from .order import sorted_lists
 from .selection import pattern_number, pattern_numbers
 
 __all__ = ["RaggedEvents"]
@@ -135,13 +135,9 @@ class RaggedEvents(Events):
 
         def of_group(numbers: Integers) -> Events:
             first, last = (xp.asarray(a[numbers], device=device_of(times)) for a in ends)
-            laid_out = rows_of_lists(times, afferents, first, last - first, xp)
-            return Events(
-                *sorted_spikes(*laid_out, n_afferents, duration, xp),
-                n_afferents,
-                duration,
-                source_lengths=last - first,
-            )
+            lengths = last - first
+            found = sorted_lists(times, afferents, first, lengths, n_afferents, duration, xp)
+            return Events(*found, n_afferents, duration, source_lengths=lengths)
 
         ends = starts[:-1], starts[1:]
         return cls(*assembled([(of_group(each), each) for each in by_level(np.diff(starts))]))

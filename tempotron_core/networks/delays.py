@@ -18,10 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
-
-import array_api_extra as xpx
 
 from ..arrays.index_sum import index_sum
 from ..arrays.namespace import (
@@ -35,7 +32,7 @@ from ..arrays.namespace import (
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..events.grouping import by_groups
-from ..events.order import sorted_spikes
+from ..events.rearranging import resorted
 from ..neuron import Neuron
 from ..readouts.arguments import check_output, check_readout
 from ..readouts.dispatch import constant
@@ -279,19 +276,10 @@ def by_output(
 
 def shifted(events: Events, delay: Array, xp: Any) -> Events:
     """Delay the spikes and sort them; ``delay`` [N] is in the dtype of the times."""
-    n_spikes = events.times.shape[1]
     of_spike = xp.concat([delay, zeros((1,), delay, xp=xp)])  # the last one is of padding
     of_spike = xp.take(of_spike, xp.reshape(events.afferents, (-1,)))
     times = events.times + xp.reshape(of_spike, events.times.shape)
-    times = xp.where(events.afferents < events.n_afferents, times, -1.0)
-    # its places are those among the events given, from which those in the source follow
-    times, afferents, counts, places = sorted_spikes(
-        times, events.afferents, events.n_afferents, events.duration, xp
-    )
-    places = xp.astype(places, xpx.default_dtype(xp, "indexing", device=events.device))
-    order = xp.take_along_axis(events.order[:, :n_spikes], places, axis=1)
-    order = xp.concat([order, events.order[:, n_spikes:]], axis=1)
-    return replace(events, times=times, afferents=afferents, counts=counts, order=order)
+    return resorted(events, xp.where(events.afferents < events.n_afferents, times, -1.0))
 
 
 def _sum_of_lists(events: Events, values: Array, xp: Any) -> Array:

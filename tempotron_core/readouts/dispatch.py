@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import array_api_compat
 
-from ..arrays.registry import implementation
+from ..arrays.registry import implementation, is_followed
 from ..arrays.settings import settings_of, under_own_settings
 from ..events import Events
 from ..events.batch import map_arrays
@@ -23,12 +23,6 @@ __all__ = ["constant", "differentiable"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-def _in_autodiff(array: Any) -> bool:
-    """Whether a framework records what is done with this array."""
-    found = implementation("is_followed", array)
-    return bool(getattr(array, "requires_grad", False) if found is None else found(array))
 
 
 def differentiable(function: Callable[P, R]) -> Callable[P, R]:
@@ -49,7 +43,7 @@ def differentiable(function: Callable[P, R]) -> Callable[P, R]:
         for neuron in given:
             if isinstance(neuron, ParametricNeuron):
                 arrays.extend(neuron.arrays.values())
-        followed = [a for a in arrays if _in_autodiff(a)]
+        followed = [a for a in arrays if is_followed(a)]
         lazy = [a for a in arrays if array_api_compat.is_lazy_array(a)]
         for array in followed or lazy:
             found = implementation(name, array)
@@ -80,7 +74,7 @@ def constant(function: Callable[P, R]) -> Callable[P, R]:
     compute = under_own_settings(function)
 
     def detach(argument: Any) -> Any:
-        if _in_autodiff(argument):
+        if is_followed(argument):
             found = implementation("detach", argument)
             if found is None:
                 raise NotImplementedError(
@@ -88,7 +82,7 @@ def constant(function: Callable[P, R]) -> Callable[P, R]:
                     f"{type(argument).__name__} that does: detach it first"
                 )
             return found(argument)
-        if isinstance(argument, Events) and _in_autodiff(argument.times):
+        if isinstance(argument, Events) and is_followed(argument.times):
             return map_arrays(argument, detach)
         if isinstance(argument, tuple) and hasattr(argument, "_fields"):  # a Peak
             return type(argument)(*map(detach, argument))

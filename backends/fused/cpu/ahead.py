@@ -10,7 +10,7 @@ import numpy as np
 from tempotron_core import Events, Neuron
 from tempotron_core.spiking.following import StreamState
 
-from . import functions, learning, spiking, streaming
+from . import functions, learning, preparing, spiking, streaming
 from .compiled import told
 from .peak_scan import scan_peaks
 
@@ -44,7 +44,9 @@ def _calls(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Yield each kernel's name and a call that takes all of it, on two spikes."""
     times, weight = np.asarray([[1.0, 2.0]], dtype), np.ones((1, 2), dtype)
     ones, sampled = np.ones((1, 1), dtype), np.asarray([3.0], dtype)
-    yield "order_spikes", lambda: functions.order_spikes(times, 50.0)
+    yield "sort_spikes", lambda: preparing.sort_spikes(times, 1, None, None, 2, 50.0)
+    again = np.zeros((1, 2), np.int32)
+    yield "sort_spikes again", lambda: preparing.sort_spikes(times, again, None, None, 2, 50.0)
     events, neuron = Events.from_latencies(times, 50.0), Neuron()
     given, shunted = (events, weight, neuron), (events, weight, Neuron(shunt=True))
     found, t_spike = (ones, 8.0 * ones), 8.0 * ones

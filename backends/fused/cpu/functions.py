@@ -23,7 +23,6 @@ from .crossing_scan import scan_crossings
 from .gradients import add_crossing_gradient, add_peak_gradient, add_potential_gradient
 from .lanes import WIDTH
 from .layout import sum_shards, to_rows
-from .ordering import order_patterns
 from .peak_scan import scan_peaks
 from .ranges import times_within
 from .sampling import pull_back_samples, sample_patterns, sampled_peaks
@@ -33,7 +32,6 @@ __all__ = [
     "all_within",
     "first_crossing",
     "first_crossing_vjp",
-    "order_spikes",
     "peak",
     "peak_vjp",
     "voltage",
@@ -164,23 +162,6 @@ def all_within(times: Array, latest: float) -> bool:
     """Whether all times are in [0, latest]."""
     within: bool = times_within(usable(times).ravel(), latest)
     return within
-
-
-def order_spikes(times: Array, duration: float) -> tuple[Array, Array]:
-    """Positions of each row's spikes in ascending order, and their number."""
-    times = usable(times)
-    n_patterns, n_entries = times.shape
-    order = np.empty(times.shape, np.int32 if n_entries < 2**31 else np.int64)
-    counts = np.empty(n_patterns, np.int64)
-    bits = times.view(np.uint32 if times.dtype == np.float32 else np.uint64)
-    end = times.dtype.type(duration)  # compared in the precision of the times, as everywhere
-
-    def of_part(part: tuple[int, int]) -> None:
-        order_patterns(times, bits, end, *part, order, counts)
-
-    parts = split(n_patterns, min(n_patterns, 4 * n_threads()))
-    run(of_part, parts, worth=times.size > WORTH_THREADS)
-    return order, counts
 
 
 def peak(

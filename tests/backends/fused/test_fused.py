@@ -608,24 +608,3 @@ def test_a_cache_of_other_sources_is_made_anew_without_a_word(monkeypatch, tmp_p
     now = compiled.compiled(half)
     assert now(3.0) == 1.5  # warnings are errors here
     assert not now.stats.cache_hits
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", [(5, 1), (7, 3), (40, 300), (1, 70_000), (0, 4)])
-def test_order_of_spikes(dtype, shape):
-    """Stable: ties, zeros of both signs and entries that are no spike keep the order given."""
-    order_spikes = fused("order_spikes", "auto", np.zeros(1))
-    assert order_spikes is not None
-    rng = np.random.default_rng(shape[1])
-    times = rng.uniform(-20.0, 120.0, shape).astype(dtype)
-    steps = rng.random(shape) < 0.5
-    times[steps] = np.floor(times[steps])
-    special = [0.0, -0.0, 100.0, np.nextafter(100.0, 200.0), 1e-40, np.inf, -np.inf]
-    chosen = rng.random(shape) < 0.2
-    times[chosen] = rng.choice(special, shape).astype(dtype)[chosen]
-    order, counts = order_spikes(times, 100.0)
-    for row, found, count in zip(times.tolist(), order.tolist(), counts.tolist(), strict=True):
-        spikes = [i for i, t in enumerate(row) if 0.0 <= t <= 100.0]
-        rest = sorted(set(range(len(row))) - set(spikes))
-        assert found == sorted(spikes, key=row.__getitem__) + rest
-        assert count == len(spikes)
