@@ -55,9 +55,9 @@ Names asked for:
       order; their times, (S,)
     - ``all_within(times, latest)``: whether all times, of any shape, are in [0, latest]
     - ``sort_spikes(times, afferents, starts, lengths, n_afferents, duration)``: times, afferents,
-      counts and order of `Events`, of rows of times, (B, M), or of lists in (E,), where pattern b has
-      ``lengths[b]`` entries from ``starts[b]`` on, both None for rows; the afferents are of the shape
-      of the times, or an int: each afferent has so many entries of a row, one after the other
+      counts and order of `Events`, of rows of times, (B, M), or of lists in (E,), where pattern b
+      has ``lengths[b]`` entries from ``starts[b]`` on, both None for rows; the afferents are of the
+      shape of the times, or an int: each has so many entries of a row, one after the other
 """
 
 from __future__ import annotations
