@@ -35,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--folds", metavar="N", type=int, default=5, help="parts of the data (default: %(default)s)"
     )
     group.add_argument(
+        "--repeats",
+        metavar="N",
+        type=int,
+        default=1,
+        help="how often to shuffle the data into parts (default: %(default)s)",
+    )
+    group.add_argument(
         "--permutations",
         metavar="N",
         type=int,
@@ -75,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
                 backend,
                 dtype=args.dtype or DTYPE,
                 folds=args.folds,
+                repeats=args.repeats,
                 permutations=args.permutations,
                 tell=say,
             )
@@ -92,9 +100,10 @@ def _report(found: CrossValidation, labels: Any, names: list[str], name: str, ou
     from ..plotting.confusion import confusion_matrix
     from ..plotting.style import new_figure
 
-    each = ", ".join(f"{accuracy:.1%}" for accuracy in found.accuracy)
-    print(f"folds     {each}")
-    print(f"accuracy  {found.accuracy.mean():.2%} +- {found.accuracy.std():.2%}")
+    several = len(found.accuracy) > 1
+    parts = found.accuracy.mean(axis=1) if several else found.accuracy[0]
+    print(f"{'shuffles' if several else 'folds'}".ljust(10) + ", ".join(f"{p:.1%}" for p in parts))
+    print(f"accuracy  {found.accuracy.mean():.2%} +- {parts.std():.2%}")
     if len(found.by_chance):
         print(
             f"chance    {found.by_chance.mean():.2%}, at most {found.by_chance.max():.2%} in "
@@ -102,18 +111,17 @@ def _report(found: CrossValidation, labels: Any, names: list[str], name: str, ou
         )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["pattern", "fold", "label", "predicted"])
-    for number, (fold, label, predicted) in enumerate(
-        zip(found.folds, labels, found.predicted, strict=True)
-    ):
-        writer.writerow([number, fold, names[label], names[predicted]])
+    writer.writerow(["shuffle", "pattern", "fold", "label", "predicted"])
+    for (shuffle, number), fold in np.ndenumerate(found.folds):
+        predicted = names[found.predicted[shuffle, number]]
+        writer.writerow([shuffle, number, fold, names[labels[number]], predicted])
     with replacing(out / "crossval.csv") as file:
         file.write(text.getvalue().encode())
     print(f"wrote {out / 'crossval.csv'}")
     with new_figure(4.6, 4.2) as figure:
         confusion_matrix(
             figure.subplots(),
-            (labels, found.predicted),
+            (np.tile(labels, len(found.predicted)), found.predicted.ravel()),
             names=names,
             title=f"{name}: {found.accuracy.mean():.1%}, held out",
         )

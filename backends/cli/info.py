@@ -123,16 +123,8 @@ def _of_event_set(events: EventSet) -> tuple[Rows, dict[str, Any]]:
         ("classes", _classes(names, sizes)),
     ]
     counts = np.bincount(afferents, minlength=events.n_afferents) / len(looked_at)
-    first = slice(0, offsets[1])
-    return rows, {
-        "times": times[first] / 1e3,
-        "units": afferents[first],
-        "unit_ids": np.arange(events.n_afferents),
-        "values": counts,
-        "value_label": "spikes per pattern",
-        "class_names": names,
-        "class_sizes": sizes,
-    }
+    first = times[: offsets[1]], afferents[: offsets[1]]
+    return rows, _drawn(first, np.arange(events.n_afferents), counts, names, sizes)
 
 
 def _of_event_file(file: EventFile) -> tuple[Rows, dict[str, Any]]:
@@ -153,10 +145,18 @@ def _of_event_file(file: EventFile) -> tuple[Rows, dict[str, Any]]:
         rows.append(("trials", f"of a recording, from {about.get('start')} {about.get('unit')}"))
     times, afferents, _ = file.read([0])
     counts = np.bincount(np.asarray(file.afferents), minlength=file.n_afferents) / len(file)
-    return rows, {
-        "times": times / 1e3,
-        "units": afferents,
-        "unit_ids": np.asarray(about.get("unit_ids", np.arange(file.n_afferents))),
+    unit_ids = np.asarray(about.get("unit_ids", np.arange(file.n_afferents)))
+    return rows, _drawn((times, afferents), unit_ids, counts, names, sizes)
+
+
+def _drawn(
+    pattern: tuple[Any, Any], unit_ids: Any, counts: Any, names: Sequence[str], sizes: Any
+) -> dict[str, Any]:
+    """Return what the picture of patterns shows: the spikes of one, in ms, and what all have."""
+    return {
+        "times": pattern[0] / 1e3,
+        "units": pattern[1],
+        "unit_ids": unit_ids,
         "values": counts,
         "value_label": "spikes per pattern",
         "class_names": names,

@@ -23,7 +23,8 @@ TRIALS = {
 RUN = {"data": "--data", "device": "--device", "recipe": "--recipe"} | TRIALS
 ARGUMENTS = {
     "train": RUN | {"backend": "--backend", "counts": "--counts"},
-    "crossval": RUN | {"folds": "--folds", "permutations": "--permutations"},
+    "crossval": RUN
+    | {"folds": "--folds", "repeats": "--repeats", "permutations": "--permutations"},
     "encode": {"data": "RECORDING", "path": "--out"} | TRIALS,
     "info": {"data": "FILE", "path": "FILE"} | TRIALS,
     "eval": {"counts": "--counts", "data": "--data", "device": "--device"} | CHECKPOINT | TRIALS,

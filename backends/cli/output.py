@@ -20,6 +20,8 @@ __all__ = ["output_folder", "save_figure"]
 def output_folder(out: str) -> Iterator[Path]:
     """Make the folder and lock it; what killed runs left unfinished in it is removed.
 
+    A folder made for a run that fails, and left nothing in it, is removed.
+
     Raises
     ------
     OSError
@@ -28,6 +30,7 @@ def output_folder(out: str) -> Iterator[Path]:
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"--out must be a folder, got the file {out!r}")
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"--out must be a folder that can be written to, got {out!r}")
@@ -40,6 +43,11 @@ def output_folder(out: str) -> Iterator[Path]:
     try:
         remove_leftovers(folder)
         yield folder
+    except BaseException:
+        with contextlib.suppress(OSError):  # it is not empty
+            for each in made:
+                each.rmdir()
+        raise
     finally:
         release(lock)
 

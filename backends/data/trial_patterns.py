@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -134,12 +135,10 @@ def write_trials(
         As `EventWriter`.
     """
     metadata = {"name": name, "classes": trials.class_names, "recording": about_trials(trials)}
+    labels = trials.labels if trials.labels is not None else trials.y
     events = trials.events
-    with EventWriter(
-        path, events.n_afferents, events.duration, metadata=metadata, overwrite=overwrite
-    ) as writer:
-        writer.append(events, trials.labels if trials.labels is not None else trials.y)
-    return EventFile.open(path)
+    part = *to_spike_list(events), labels
+    return _written([part], path, events.n_afferents, events.duration, metadata, overwrite)
 
 
 def write_event_set(
@@ -166,10 +165,21 @@ def write_event_set(
     """
     length = events.duration if duration is None else duration
     metadata = {"name": events.name, "classes": [str(each) for each in events.classes.tolist()]}
-    with EventWriter(
-        path, events.n_afferents, length, metadata=metadata, overwrite=overwrite
-    ) as writer:
-        for start in range(0, len(events), AT_ONCE):
-            index = np.arange(start, min(start + AT_ONCE, len(events)))
-            writer.append_spikes(*events.spikes(index), events.labels[index])
+    numbers = np.split(np.arange(len(events)), np.arange(AT_ONCE, len(events), AT_ONCE))
+    parts = ((*events.spikes(index), events.labels[index]) for index in numbers)
+    return _written(parts, path, events.n_afferents, length, metadata, overwrite)
+
+
+def _written(
+    parts: Iterable[tuple[Any, ...]],
+    path: PathLike,
+    n_afferents: int,
+    duration: float,
+    metadata: dict[str, Any],
+    overwrite: bool,
+) -> EventFile:
+    """Write spike lists with their labels, part after part."""
+    with EventWriter(path, n_afferents, duration, metadata=metadata, overwrite=overwrite) as writer:
+        for part in parts:
+            writer.append_spikes(*part)
     return EventFile.open(path)

@@ -171,7 +171,7 @@ def importance_map(
     weight = np.concatenate([weight, np.zeros((len(weight), 1))], axis=1)  # of padding
     for part in parts(len(events)):
         activity, cotangent = read_margins(classifier, events[part], labels[part])
-        (spikes,) = activity.inputs
+        spikes = activity.inputs[0].to_padded()
         credit = np.zeros(spikes.times.shape)
         for output in range(len(weight)):
             since = activity.peak.t_max[:, output, None] - spikes.times

@@ -19,6 +19,7 @@ from .loop import begin, classify, train
 __all__ = ["CrossValidation", "cross_validate", "stratified_folds"]
 
 Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +28,11 @@ class CrossValidation:
 
     Attributes
     ----------
-    folds : integer array, shape (B,)
-        In which fold each pattern was held out.
-    predicted : integer array, shape (B,)
+    folds : integer array, shape (R, B)
+        In which fold each pattern was held out, in each of R shuffles.
+    predicted : integer array, shape (R, B)
         The class that it was given there.
-    accuracy : array, shape (F,)
+    accuracy : array, shape (R, F)
         Of each fold.
     by_chance : array, shape (P,)
         The mean accuracy over folds after each permutation of the labels.
@@ -39,12 +40,15 @@ class CrossValidation:
 
     folds: Integers
     predicted: Integers
-    accuracy: NDArray[np.float64]
-    by_chance: NDArray[np.float64]
+    accuracy: Floats
+    by_chance: Floats
 
     @property
     def p_value(self) -> float:
-        """The part of permutations, the identity among them, that are as good."""
+        """The part of permutations, the identity among them, that are as good.
+
+        They are shuffled once each: a mean over several shuffles varies less than they do.
+        """
         better = int(np.count_nonzero(self.by_chance >= self.accuracy.mean() - 1e-12))
         return (better + 1) / (len(self.by_chance) + 1)
 
@@ -80,6 +84,7 @@ def cross_validate(
     *,
     dtype: str = "float32",
     folds: int = 5,
+    repeats: int = 1,
     permutations: int = 0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> CrossValidation:
@@ -93,6 +98,8 @@ def cross_validate(
     backend : Backend
     dtype : str, default 'float32'
     folds : int, default 5
+    repeats : int, default 1
+        How often to shuffle the patterns into folds and train on them.
     permutations : int, default 0
         How often to do it all again with the labels permuted, for what chance gives.
     tell : callable, optional
@@ -109,29 +116,34 @@ def cross_validate(
     """
     if recipe.counts:
         raise ValueError(f"rule must be that of labels in folds, got {recipe.rule!r}")
+    repeats = whole_number("repeats", repeats)
     permutations = whole_number("permutations", permutations, least=0)
     rng = np.random.default_rng(recipe.seed)
     labels = np.asarray(data.labels)
-    parts = stratified_folds(labels, folds, rng)
-    predicted = np.empty(len(labels), dtype=np.int64)
-    accuracy = np.zeros(folds)
-    for fold in range(folds):
-        held_out = parts == fold
-        predicted[held_out] = _classes(data, labels, held_out, recipe, backend, dtype, rng)
-        accuracy[fold] = np.mean(predicted[held_out] == labels[held_out])
-        tell(f"fold {fold + 1} of {folds}: {accuracy[fold]:.1%}")
-    by_chance = np.zeros(permutations)
-    for number in range(permutations):
-        permuted = rng.permutation(labels)
-        split = stratified_folds(permuted, folds, rng)
-        found = np.empty(folds)
+
+    def in_folds(labels: Integers, of: str | None = None) -> tuple[Integers, Integers, Floats]:
+        """Shuffle, and return folds, classes found there, and the accuracy of each fold."""
+        split = stratified_folds(labels, folds, rng)
+        found, accuracy = np.empty_like(split), np.empty(folds)
         for fold in range(folds):
             held_out = split == fold
-            guessed = _classes(data, permuted, held_out, recipe, backend, dtype, rng)
-            found[fold] = np.mean(guessed == permuted[held_out])
-        by_chance[number] = found.mean()
+            found[held_out] = _classes(data, labels, held_out, recipe, backend, dtype, rng)
+            accuracy[fold] = np.mean(found[held_out] == labels[held_out])
+            if of is not None:
+                tell(f"{of}fold {fold + 1} of {folds}: {accuracy[fold]:.1%}")
+        return split, found, accuracy
+
+    shuffles = [
+        in_folds(labels, f"shuffle {number + 1} of {repeats}, " if repeats > 1 else "")
+        for number in range(repeats)
+    ]
+    by_chance = np.zeros(permutations)
+    for number in range(permutations):
+        *_, accuracy = in_folds(rng.permutation(labels))
+        by_chance[number] = accuracy.mean()
         tell(f"permutation {number + 1} of {permutations}: {by_chance[number]:.1%}")
-    return CrossValidation(parts, predicted, accuracy, by_chance)
+    split, predicted, accuracy = (np.stack(parts) for parts in zip(*shuffles, strict=True))
+    return CrossValidation(split, predicted, accuracy, by_chance)
 
 
 def _classes(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..session import Session, laid_out
 from ..time_units import in_seconds
 from .libraries import existing, library
+from .matlab_hdf5 import is_hdf5, names_in, variable
 
 __all__ = ["from_matlab", "read_matlab"]
 
@@ -73,7 +74,7 @@ def read_matlab(
     spikes: str = "spikes",
     labels: str | None = None,
 ) -> Session:
-    """Read a cell array of spike times of a ``.mat`` file (up to version 7).
+    """Read a cell array of spike times of a ``.mat`` file of any version.
 
     Parameters
     ----------
@@ -93,26 +94,31 @@ def read_matlab(
     FileNotFoundError
         If there is no such file.
     ImportError
-        If SciPy is not installed.
+        If SciPy, or h5py for a file of version 7.3, is not installed.
     ValueError
         If it is no such file, or holds no such variable.
     """
-    io = library("scipy.io", "read_matlab")
     file = existing(path, "a MATLAB file")
+    io = None if is_hdf5(file) else library("scipy.io", "read_matlab")
     try:
-        variables = io.loadmat(file)
+        variables = None if io is None else io.loadmat(file)
+        there = names_in(file) if variables is None else list(variables)
+    except ImportError:
+        raise
     except Exception as error:  # noqa: BLE001 (SciPy raises whatever it meets)
-        raise ValueError(
-            f"path must be a MATLAB file of version 7 or earlier, got {str(path)!r}: {error}"
-        ) from None
-    there = [name for name in variables if not name.startswith("__")]
+        raise ValueError(f"path must be a MATLAB file, got {str(path)!r}: {error}") from None
+    there = [name for name in there if not name.startswith("__")]
     for argument, name in (("spikes", spikes), ("labels", labels)):
         if name is not None and name not in there:
             raise ValueError(
                 f"{argument} must be a variable of {str(path)!r} ({', '.join(there)}), got {name!r}"
             )
-    found = None if labels is None else variables[labels]
-    return from_matlab(variables[spikes], found, time_unit=time_unit)
+
+    def value(name: str) -> Any:
+        return variable(file, name) if variables is None else variables[name]
+
+    found = None if labels is None else value(labels)
+    return from_matlab(value(spikes), found, time_unit=time_unit)
 
 
 def _labels(labels: Any) -> NDArray[Any]:

@@ -118,14 +118,18 @@ def test_a_decoder_from_the_file_to_the_table(tmp_path: Path, capsys: Any) -> No
     model = str(tmp_path / "run" / "model.npz")
     assert main(["eval", model, "--data", str(tmp_path / "a.events")]) == 0
     assert capsys.readouterr().out.startswith("held-out accuracy")  # it knows them again
-    folds = ["--folds", "2", "--permutations", "2", "--out", str(tmp_path / "cv")]
+    folds = ["--folds", "2", "--repeats", "2", "--permutations", "2", "--out", str(tmp_path / "cv")]
     assert main(["crossval", "--data", str(tmp_path / "a.events"), *quick, *folds]) == 0
     said = capsys.readouterr().out
     assert "20 reference spikes, from 0 to 285 ms" in said
+    assert "shuffles  " in said
     assert "chance" in said
     with open(tmp_path / "cv" / "crossval.csv", newline="") as table:
         rows = list(csv.DictReader(table))
-    assert [row["label"] for row in rows] == STIMULI.tolist()
+    assert [row["label"] for row in rows] == STIMULI.tolist() * 2
+    assert [row["shuffle"] for row in rows] == ["0"] * 40 + ["1"] * 40
+    folds = np.reshape([int(row["fold"]) for row in rows], (2, 40))
+    assert (folds[0] != folds[1]).any()
     assert np.mean([row["label"] == row["predicted"] for row in rows]) > 0.8
     assert sorted(each.name for each in (tmp_path / "cv").iterdir()) == [
         "confusion.png",
@@ -135,6 +139,20 @@ def test_a_decoder_from_the_file_to_the_table(tmp_path: Path, capsys: Any) -> No
     assert main(["info", str(tmp_path / "a.events"), "--figure", str(picture)]) == 0
     assert "of a recording, from -50.0 ms" in capsys.readouterr().out
     assert picture.stat().st_size > 5000
+
+
+def test_a_cross_validation_that_fails_leaves_no_folder(tmp_path: Path, capsys: Any) -> None:
+    path, *options = as_table(tmp_path)
+    out = tmp_path / "new" / "cv"
+    command = ["crossval", "--data", path, *options, "--out", str(out)]
+    assert main([*command, "--folds", "30"]) == 2
+    assert "--folds must be at most the patterns of the smallest" in capsys.readouterr().err
+    assert not out.parent.exists()
+    assert main([*command, "--repeats", "0"]) == 2
+    assert "--repeats must be from 1 to" in capsys.readouterr().err
+    out.mkdir(parents=True)
+    assert main([*command, "--folds", "30"]) == 2
+    assert out.exists()  # it was there
 
 
 def test_event_data_are_streamed_into_a_file(tmp_path: Path, capsys: Any) -> None:

@@ -226,7 +226,60 @@ def test_matlab(tmp_path):
     with pytest.raises(TypeError, match="cells must be a cell array of trials by units, got int64"):
         read_matlab(tmp_path / "a.mat", time_unit="s", spikes="number")
     (tmp_path / "b.mat").write_bytes(b"none")
-    with pytest.raises(ValueError, match="path must be a MATLAB file of version 7 or earlier"):
+    with pytest.raises(ValueError, match="path must be a MATLAB file, got"):
+        read_matlab(tmp_path / "b.mat", time_unit="s")
+
+
+def matlab_cells():
+    cells = np.empty((3, 3), dtype=object)
+    for b, i in np.ndindex(3, 3):
+        times = [t / 1e3 for c, j, t in EXPECTED if (c, j) == (b, i)]
+        cells[b, i] = np.asarray(times, dtype=float)[None, :]
+    names = np.empty((3, 1), dtype=object)
+    names[:, 0] = STIMULI
+    return {"spikes": cells, "stim": names, "number": np.arange(3.0)[:, None]}
+
+
+def test_matlab_7_3(tmp_path):
+    """HDF5, with cells behind references and axes the other way round, as hdf5storage writes it."""
+    hdf5storage = pytest.importorskip("hdf5storage", reason="hdf5storage is not installed")
+    hdf5storage.savemat(str(tmp_path / "a.mat"), matlab_cells(), format="7.3")
+    check(read_matlab(tmp_path / "a.mat", time_unit="s", labels="stim"), (1, 2, 3))
+    check(read_matlab(tmp_path / "a.mat", time_unit="s", labels="number"), (1, 2, 3), range(3))
+
+
+def test_matlab_7_3_that_cannot_be_read(tmp_path):
+    h5py = pytest.importorskip("h5py")
+
+    def write(**changes):
+        with h5py.File(tmp_path / "a.mat", "w", userblock_size=512) as file:
+            for name in ("#refs#/a", "number"):
+                file[name] = np.asarray([[0.1], [0.2]])
+                file[name].attrs["MATLAB_class"] = np.bytes_("double")
+            kind = changes.get("kind", "cell")
+            references = np.asarray([[file["#refs#/a"].ref]], dtype=h5py.ref_dtype)
+            if "damage" in changes:
+                file["#refs#/a"].attrs["MATLAB_class"] = np.bytes_(changes["damage"])
+            file.create_dataset("spikes", shape=(1, 1), dtype=h5py.ref_dtype)
+            if not changes.get("lost"):
+                file["spikes"][...] = references
+            file["spikes"].attrs["MATLAB_class"] = np.bytes_(kind)
+
+    write()
+    assert read_matlab(tmp_path / "a.mat", time_unit="s").recording.counts.tolist() == [2]
+    for changes, message in (
+        ({"kind": "struct"}, "spikes must be an array of numbers or text or a cell .*got struct"),
+        ({"damage": "table"}, r"spikes\{1,1\} must be an array .*got table"),
+        ({"damage": "cell"}, r"spikes\{1,1\} must hold numbers or text, got a cell array within"),
+        ({"lost": True}, r"spikes\{1,1\} must refer to a cell of .*a\.mat"),
+    ):
+        write(**changes)
+        with pytest.raises(ValueError, match=message):
+            read_matlab(tmp_path / "a.mat", time_unit="s")
+    with pytest.raises(ValueError, match=r"spikes must be a variable of .*\(number, spikes\), got"):
+        read_matlab(tmp_path / "a.mat", time_unit="s", spikes="x")
+    (tmp_path / "b.mat").write_bytes((tmp_path / "a.mat").read_bytes()[:700])
+    with pytest.raises(ValueError, match="path must be a MATLAB file"):
         read_matlab(tmp_path / "b.mat", time_unit="s")
 
 
