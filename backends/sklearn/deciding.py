@@ -102,6 +102,17 @@ class Decisions:
         return tuple(self.network_.clock)
 
     @property
+    def afferent_names_(self) -> list[str]:
+        """What each column of the first layer's weights belongs to.
+
+        For spikes the units, or the numbers of afferents, and then the clock's spikes, by their
+        times: ``'clock 0'``, ``'clock 15'``.
+        """
+        check_is_fitted(self, "network_")
+        units = getattr(self, "unit_ids_", np.arange(self.network_.n_afferents))
+        return [*map(str, units.tolist()), *(f"clock {time:g}" for time in self.clock_)]
+
+    @property
     def _dtype(self) -> str:
         """The dtype of the trained weights."""
         return str(self.network_.weights[0].dtype)

@@ -2,7 +2,8 @@
 
 All of it is about the margin of a pattern: how far the value of its class lies above that of the
 best other one, in the unit of the potential.  Patterns that were not trained on tell more: on the
-others, units that were learned by heart matter too.  A clock's afferents count as no unit.
+others, units that were learned by heart matter too.  A clock's afferents count as no unit, and have
+names of their own in `importance_table`.
 """
 
 from __future__ import annotations
@@ -20,15 +21,34 @@ from .classifier import TempotronClassifier
 from .margins import events_of, given_events, labelled_events, margins, parts, read_margins
 
 __all__ = [
+    "ImportanceTable",
     "SpikeGradient",
     "class_potentials",
     "importance_map",
+    "importance_table",
     "spike_gradient",
     "time_importance",
     "unit_importance",
 ]
 
 Floats = NDArray[np.float64]
+
+
+class ImportanceTable(NamedTuple):
+    """What adds to the margin, the largest first.
+
+    Attributes
+    ----------
+    names : array of str, shape (U + C,)
+        Of units, and of the clock's spikes: ``'clock 15'`` for the one at 15.
+    is_clock : bool array, shape (U + C,)
+    importance : array, shape (U + C,)
+        In the unit of the potential.
+    """
+
+    names: NDArray[np.str_]
+    is_clock: NDArray[np.bool_]
+    importance: Floats
 
 
 class SpikeGradient(NamedTuple):
@@ -70,26 +90,55 @@ def unit_importance(
     array, shape (U,)
         In the unit of the potential; negative for units that mislead.
     """
+    found = _by_afferent(classifier, X, y, how, clock=False)
+    return found[: classifier.network_.n_afferents]
+
+
+def importance_table(
+    classifier: TempotronClassifier, X: Any, y: ArrayLike | None = None, *, how: str = "drive"
+) -> ImportanceTable:
+    """Return the importance of all units, and of the clock's spikes, by name.
+
+    Parameters
+    ----------
+    classifier, X, y, how
+        As for `unit_importance`.
+
+    Returns
+    -------
+    ImportanceTable
+        By drive it adds up to the margin of neurons without hidden layers.
+    """
+    importance = _by_afferent(classifier, X, y, how, clock=True)
+    is_clock = np.arange(len(importance)) >= classifier.network_.n_afferents
+    order = np.argsort(-importance, kind="stable")
+    names = np.asarray(classifier.afferent_names_)
+    return ImportanceTable(names[order], is_clock[order], importance[order])
+
+
+def _by_afferent(
+    classifier: TempotronClassifier, X: Any, y: ArrayLike | None, how: str, *, clock: bool
+) -> Floats:
+    """Return the importance of units and, if asked for, of the clock's afferents after them."""
     if how not in ("drive", "leave_out"):
         raise ValueError(f"how must be 'drive' or 'leave_out', got {how!r}")
     events, labels = labelled_events(classifier, X, y)
-    network, n_units = classifier.network_, events.n_afferents
+    network = classifier.network_
     first = network.weights[0]
+    found = np.zeros(first.shape[1])
     if how == "leave_out":
         whole = margins(classifier, network, events, labels).mean()
-        found = np.zeros(n_units)
-        for unit in range(n_units):
+        for afferent in range(len(found) if clock else network.n_afferents):
             without = first.copy()
-            without[:, unit] = 0.0
+            without[:, afferent] = 0.0
             rest = network.with_weights([without, *network.weights[1:]])
-            found[unit] = whole - margins(classifier, rest, events, labels).mean()
+            found[afferent] = whole - margins(classifier, rest, events, labels).mean()
         return found
-    total = np.zeros(n_units)
     for part in parts(len(events)):
         activity, cotangent = read_margins(classifier, events[part], labels[part])
         gradient = network.vjp(activity, cotangent).weights[0]
-        total += (first * gradient).sum(axis=0)[:n_units]
-    return total / len(events)
+        found += (first * gradient).sum(axis=0)
+    return found / len(events)
 
 
 def time_importance(

@@ -23,6 +23,7 @@ from tempotron_backends.recordings import Recording, Trials, latency_session
 from tempotron_backends.sklearn import TempotronClassifier, TempotronCounter
 from tempotron_backends.sklearn.explaining import (
     importance_map,
+    importance_table,
     spike_gradient,
     time_importance,
     unit_importance,
@@ -153,6 +154,16 @@ def test_drives_add_up_to_the_margin(trials, explained):
     drive = unit_importance(explained, trials)
     np.testing.assert_allclose(found.sum(axis=1), drive, atol=1e-12)
     assert drive[-1] == 0.0  # it is silent
+    # the clock has names of its own, is no unit, and is what is left of the margin
+    names, is_clock, importance = importance_table(explained, trials)
+    assert (np.diff(importance) <= 0.0).all()
+    assert set(names[is_clock]) == {f"clock {t:g}" for t in explained.clock_}
+    by_name = dict(zip(names.tolist(), importance, strict=True))
+    expected = dict(zip(map(str, trials.unit_ids.tolist()), drive, strict=True))
+    assert {name: by_name[name] for name in expected} == expected
+    np.testing.assert_allclose(
+        importance.sum(), margins(explained, trials, trials.labels).mean(), atol=1e-9
+    )
     # with a network without a clock, nothing is left over
     plain = quick(epochs=4, dtype="float64", pooling="max", clock=None).fit(trials)
     whole = margins(plain, trials, trials.labels).mean()
