@@ -66,17 +66,28 @@ def not_exact(estimator: Any) -> dict[str, str]:  # noqa: ARG001
 
 
 # One of the checks all but forbids two of three classes, whose neurons then have to stay silent.
-@pytest.mark.filterwarnings("ignore::tempotron_core.SilenceWarning")
+silent = pytest.mark.filterwarnings("ignore::tempotron_core.SilenceWarning")
+
+
+@silent
+@parametrize_with_checks(
+    [TempotronClassifier(random_state=0, epochs=15)], expected_failed_checks=not_exact
+)
+def test_estimator_checks(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+@pytest.mark.slow
+@silent
 @parametrize_with_checks(
     [
-        TempotronClassifier(random_state=0, epochs=15),
         TempotronClassifier(
             random_state=0, epochs=15, hidden=(20,), validation=0.25, patience=5, dtype="float64"
         ),
     ],
     expected_failed_checks=not_exact,
 )
-def test_estimator_checks(estimator: Any, check: Any) -> None:
+def test_estimator_checks_of_hidden_layers(estimator: Any, check: Any) -> None:
     check(estimator)
 
 

@@ -1,9 +1,9 @@
-"""One of several processes that share a batch: write the gradients averaged over all of them.
+"""One of two processes that share a batch: the gradients averaged over both.
 
-Run by tests/test_distributed.py under torchrun, for a stack of two layers and one on the grid.
+The other is the one that runs tests/backends/training/test_distributed.py.  For a stack of two
+layers and one on the grid.
 """
 
-import os
 import sys
 
 import numpy as np
@@ -39,7 +39,18 @@ def loss_of(name, module, in_spikes, label):
     return torch.nn.functional.cross_entropy(v_max, label)
 
 
-def averaged_gradients():
+def averaged_gradients(store, rank):
+    """Meet the other process at a file."""
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    try:
+        gradients = _averaged_gradients()
+        dist.barrier()  # nobody leaves while another is at work
+    finally:
+        dist.destroy_process_group()
+    return gradients
+
+
+def _averaged_gradients():
     share = slice(dist.get_rank(), None, dist.get_world_size())
     in_spikes, label = (tensor[share] for tensor in batch())
     gradients = {}
@@ -51,15 +62,6 @@ def averaged_gradients():
     return gradients
 
 
-def main(path):
-    dist.init_process_group("gloo")
-    gradients = averaged_gradients()
-    if dist.get_rank() == 0:
-        np.savez(path, n_processes=dist.get_world_size(), **gradients)
-    dist.barrier()  # nobody leaves while another is at work
-    dist.destroy_process_group()
-    os._exit(0)  # see tempotron_backends.training.distributed
-
-
 if __name__ == "__main__":
-    main(sys.argv[1])
+    torch.set_num_threads(1)
+    averaged_gradients(sys.argv[1], 1)

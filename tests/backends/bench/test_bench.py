@@ -230,7 +230,7 @@ def test_disagreement_stops_before_timing(
     ("name", "shape"),
     [
         pytest.param("Exact", TINY, id="exact"),
-        pytest.param("Dense", TINY, id="dense"),
+        pytest.param("Dense", TINY, id="dense", marks=pytest.mark.slow),
         pytest.param(
             "Dense", TINY.with_(batch=1, outputs=1), id="dense-alone", marks=pytest.mark.slow
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cuda_comparison import Forms
-from cuda_host.host import build, device
+from cuda_host.host import build, device, load
 
 import tempotron_backends
 from tempotron_backends.fused.cuda import devices
@@ -23,7 +24,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The kernels, compiled for the host."""
     if shutil.which("g++") is None:
         pytest.skip("there is no g++ to compile the kernels for the host")
-    return build(tmp_path_factory.mktemp("kernels") / "kernels.so")
+    fcntl = pytest.importorskip("fcntl", reason="processes wait for one another by POSIX locks")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one process compiles, for all
+        folder = folder.parent
+    path = folder / "kernels.so"
+    with open(folder / "kernels.lock", "w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        return load(path) if path.exists() else build(path)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from tempotron_core.events.batch import map_arrays
 BLOCKS = (1, 3, 12, 128)
 
 
-@pytest.mark.parametrize(("n_threads", "dtype"), [(1, "float64"), (3, "float32"), (12, "float64")])
+@pytest.mark.parametrize(("n_threads", "dtype"), [(3, "float32"), (12, "float64")])
 def test_against_the_reference(make_forms, find_forms, host, n_threads, dtype):
     """Peaks, crossings and shunted peaks at the package's bars."""
     find_forms(make_forms(n_threads))
@@ -217,7 +217,8 @@ def test_the_host_build_sees_what_is_wrong(library, capfd):
             launch("sum_shards", (1, 1), 1, (wrong, np.zeros(1), np.int32(1), *size))
 
 
-@pytest.mark.parametrize("architecture", [pytest.param("sm_80", marks=pytest.mark.slow), "sm_90"])
+@pytest.mark.slow  # as below, by another compiler
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
 def test_compiles_for_gpus_without_spilling(architecture, tmp_path):
     """As nvcc and ptxas report; nothing is run."""
     nvcc = shutil.which("nvcc")

@@ -129,7 +129,7 @@ def test_scipy_entries_that_repeat_or_are_zero() -> None:
     assert spikes(from_rasters([nothing, raster, nothing]))[::2] == [[], []]
 
 
-@pytest.mark.parametrize("form", ["coo", "gcxs", "dok"])
+@pytest.mark.parametrize("form", ["coo", pytest.param("gcxs", marks=pytest.mark.slow), "dok"])
 def test_pydata_rasters(form: str) -> None:
     sparse = pytest.importorskip("sparse")
     raster = sparse.COO(COUNTS).asformat(form)
@@ -1092,7 +1092,7 @@ def test_neo_duration_has_a_unit_of_its_own() -> None:
 @pytest.mark.parametrize(("unit", "per_ms"), [("us", 1000), ("ns", 10**6)])
 def test_neo_spikes_at_a_given_end_are_kept(unit: str, per_ms: int) -> None:
     neo = pytest.importorskip("neo")
-    for whole in range(1, 300):
+    for whole in (*range(1, 300, 10), 7):
         train = neo.SpikeTrain([float(whole)], units=unit, t_stop=float(whole))
         duration = whole / per_ms
         assert spikes(from_neo([[train]], duration=duration)) == [[(duration, 0)]]

@@ -34,6 +34,11 @@ from torch_cases import (  # noqa: E402
 from tempotron_backends.torch import ExactTempotron, Readout, Tempotron  # noqa: E402
 from tempotron_backends.torch.operators import pack  # noqa: E402
 
+# a layer's readouts differ in what is picked from one operator's results
+ONE_OF_EACH = [
+    pytest.param(*case, marks=[] if case[1] in ("v", "all") else pytest.mark.slow) for case in CASES
+]
+
 
 @pytest.fixture(autouse=True)
 def _forgotten_graphs():
@@ -77,7 +82,7 @@ def test_trains_and_events_are_taken():
     assert (layer(spikes()) - expected).abs().max() > 0.1
 
 
-@pytest.mark.parametrize(("made", "ret_type"), CASES, ids=CASE_IDS)
+@pytest.mark.parametrize(("made", "ret_type"), ONE_OF_EACH, ids=CASE_IDS)
 def test_gradcheck(made, ret_type):
     layer = layer_of(made)
 
@@ -102,7 +107,7 @@ def test_second_derivatives_are_refused(made, ret_type):
 
 
 @traced
-@pytest.mark.parametrize(("made", "ret_type"), CASES, ids=CASE_IDS)
+@pytest.mark.parametrize(("made", "ret_type"), ONE_OF_EACH, ids=CASE_IDS)
 def test_compiles_as_one_graph(made, ret_type):
     layer = layer_of(made)
     loss = called(layer, ret_type)
@@ -145,7 +150,7 @@ def test_exports():
 
 
 @traced
-@pytest.mark.parametrize(("made", "ret_type"), CASES, ids=CASE_IDS)
+@pytest.mark.parametrize(("made", "ret_type"), ONE_OF_EACH, ids=CASE_IDS)
 def test_exported_programs_have_gradients(made, ret_type):
     layer, in_spikes = layer_of(made), spikes(requires_grad=True)
     exported = torch.export.export(layer, (spikes(), ret_type)).module()
@@ -185,7 +190,13 @@ OPCHECK_OF_TORCH_2_14 = pytest.mark.filterwarnings("ignore:The .grad attribute:U
 
 
 @OPCHECK_OF_TORCH_2_14
-@pytest.mark.parametrize("name", READOUTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("peak", "output_spikes") else pytest.mark.slow)
+        for name in READOUTS
+    ],
+)
 def test_operators_keep_their_promises(name):
     """What torch asks of an operator: schema, shapes without values, autograd, dynamic shapes."""
     operators, check = torch.ops.tempotron, torch.library.opcheck
@@ -205,7 +216,7 @@ def test_operators_keep_their_promises(name):
 
 
 @OPCHECK_OF_TORCH_2_14
-@pytest.mark.parametrize("shape", [(B, N), (B, N, 2), (0, N)])
+@pytest.mark.parametrize("shape", [(B, N, 2), (0, N)])
 def test_sorting_keeps_its_promises(shape):
     in_spikes = torch.linspace(-5.0, 45.0, 56).reshape(4, N, 2)[: shape[0], :, 0]
     in_spikes = in_spikes.clone() if len(shape) == 2 else in_spikes[..., None].repeat(1, 1, 2)

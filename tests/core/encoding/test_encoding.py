@@ -196,14 +196,16 @@ def test_fit_spans_the_data_and_gives_constants_a_unit_range(asarray: Any, to_nu
 
 def test_encoders_compile() -> None:
     jax = pytest.importorskip("jax")
-    x = jax.numpy.asarray(RNG.uniform(0.0, 1.0, (4, 3)))
+    x = RNG.uniform(0.0, 1.0, (4, 3))
     fields = GaussianReceptiveFields(5, 0.0, 1.0)
 
     def both(x: Any) -> tuple[Any, Any]:
         return fields.encode(x, 20.0), encode_latency(x, 20.0)
 
-    for compiled, eager in zip(jax.jit(both)(x), both(np.asarray(x)), strict=True):
-        np.testing.assert_allclose(compiled, eager, rtol=1e-6)
+    with jax.enable_x64(True):
+        compiled = jax.jit(both)(jax.numpy.asarray(x))
+    for found, expected in zip(compiled, both(x), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-11)
 
 
 @pytest.mark.parametrize(

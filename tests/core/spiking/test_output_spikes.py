@@ -119,13 +119,15 @@ def test_resets_decay_with_tau_in_either_order(order, count):
     assert (counts[0, 0] > 20) == (order[0] < order[1]), count
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("order", "dtype"), [*((order, "float64") for order in ORDERS), (ORDERS[1], "float32")]
+)
 def test_the_first_is_the_first_crossing_to_the_last_bit(order, dtype):
     trains, weight = random_trains(5).astype(dtype), random_weights(6).astype(dtype)
     events, neuron = Events.from_trains(trains, 110.0), Neuron(*order)
+    most = output_spikes(events, weight, neuron).times.shape[2]
     for form in ("auto", *FORMS):
-        times, counts = by_form(form, events, weight, neuron)
+        times, counts = by_form(form, events, weight, neuron, most)
         np.testing.assert_array_equal(
             times[..., 0], first_crossing(events, weight, neuron, method=form)
         )

@@ -29,6 +29,11 @@ def build(library: Path, *more: str) -> ctypes.CDLL:
     command += ["-o", str(library), str(Path(__file__).with_name("driver.cpp"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+    return load(library)
+
+
+def load(library: Path) -> ctypes.CDLL:
+    """Take a library that is there."""
     return ctypes.CDLL(str(library))
 
 
