@@ -69,7 +69,7 @@ class _Readout(torch.autograd.Function):
             return (None,) * 10
         wants_times, wants_weight = ctx.needs_input_grad[1], ctx.needs_input_grad[4]
         wants_samples, wants_constants = ctx.needs_input_grad[5:7]
-        to_weight, to_times, to_samples, to_learned = _Gradient.apply(  # type: ignore[no-untyped-call]
+        to_weight, to_times, to_samples, to_learned = _apply_gradient(
             ctx.name,
             *ctx.saved_tensors,
             first_bar,
@@ -179,6 +179,12 @@ class _Sort(torch.autograd.Function):
         return to_source.reshape(ctx.shape), None
 
 
+# With types, which not every version of torch has for them.
+_apply_readout: Callable[..., tuple[Tensor, ...]] = _Readout.apply
+_apply_gradient: Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] = _Gradient.apply
+_apply_sort: Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] = _Sort.apply
+
+
 def _operator_backward(ctx: Any, cotangents: Sequence[Tensor | None]) -> tuple[Any, ...]:
     """The gradient of ``readout`` called as it stands, which returns a list."""
     return _Readout.backward(ctx, *cotangents)
@@ -192,7 +198,7 @@ sort_spikes.register_autograd(_Sort.backward, setup_context=_Sort.setup_context)
 
 def sorted_spikes(in_spikes: Tensor, constants: str) -> Spikes:
     """Sorted spikes of latencies or trains at full width, for graphs; see `operators`."""
-    times, afferents, counts, _ = _Sort.apply(in_spikes, constants)  # type: ignore[no-untyped-call]
+    times, afferents, counts, _ = _apply_sort(in_spikes, constants)
     return times, afferents, counts
 
 
@@ -208,9 +214,7 @@ def differentiable_readout(
     method: str = "auto",
 ) -> tuple[Tensor, ...]:
     """The operator ``readout`` with its gradient, on arguments that were checked."""
-    return _Readout.apply(  # type: ignore[no-untyped-call,no-any-return]
-        name, *spikes, weight, samples, learned, constants, options, method
-    )
+    return _apply_readout(name, *spikes, weight, samples, learned, constants, options, method)
 
 
 def spikes_of(events: Events) -> Spikes:
