@@ -294,7 +294,12 @@ def explain(error: Exception) -> str:
 
 def dtype_name(dtype: Any) -> str:
     """Name of a dtype of any framework."""
+    if isinstance(dtype, np.dtype) and dtype in _NAMES:  # which NumPy puts together anew
+        return _NAMES[dtype]
     try:
         return str(np.dtype(dtype).name)
     except TypeError:  # torch and array-api-strict have dtypes of their own: "torch.float32"
         return str(dtype).rpartition(".")[2]
+
+
+_NAMES = {np.dtype(name): name for name in DTYPES}

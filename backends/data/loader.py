@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from tempotron_core import Events, RaggedEvents
 from tempotron_core.arrays.choices import check_choice
 from tempotron_core.arrays.registry import compiled, implementation
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.batch import changed
 from tempotron_core.events.levels import assembled, by_level
 from tempotron_core.events.units import UnitsWatch
 
@@ -121,7 +121,8 @@ class InMemory:
         Returns
         -------
         Events
-            As wide as those of all patterns, whichever are chosen; or ragged, as they are.
+            As wide as those of all patterns, whichever are chosen, or ragged, as they are.
+            Gradients by time come back as those of `Events.from_csr`, for the sorted spikes.
 
         Raises
         ------
@@ -268,8 +269,19 @@ class FromEventFile:
 
 def _take(events: Events, index: Array) -> Events:
     # not events[index]: the index was checked on the host, without waiting for the device
-    xp = events.xp
-    return map_arrays(events, lambda array: xp.take(array, index, axis=0))
+    xp, width = events.xp, events.times.shape[1]
+    counts = xp.take(events.counts, index, axis=0)
+    column = xp.arange(width, dtype=events.order.dtype, device=events.device)
+    return changed(
+        events,
+        times=xp.take(events.times, index, axis=0),
+        afferents=xp.take(events.afferents, index, axis=0),
+        counts=counts,
+        # half of a batch of images would be positions in its source, which training has no use for
+        order=xp.broadcast_to(column[None, :], (index.shape[0], width)),
+        source_shape=None,
+        source_lengths=counts,
+    )
 
 
 def _checked_labels(labels: ArrayLike, n_patterns: int, n_classes: int | None) -> Integers:

@@ -55,7 +55,7 @@ def _on_cpu() -> Forms:
     if importlib.util.find_spec("numba") is None:
         return {}
     try:
-        from .cpu import functions, learning, preparing, spiking, streaming
+        from .cpu import functions, learning, preparing, spiking, streaming, training
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, we can do without
         warnings.warn(
             f"Numba is installed but cannot be used, so the compiled kernels are not: {error}",
@@ -65,7 +65,7 @@ def _on_cpu() -> Forms:
         return {}
     return {
         name: getattr(module, name)
-        for module in (functions, learning, preparing, spiking, streaming)
+        for module in (functions, learning, preparing, spiking, streaming, training)
         for name in module.__all__
     }
 

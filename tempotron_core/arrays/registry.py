@@ -53,6 +53,10 @@ Names asked for:
     - ``follow_stream(weight, neuron, state, times, afferents, until)``: the state of a stream after
       the last event, or without events ``until`` a time; the outputs that spiked, (S,), in any
       order; their times, (S,)
+    - ``class_cost(v_max, labels, objective, class_weight)``: the loss of an `Objective`, (), its
+      cotangent, (B, O), and the hits, (); None where an argument may be wrong
+    - ``adam_step(weight, gradient, mean, square, numbers)``: the three after the step, of which the
+      moments are None before the first; None where dtypes differ
     - ``all_within(times, latest)``: whether all times, of any shape, are in [0, latest]
     - ``sort_spikes(times, afferents, starts, lengths, n_afferents, duration)``: times, afferents,
       counts and order of `Events`, of rows of times, (B, M), or of lists in (E,), where pattern b

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 import array_api_compat
@@ -25,7 +25,7 @@ from .order import sorted_lists, sorted_spikes
 from .selection import pattern_number, pattern_numbers
 from .units import UnitsWatch
 
-__all__ = ["Events", "from_latencies", "from_trains", "map_arrays", "widen"]
+__all__ = ["Events", "changed", "from_latencies", "from_trains", "map_arrays", "widen"]
 
 Array = Any
 E = TypeVar("E", bound="Events")
@@ -359,17 +359,14 @@ class Events:
 
     def _map(self, f: Callable[[Array], Array]) -> Self:
         lengths = self.source_lengths
-        mapped = object.__new__(type(self))
-        # what `replace` would do, in a tenth of its time: most of that of picking a pattern
-        mapped.__dict__.update(
-            self.__dict__,
+        return changed(
+            self,
             times=f(self.times),
             afferents=f(self.afferents),
             counts=f(self.counts),
             order=f(self.order),
             source_lengths=None if lengths is None else f(lengths),
         )
-        return mapped
 
     def _to_look_at(self) -> Array:
         """Spike times [B, ...] whose ends are those of the rows."""
@@ -408,6 +405,13 @@ def map_arrays(events: E, f: Callable[[Array], Array]) -> E:
     return events._map(f)
 
 
+def changed(events: E, **fields: Any) -> E:
+    """Do what `dataclasses.replace` does, in a tenth of its time, most of that of a selection."""
+    new = object.__new__(type(events))
+    new.__dict__.update(events.__dict__, **fields)
+    return new
+
+
 def widen(events: Events, width: int, source_width: int) -> Events:
     """Pad to ``width`` events and ``source_width`` source entries per pattern."""
     xp, device = events.xp, events.device
@@ -424,7 +428,7 @@ def widen(events: Events, width: int, source_width: int) -> Events:
         more = xp.arange(order.shape[1], source_width, dtype=order.dtype, device=device)
         more = xp.broadcast_to(more[None, :], (n_patterns, more.shape[0]))
         order = xp.concat([order, more], axis=1)
-    return replace(events, times=times, afferents=afferents, order=order)
+    return changed(events, times=times, afferents=afferents, order=order)
 
 
 @under_own_settings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..arrays.namespace import array_namespace, device_of
-from ..arrays.registry import compiled
+from ..arrays.registry import compiled, fused
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..learning.clipping import clip_norm
@@ -64,7 +64,16 @@ class Objective:
     def cost(
         self, v_max: Array, labels: Array, class_weight: Array | None = None
     ) -> tuple[Array, Array, Array]:
-        """Return the loss, its cotangent of ``v_max``, and the values of the classes."""
+        """Return the loss, its cotangent of ``v_max``, and the patterns classified correctly."""
+        form = fused("class_cost", "auto", v_max)
+        found: tuple[Array, Array, Array] | None = (
+            None if form is None else form(v_max, labels, self, class_weight)
+        )
+        return self._cost(v_max, labels, class_weight) if found is None else found
+
+    def _cost(
+        self, v_max: Array, labels: Array, class_weight: Array | None
+    ) -> tuple[Array, Array, Array]:
         values = self.class_values(v_max)
         if self.loss == "cross_entropy":
             loss, cotangent = cross_entropy_loss(
@@ -82,7 +91,9 @@ class Objective:
                 margin=self.margin * self.v_threshold,
                 class_weight=class_weight,
             )
-        return loss, pool_vjp(v_max, cotangent=cotangent, **self._pooling(v_max)), values
+        xp = array_namespace(v_max=v_max)
+        hits = xp.sum(xp.astype(xp.argmax(values, axis=1) == labels, values.dtype))
+        return loss, pool_vjp(v_max, cotangent=cotangent, **self._pooling(v_max)), hits
 
     def _pooling(self, v_max: Array) -> dict[str, Any]:
         return {
@@ -144,17 +155,16 @@ def learning_step(
                 activity.inputs[-1], weights[-1], current.neurons[-1], found, at=objective.recovery
             )
             activity = activity._replace(peak=found)
-        xp = array_namespace(v_max=found.v_max)
         by_class = class_weight
         if by_class is not None:
+            xp = array_namespace(v_max=found.v_max)
             device = device_of(found.v_max)
             by_class = xp.asarray(by_class, dtype=found.v_max.dtype, device=device)
-        loss, cotangent, values = objective.cost(found.v_max, labels, by_class)
+        loss, cotangent, hits = objective.cost(found.v_max, labels, by_class)
         gradients = current.vjp(activity, cotangent).weights
         if objective.clip_norm > 0.0:
             gradients = clip_norm(gradients, objective.clip_norm)
-        hit = xp.argmax(values, axis=1) == labels
-        return Step(loss, xp.sum(xp.astype(hit, values.dtype)), gradients, responding)
+        return Step(loss, hits, gradients, responding)
 
     return compiled(step, network.weights[0])
 

@@ -24,6 +24,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from ..arrays.choices import check_choice
 from ..arrays.namespace import (
     array_namespace,
@@ -201,7 +203,12 @@ class Network:
         TypeError, ValueError
             As the class.
         """
-        network = replace(self, weights=tuple(weights))
+        new = tuple(weights)
+        if all(map(_alike, new, self.weights)) and len(new) == len(self.weights):
+            network = object.__new__(type(self))  # nothing to check again, as in training
+            network.__dict__.update(self.__dict__, weights=new)
+            return network
+        network = replace(self, weights=new)
         object.__setattr__(network, "_silence", self._silence)  # one count for all of training
         return network
 
@@ -230,14 +237,17 @@ class Network:
             If no neuron of a hidden layer fires in any pattern; once, in the first ten batches,
             where the values are at hand: on the processor, and not under ``jit`` or ``vmap``.
         """
-        check_readout(events, self.weights[0][:, : self.n_afferents], self.neurons[0])
+        received = self.weights[0]
+        if self.clock:
+            received = received[:, : self.n_afferents]
+        check_readout(events, received, self.neurons[0])
         for name in ("reference_times", "clock"):
-            if max(getattr(self, name), default=0) > events.duration:
+            if getattr(self, name) and max(getattr(self, name)) > events.duration:
                 raise ValueError(
                     f"{name} must be at most the duration {events.duration} of the events, "
                     f"got {max(getattr(self, name))}"
                 )
-        inputs, hidden = [with_clock(events, self.clock)], []
+        inputs, hidden = [with_clock(events, self.clock) if self.clock else events], []
         for layer in range(len(self.weights) - 1):
             neuron = self.neurons[layer]
             found = respond(inputs[-1], self.weights[layer], neuron, self.pass_on, self.max_spikes)
@@ -378,3 +388,15 @@ class Network:
             raise ValueError(
                 f"activity must be of a network of {depth} layers, got {len(activity.inputs)}"
             )
+
+
+def _alike(weight: Array, other: Array) -> bool:
+    """Whether a dense array of weights may stand in the place of another that was checked."""
+    return (
+        type(weight) is type(other)
+        and weight.shape == other.shape
+        and weight.dtype == other.dtype
+        and (type(weight) is np.ndarray or device_of(weight) == device_of(other))
+        and not getattr(weight, "is_sparse", False)
+        and not getattr(weight, "is_sparse_csr", False)
+    )

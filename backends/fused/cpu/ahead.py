@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tempotron_core import Events, Neuron
+from tempotron_core.networks.learning_step import Objective
 from tempotron_core.spiking.following import StreamState
 
-from . import functions, learning, preparing, spiking, streaming
+from . import functions, learning, preparing, spiking, streaming, training
 from .compiled import told
 from .peak_scan import scan_peaks
 
@@ -50,6 +51,7 @@ def _calls(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
     events, neuron = Events.from_latencies(times, 50.0), Neuron()
     given, shunted = (events, weight, neuron), (events, weight, Neuron(shunt=True))
     found, t_spike = (ones, 8.0 * ones), 8.0 * ones
+    yield "all_within", lambda: functions.all_within(times, 50.0)
     yield "peak", lambda: functions.peak(*given, None)
     yield "peak on a grid", lambda: functions.peak(*given, (5, 1.0))
     yield "peak_vjp", lambda: functions.peak_vjp(*given, found, ones, None, False, None)
@@ -73,6 +75,11 @@ def _calls(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
         "critical_threshold_vjp",
         lambda: spiking.critical_threshold_vjp(*given, critical, ones, True, 1e-6),
     )
+    two, labels = np.ones((1, 2), dtype), np.zeros(1, np.int64)
+    objective = Objective(neurons_per_class=1)
+    yield "class_cost", lambda: training.class_cost(two, labels, objective, None)
+    numbers = dict.fromkeys("abcdefgh", 0.5)
+    yield "adam_step", lambda: training.adam_step(weight, weight, weight, weight, numbers)
     fire, order = np.ones((1, 1), bool), np.zeros((1, 1), np.int64)
     yield (
         "learn_online",

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import pickle
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -39,15 +40,16 @@ def compiled(function: F) -> F:
 
 
 class _KernelCache(FunctionCache):  # type: ignore[misc]
-    """Numba's cache, which looks at one file, made to look at every file of the kernels.
+    """Numba's cache, which looks at one file, made to look at all that a function is compiled from.
 
-    A function's machine code contains that of the functions it calls, so a change in any of them
-    makes it stale.
+    Its machine code contains that of the functions it calls, so a change in any of them makes it
+    stale.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._cache_file = _CheckedFile(self.cache_path, self._impl.filename_base, _sources())
+        sources = _sources(Path(function.__code__.co_filename))
+        self._cache_file = _CheckedFile(self.cache_path, self._impl.filename_base, sources)
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """Load, or say once that what is not there is compiled now."""
@@ -120,11 +122,18 @@ def _checked(stored: bytes) -> bytes:
 
 
 @functools.cache
-def _sources() -> str:
-    """Digest of the source code of all kernels."""
+def _sources(path: Path) -> str:
+    """Digest of the source code of a module and of those of this folder that it imports from."""
+    found, waiting = {Path(__file__)}, [path]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            imported = re.findall(r"^from \.(\w+) import", module.read_text("utf-8"), re.MULTILINE)
+            waiting += [path.with_name(f"{name}.py") for name in imported]
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
+    for module in sorted(found):
+        digest.update(module.name.encode() + module.read_bytes())
     return digest.hexdigest()
 
 

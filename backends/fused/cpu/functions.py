@@ -103,11 +103,12 @@ class Batch:
         """
         n_patterns, n_outputs = self.shape
         # A sum over a shard costs memory for all weights, so a shard has many spikes for each; a
-        # power of two is shared out evenly by most numbers of threads.
-        n_shards = max(1, min(8, n_patterns))
-        if n_shards > 1:
+        # power of two is shared out evenly by most numbers of threads.  Without threads, one is
+        # enough: whether they are worth it depends on shapes and spikes, not on their number.
+        n_shards = 1
+        if self.worth_threads:
             spikes_per_weight = max(1.0, self.n_spikes / (8.0 * max(1, self.n_afferents)))
-            n_shards = min(n_shards, 2 ** round(math.log2(spikes_per_weight)))
+            n_shards = max(1, min(8, n_patterns, 2 ** round(math.log2(spikes_per_weight))))
         sums = np.zeros((n_shards, self.n_afferents, self.width))
         time_sum = np.zeros((n_patterns if times else 0, self.times.shape[1]))
 
@@ -119,7 +120,7 @@ class Batch:
             add(((0, n_patterns), sums[0]))
         else:
             shards = list(zip(split(n_patterns, n_shards), sums, strict=True))
-            run(add, shards, worth=self.worth_threads)
+            run(add, shards)
         gradient = np.empty((n_outputs, self.n_afferents), self.dtype)
         if sums.size <= WORTH_THREADS:
             sum_shards(sums, 0, self.n_afferents, gradient)

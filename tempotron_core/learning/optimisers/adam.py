@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ...arrays.numbers import positive_float, whole_number
+from ...arrays.registry import fused
 from .update_rule import UpdateRule, below_one
 
 __all__ = ["Adam"]
@@ -83,20 +84,42 @@ class Adam(UpdateRule):
         self.square: Array | None = None
         self.n_steps = 0
 
-    def _change(self, gradient: Array, xp: Any) -> Array:
+    def _updated(self, weight: Array, gradient: Array, xp: Any) -> Array:
         least = float(xp.finfo(gradient.dtype).smallest_normal)
         if self.epsilon < least:  # it would round to 0, and 0/0 is no number
             raise ValueError(
                 f"epsilon must be at least {least} in {gradient.dtype}, got {self.epsilon}"
             )
-        mean, square = (1.0 - self.beta_1) * gradient, (1.0 - self.beta_2) * (gradient * gradient)
-        if self.mean is not None and self.square is not None:
-            mean, square = self.beta_1 * self.mean + mean, self.beta_2 * self.square + square
-        self.mean, self.square = mean, square
+        if form := fused("adam_step", "auto", weight):
+            found = form(weight, gradient, self.mean, self.square, self._of_step(self.n_steps + 1))
+            if found is not None:
+                updated, self.mean, self.square = found
+                self.n_steps += 1
+                return updated
+        return super()._updated(weight, gradient, xp)
+
+    def _change(self, gradient: Array, xp: Any) -> Array:
         self.n_steps += 1
-        size = self.learning_rate / (1.0 - self.beta_1**self.n_steps)
-        correction = math.sqrt(1.0 - self.beta_2**self.n_steps)
-        return -size * mean / (xp.sqrt(square) / correction + self.epsilon)
+        by = self._of_step(self.n_steps)
+        mean, square = by["add_mean"] * gradient, by["add_square"] * (gradient * gradient)
+        if self.mean is not None and self.square is not None:
+            mean = by["keep_mean"] * self.mean + mean
+            square = by["keep_square"] * self.square + square
+        self.mean, self.square = mean, square
+        return by["size"] * mean / (xp.sqrt(square) / by["correction"] + by["epsilon"])
+
+    def _of_step(self, n: int) -> dict[str, float]:
+        """Constants of the n-th step, in the order that a fused form takes them in."""
+        return {
+            "keep_mean": self.beta_1,
+            "add_mean": 1.0 - self.beta_1,
+            "keep_square": self.beta_2,
+            "add_square": 1.0 - self.beta_2,
+            "size": -self.learning_rate / (1.0 - self.beta_1**n),
+            "correction": math.sqrt(1.0 - self.beta_2**n),
+            "epsilon": self.epsilon,
+            "decay": self.learning_rate * self.weight_decay,
+        }
 
     def _from_numbers(self, numbers: dict[str, Any], *, stepped: bool) -> Adam:
         n_steps = whole_number("n_steps", numbers.pop("n_steps"), least=0)

@@ -85,6 +85,10 @@ class UpdateRule:
                     f"weight must keep its shape between steps, {tuple(array.shape)}, "
                     f"got {tuple(weight.shape)}"
                 )
+        return self._updated(weight, gradient, xp)
+
+    def _updated(self, weight: Array, gradient: Array, xp: Any) -> Array:
+        """Return the weights after the step; keeps what the next one needs."""
         change = self._change(gradient, xp)
         if self.weight_decay > 0.0:
             weight = weight - (self.learning_rate * self.weight_decay) * weight

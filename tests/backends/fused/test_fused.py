@@ -15,6 +15,7 @@ import time
 import warnings
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -579,17 +580,29 @@ def test_a_cache_that_cannot_be_written(monkeypatch, when):
     assert "NUMBA_CACHE_DIR" in str(warning.message)
 
 
-def test_cached_code_is_stale_once_any_kernel_changes(monkeypatch, tmp_path):
+def test_cached_code_is_stale_once_what_it_calls_changes(tmp_path):
     """Compiled code holds the code of what it calls, which may be in another file."""
     from tempotron_backends.fused.cpu import compiled, peak_scan
 
-    assert peak_scan.scan_peaks._cache._cache_file._source_stamp == compiled._sources()
-    digests = set()
-    for source in ("a = 1", "a = 2"):
-        (tmp_path / "steps.py").write_text(source)
-        monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
-        digests.add(compiled._sources.__wrapped__())
-    assert len(digests) == 2
+    stamp = peak_scan.scan_peaks._cache._cache_file._source_stamp
+    assert stamp == compiled._sources(Path(peak_scan.__file__))
+    files = {
+        "scan": "from .steps import (\n    a,\n)\n",
+        "steps": "from .scan import b\nfrom .root import c\n",
+        "root": "c = 1",
+        "other": "",
+    }
+
+    def digest() -> str:
+        for name, source in files.items():
+            (tmp_path / f"{name}.py").write_text(source)
+        return compiled._sources.__wrapped__(tmp_path / "scan.py")
+
+    digests = [digest()]
+    for name, changes in (("other", False), ("root", True), ("steps", True), ("scan", True)):
+        files[name] += "\nd = 2\n"
+        digests.append(digest())
+        assert (digests[-1] != digests[-2]) == changes, name
 
 
 def test_a_cache_of_other_sources_is_made_anew_without_a_word(monkeypatch, tmp_path):
@@ -602,7 +615,7 @@ def test_a_cache_of_other_sources_is_made_anew_without_a_word(monkeypatch, tmp_p
         return 0.5 * x
 
     with monkeypatch.context() as earlier:
-        earlier.setattr(compiled, "_sources", lambda: "earlier")
+        earlier.setattr(compiled, "_sources", lambda _: "earlier")
         earlier.setattr(compiled, "_digest", lambda _: b"")
         assert compiled.compiled(half)(3.0) == 1.5
     now = compiled.compiled(half)

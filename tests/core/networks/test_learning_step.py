@@ -1,0 +1,135 @@
+"""A step of learning: its compiled pieces against the passes over arrays that define them."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from tempotron_core import Network, Neuron
+from tempotron_core.arrays.registry import fused
+from tempotron_core.learning import Adam, Momentum
+from tempotron_core.learning.optimisers.update_rule import UpdateRule
+from tempotron_core.networks.learning_step import Objective
+
+RNG = np.random.default_rng(11)
+DTYPES = [np.float32, np.float64]
+CLASSES, PATTERNS = 4, 7
+LABELS = RNG.integers(0, CLASSES, PATTERNS)
+FORM = fused("class_cost", "auto", np.zeros(1))
+compiled = pytest.mark.skipif(FORM is None, reason="Numba is not installed")
+
+
+def potentials(size: int, dtype: type) -> np.ndarray:
+    return RNG.uniform(-1.0, 2.0, (PATTERNS, CLASSES * size)).astype(dtype)
+
+
+@compiled
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", ["cross_entropy", "tempotron", "mse"])
+def test_cost_of_classes(loss, dtype):
+    bar = 2e-6 if dtype == np.float32 else 1e-13
+    for pooling, size, weighted in product(("max", "mean", "logsumexp"), (1, 3), (False, True)):
+        objective = Objective(neurons_per_class=size, pooling=pooling, loss=loss)
+        v_max = potentials(size, dtype)
+        weight = RNG.uniform(0.0, 2.0, CLASSES).astype(dtype) if weighted else None
+        assert FORM(v_max, LABELS, objective, weight) is not None
+        cost = objective.cost(v_max, LABELS, weight)
+        for found, expected in zip(cost, objective._cost(v_max, LABELS, weight), strict=True):
+            assert found.dtype == expected.dtype
+            assert found.shape == expected.shape
+            np.testing.assert_allclose(found, expected, rtol=bar, atol=bar)
+
+
+@compiled
+@pytest.mark.parametrize("pooling", ["max", "mean", "logsumexp"])
+def test_what_is_not_known_shows(pooling):
+    objective = Objective(neurons_per_class=3, pooling=pooling)
+    v_max = potentials(3, np.float64)
+    v_max[2, 4] = np.nan
+    loss, cotangent, _ = objective.cost(v_max, LABELS)
+    assert np.isnan(loss)
+    assert np.isnan(cotangent[2]).any()
+    assert np.isfinite(np.delete(cotangent, 2, axis=0)).all()
+
+
+@compiled
+def test_ties_go_to_the_first():
+    objective = Objective(neurons_per_class=2, pooling="max", loss="mse")
+    v_max = np.full((1, 4), 0.5)
+    labels = np.asarray([1])
+    for found, expected in zip(
+        objective.cost(v_max, labels), objective._cost(v_max, labels, None), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+WRONG = {
+    "late": ({}, LABELS + CLASSES, None),
+    "early": ({}, LABELS - CLASSES, None),
+    "shape": ({}, LABELS[:3], None),
+    "floats": ({}, LABELS * 1.0, None),
+    "temperature": ({"temperature": 0.0}, LABELS, None),
+    "pooling": ({"pooling": "median"}, LABELS, None),
+    "weight": ({}, LABELS, -np.ones(CLASSES)),
+    "weights": ({}, LABELS, np.ones(CLASSES + 1)),
+}
+
+
+@pytest.mark.parametrize(("options", "labels", "weight"), WRONG.values(), ids=WRONG)
+def test_errors_are_those_of_the_passes(options, labels, weight):
+    objective, v_max = Objective(neurons_per_class=3, **options), potentials(3, np.float64)
+    with pytest.raises((TypeError, ValueError)) as expected:
+        objective._cost(v_max, labels, weight)
+    with pytest.raises(expected.type) as found:
+        objective.cost(v_max, labels, weight)
+    assert str(found.value) == str(expected.value)
+
+
+@compiled
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_adam_to_the_last_bit(dtype, decay):
+    xp = pytest.importorskip("array_api_compat.numpy")
+    fast, slow = Adam(0.1, weight_decay=decay), Adam(0.1, weight_decay=decay)
+    weight = expected = RNG.normal(size=(5, 9)).astype(dtype)
+    for _ in range(4):
+        gradient = RNG.normal(size=(5, 9)).astype(dtype)
+        before = weight.copy(), weight
+        weight = fast.step(weight, gradient)
+        np.testing.assert_array_equal(*before)
+        expected = UpdateRule._updated(slow, expected, gradient, xp)
+        np.testing.assert_array_equal(weight, expected)
+        np.testing.assert_array_equal(fast.mean, slow.mean)
+        np.testing.assert_array_equal(fast.square, slow.square)
+        assert fast.n_steps == slow.n_steps
+        assert weight.dtype == dtype
+
+
+@pytest.mark.parametrize("rule", [Adam(0.1), Momentum(0.1, momentum=0.5)], ids=repr)
+def test_states_that_are_kept_do_not_change(rule):
+    weight = np.ones((2, 3))
+    rule.step(weight, weight)
+    state = {name: np.copy(value) for name, value in rule.state().items()}
+    kept = rule.state()
+    rule.step(weight, -weight)
+    for name, value in state.items():
+        np.testing.assert_array_equal(kept[name], value)
+
+
+def test_weights_that_fit_are_taken_as_they_are():
+    hidden, output = RNG.normal(size=(3, 5)), RNG.normal(size=(2, 4))
+    network = Network([hidden, output], Neuron(), reference_times=(1.0,))
+    other = network.with_weights([2.0 * hidden, output])
+    assert type(other) is Network
+    assert other.weights[0] is not hidden
+    assert other.weights[1] is output
+    assert other.reference_times == (1.0,)
+    assert other._silence is network._silence
+    np.testing.assert_array_equal(network.weights[0], hidden)
+    wider = network.with_weights([np.ones((3, 6)), output])
+    assert wider.n_afferents == 6
+    for wrong in ([hidden], [hidden, output[:, :2]], [hidden, output.astype(int)], [hidden, None]):
+        with pytest.raises((TypeError, ValueError), match=r"weights|neuron"):
+            network.with_weights(wrong)
