@@ -114,7 +114,7 @@ def check_fixed(neuron: object) -> None:
 
 def check_output(name: str, array: Array, events: Events, weight: Array, *more: int) -> None:
     """Raise unless ``array`` lives beside ``weight`` and has shape (B, O, ...)."""
-    expected = (events.times.shape[0], weight.shape[0], *more)
+    expected = (len(events), weight.shape[0], *more)
     if type(array) is np.ndarray and type(weight) is np.ndarray:  # of one library, on one device
         if array.shape == expected and array.dtype in _FLOATING:
             return
