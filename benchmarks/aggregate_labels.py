@@ -1,7 +1,7 @@
 """A neuron finds the clues that a count is about.
 
     python benchmarks/aggregate_labels.py
-    python benchmarks/aggregate_labels.py --task 12345 --adam --batch 32 --learning-rate 2e-3
+    python benchmarks/aggregate_labels.py --task 5F5S --adam --decay --batch 32 --learning-rate 1e-2
 
 The tasks of Gütig (Science 351, aab4113, 2016): ten spike patterns of 50 ms, features, lie at
 random places in 500 ms of background of the same rates.  A trial's label is the sum of the values
@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--decay", action="store_true", help="let the rate fall to 0, as a cosine")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--trials", type=int, default=10_000, help="give up after so many")
+    parser.add_argument("--trials", type=int, default=64_000, help="give up after so many")
     given = parser.parse_args()
     print({name: value for name, value in vars(given).items() if value})
     for seed in range(given.first_seed, given.first_seed + given.seeds):
