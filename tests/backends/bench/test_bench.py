@@ -250,7 +250,7 @@ def test_the_worker(fake_spikingjelly: Any, tmp_path: Path, name: str, shape: Sh
         assert (agreement.below_exact is None) == peer.is_exact
         for what in ("prepare", "forward", "gradient"):
             assert peer.run(what, 2) > 0.0
-        if shape is TINY and sys.platform == "linux":
+        if name == "Dense" and sys.platform == "linux":  # a process more
             memory = peer.memory(folder, workload, "gradient")
             assert memory is not None
             assert memory >= 0

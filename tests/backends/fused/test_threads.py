@@ -175,8 +175,7 @@ LIBRARIES = {
 }
 
 
-@pytest.mark.on_jax
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", ["numpy", pytest.param("torch", marks=pytest.mark.slow), "jax"])
 def test_first_calls_ever(library):
     """Entry points are loaded, and JAX told of Events, once, whoever comes first."""
     if find_spec(library) is None:

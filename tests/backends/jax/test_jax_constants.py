@@ -76,6 +76,7 @@ def spiking_given():
     return Events.from_latencies(jnp.asarray(TIMES), T), jnp.asarray(WEIGHT)
 
 
+@pytest.mark.slow
 def test_gradients_of_output_spikes():
     def loss(neuron):
         trains = output_spikes(*spiking_given(), neuron, max_spikes=2).times

@@ -64,10 +64,10 @@ def expected_of(name):
 
 
 CASES = {"spikes": (spikes_of, sum_of_times), "thresholds": (thresholds_of, sum_of_squares)}
-SPIKES, THRESHOLDS = (
-    [pytest.param(name, marks=[] if name == quick else [pytest.mark.slow]) for name in CASES]
-    for quick in CASES
-)  # each compiles for long
+SPIKES = [
+    pytest.param(name, marks=[] if name == "spikes" else [pytest.mark.slow]) for name in CASES
+]
+"""Each compiles for long."""
 
 
 def values_and_gradients(name):
@@ -96,7 +96,17 @@ def check(name, found, gradients):
     close(to_times, by_hand.times)
 
 
-@pytest.mark.parametrize("name", THRESHOLDS)
+def test_values_of_thresholds_and_traced_gradients():
+    given = jnp.asarray(TIMES), jnp.asarray(WEIGHT)
+    expected, by_hand = expected_of("thresholds")
+    for ours, theirs in zip(jax.jit(thresholds_of)(*given), expected, strict=True):
+        close(ours, theirs)
+    _, gradients = jax.eval_shape(values_and_gradients("thresholds"), *given)
+    assert [g.shape for g in gradients] == [by_hand.times.shape, by_hand.weight.shape]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
 def test_values_and_gradients(name):
     check(name, *jax.jit(values_and_gradients(name))(jnp.asarray(TIMES), jnp.asarray(WEIGHT)))
 

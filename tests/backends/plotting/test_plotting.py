@@ -81,11 +81,20 @@ def test_pyplot_is_not_used() -> None:
     [
         {"image": np.ones((4, 4)), "weight": np.asarray([1.0, -1.0, 0.5, 0.0, -0.2])},
         {"spikes": np.full(5, np.inf), "weight": np.ones(5)},
-        {"spikes": np.asarray([[1.0, 2.0], [3.0, np.inf]]), "weight": np.zeros(2)},
-        {"v": np.zeros((3, 50)), "t_max": np.zeros(3), "v_max": np.zeros(3)},
+        pytest.param(
+            {"spikes": np.asarray([[1.0, 2.0], [3.0, np.inf]]), "weight": np.zeros(2)},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"v": np.zeros((3, 50)), "t_max": np.zeros(3), "v_max": np.zeros(3)},
+            marks=pytest.mark.slow,
+        ),
         {"v": V[:1], "t_max": T[:1], "v_max": V[:1, 0], "target": 0},
         {"history": {"loss": [], "accuracy": []}},
-        {"history": {"loss": [], "accuracy": [], "held_out_accuracy": [0.1]}},
+        pytest.param(
+            {"history": {"loss": [], "accuracy": [], "held_out_accuracy": [0.1]}},
+            marks=pytest.mark.slow,
+        ),
         {"history": {"loss": [0.0], "accuracy": [1.0], "held_out_accuracy": [1.0]}},
     ],
     ids=[
