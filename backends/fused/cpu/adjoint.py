@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import compiled
-from .lanes import WIDTH, fma, load, store
+from .lanes import fma, load, store
 from .steps import CHUNK, decays, fill_decays, gaps
 
 __all__ = ["pull_back"]
@@ -32,7 +32,7 @@ _TINY = 1e-100
 
 @compiled
 def pull_back(
-    times, afferents, counts, rows, duration, constants, first, last,
+    times, afferents, counts, rows, duration, constants, first, last, lanes,
     event, x, p_bar, q_bar, weight_sum, time_sum,
 ):  # fmt: skip
     """Add the gradients of the patterns from ``first`` to ``last``.
@@ -49,30 +49,31 @@ def pull_back(
         Filled with the gradient towards the spike times.
     """
     tau, tau_s, kappa, _, _, _ = constants
+    n_lanes = len(lanes)
     width = rows.shape[1]
     with_times = time_sum.shape[0] > 0
     u, unused = np.zeros(CHUNK), np.empty(CHUNK)
     slow, fast, psp = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     h_state, s_state = np.empty(width), np.empty(width)
     h_start, s_start, tiny = np.empty(width), np.empty(width), np.empty(width)
-    pending = np.empty(width // WIDTH, np.int64)  # where the next pair of each tile starts
-    by_lane = np.zeros(CHUNK * WIDTH)
+    pending = np.empty(width // n_lanes, np.int64)  # where the next pair of each tile starts
+    by_lane = np.zeros(CHUNK * n_lanes)
     for p in range(first, last):
         h_state[:] = 0.0
         s_state[:] = 0.0
         tiny[:] = 0.0
         latest = -1
-        for tile in range(width // WIDTH):
+        for tile in range(width // n_lanes):
             pending[tile] = -1
-            for o in range(tile * WIDTH, (tile + 1) * WIDTH):
+            for o in range(tile * n_lanes, (tile + 1) * n_lanes):
                 pending[tile] = max(pending[tile], event[p - first, o])
             latest = max(latest, pending[tile])
         if latest < 0:
             continue
-        for o in range(0, width, WIDTH):
-            slow_x, fast_x, k = decays(load(x[p - first], o), constants)
-            q = load(q_bar[p - first], o)
-            s = fma(-1.0 / tau_s, q, load(p_bar[p - first], o))
+        for o in range(0, width, n_lanes):
+            slow_x, fast_x, k = decays(load(x[p - first], o, lanes), constants)
+            q = load(q_bar[p - first], o, lanes)
+            s = fma(-1.0 / tau_s, q, load(p_bar[p - first], o, lanes))
             store(h_start, o, kappa * fma(slow_x, q, k * s))
             store(s_start, o, fast_x * s)
         for start in range(latest // CHUNK * CHUNK, -1, -CHUNK):
@@ -82,9 +83,9 @@ def pull_back(
             fill_decays(u, n, constants, slow, fast, psp)
             if with_times:
                 by_lane[:] = 0.0
-            for tile in range(width // WIDTH):
-                o = tile * WIDTH
-                h, s, least = load(h_state, o), load(s_state, o), load(tiny, o)
+            for tile in range(width // n_lanes):
+                o = tile * n_lanes
+                h, s, least = load(h_state, o, lanes), load(s_state, o, lanes), load(tiny, o, lanes)
                 for i in range(n - 1, -1, -1):
                     h = fma(slow[i], h, psp[i] * s)
                     s = fma(fast[i], s, least)
@@ -92,7 +93,7 @@ def pull_back(
                         store(h_state, o, h)
                         store(s_state, o, s)
                         following = -1
-                        for lane in range(o, o + WIDTH):
+                        for lane in range(o, o + n_lanes):
                             if event[p - first, lane] == start + i:
                                 h_state[lane] += h_start[lane]
                                 s_state[lane] += s_start[lane]
@@ -100,19 +101,23 @@ def pull_back(
                             elif event[p - first, lane] < start + i:
                                 following = max(following, event[p - first, lane])
                         pending[tile] = following
-                        h, s, least = load(h_state, o), load(s_state, o), load(tiny, o)
+                        h, s, least = (
+                            load(h_state, o, lanes),
+                            load(s_state, o, lanes),
+                            load(tiny, o, lanes),
+                        )
                     total = weight_sum[afferents[p, start + i]]
-                    store(total, o, load(total, o) + h)
+                    store(total, o, load(total, o, lanes) + h)
                     if with_times:
                         towards = fma(-1.0 / tau, h, kappa * s)
-                        weight = load(rows[afferents[p, start + i]], o)
-                        lanes = i * WIDTH
-                        store(by_lane, lanes, fma(weight, towards, load(by_lane, lanes)))
+                        weight = load(rows[afferents[p, start + i]], o, lanes)
+                        at = i * n_lanes
+                        store(by_lane, at, fma(weight, towards, load(by_lane, at, lanes)))
                 store(h_state, o, h)
                 store(s_state, o, s)
             if with_times:
                 for i in range(n):
                     total_time = 0.0
-                    for lane in range(i * WIDTH, (i + 1) * WIDTH):
+                    for lane in range(i * n_lanes, (i + 1) * n_lanes):
                         total_time -= by_lane[lane]
                     time_sum[p, start + i] += total_time

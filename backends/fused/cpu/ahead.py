@@ -30,9 +30,11 @@ def compile_ahead() -> Iterator[str]:
     """
     told.append("by the caller")
     for dtype in DTYPES:
-        for name, call in _calls(np.dtype(dtype)):
-            call()
-            yield f"{name} ({dtype})"
+        # in narrow lanes and in wide ones
+        for calls in zip(*(_calls(np.dtype(dtype), n) for n in (1, 9)), strict=True):
+            for _, call in calls:
+                call()
+            yield f"{calls[0][0]} ({dtype})"
 
 
 def cache_folder() -> str:
@@ -41,10 +43,11 @@ def cache_folder() -> str:
     return path or ""
 
 
-def _calls(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _calls(dtype: np.dtype[Any], n_outputs: int) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Yield each kernel's name and a call that takes all of it, on two spikes."""
-    times, weight = np.asarray([[1.0, 2.0]], dtype), np.ones((1, 2), dtype)
-    ones, sampled = np.ones((1, 1), dtype), np.asarray([3.0], dtype)
+    times, weight = np.asarray([[1.0, 2.0]], dtype), np.ones((n_outputs, 2), dtype)
+    ones, sampled = np.ones((1, n_outputs), dtype), np.asarray([3.0], dtype)
+    yield "all_within", lambda: functions.all_within(times, 50.0)
     yield "sort_spikes", lambda: preparing.sort_spikes(times, 1, None, None, 2, 50.0)
     again = np.zeros((1, 2), np.int32)
     yield "sort_spikes again", lambda: preparing.sort_spikes(times, again, None, None, 2, 50.0)
@@ -63,14 +66,14 @@ def _calls(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
     )
     yield "voltage", lambda: functions.voltage(*shunted, sampled)
     yield "voltage_vjp", lambda: functions.voltage_vjp(*given, sampled, ones[:, :, None], True)
-    k, spikes = np.full((1, 1), 2), np.full((1, 1, 1), 3.0, dtype)
+    k, spikes = np.full((1, n_outputs), 2), np.full((1, n_outputs, 1), 3.0, dtype)
     yield "output_spikes", lambda: spiking.output_spikes(*given, None)
     yield (
         "output_spikes_vjp",
         lambda: spiking.output_spikes_vjp(*given, spikes, spikes, True, 0.0),
     )
     yield "critical_threshold", lambda: spiking.critical_threshold(*given, k)
-    critical = ones, 8.0 * ones, np.zeros((1, 1), np.int64)
+    critical = ones, 8.0 * ones, np.zeros((1, n_outputs), np.int64)
     yield (
         "critical_threshold_vjp",
         lambda: spiking.critical_threshold_vjp(*given, critical, ones, True, 1e-6),
@@ -80,12 +83,12 @@ def _calls(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "class_cost", lambda: training.class_cost(two, labels, objective, None)
     numbers = dict.fromkeys("abcdefgh", 0.5)
     yield "adam_step", lambda: training.adam_step(weight, weight, weight, weight, numbers)
-    fire, order = np.ones((1, 1), bool), np.zeros((1, 1), np.int64)
+    fire, order = np.ones((1, n_outputs), bool), np.zeros((1, 1), np.int64)
     yield (
         "learn_online",
         lambda: learning.learn_online(events, fire, weight, weight, neuron, 0.1, 0.1, order),
     )
-    begin = StreamState(0.0, 0.0, *np.zeros((3, 1)))
+    begin = StreamState(0.0, 0.0, *np.zeros((3, n_outputs)))
     stream = weight, neuron, begin, times[0], np.arange(2)
     yield "follow_stream", lambda: streaming.follow_stream(*stream, None)
     yield "follow_stream until a time", lambda: streaming.follow_stream(*stream, 3.0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .compiled import compiled
 from .interior import exceeding, fill_crests, interval_tops
-from .lanes import WIDTH, first_lane, fma, lanes_of, load, store
+from .lanes import first_lane, fma, lanes_of, load, store
 from .roots import rising_root
 from .steps import CHUNK, fill_steps, free_state, gaps
 
@@ -17,8 +17,8 @@ __all__ = ["scan_crossings"]
 
 @compiled
 def scan_crossings(
-    times, afferents, counts, rows, duration, constants, first, last, threshold, to_the_end,
-    t_spike, last_event, v_free, t_free,
+    times, afferents, counts, rows, duration, constants, first, last, lanes, threshold,
+    to_the_end, t_spike, last_event, v_free, t_free,
 ):  # fmt: skip
     """Fill the arrays [B, O] of the patterns from ``first`` to ``last``.
 
@@ -27,13 +27,13 @@ def scan_crossings(
     the pattern.  v_free, t_free: where a pair crosses, the peak of the trajectory that ignores the
     spikes after the crossing, and its time.
     """
-    kappa = constants[2]
+    kappa, n_lanes = constants[2], len(lanes)
     n_outputs, width = t_spike.shape[1], rows.shape[1]
     u, next_time = np.zeros(CHUNK), np.zeros(CHUNK)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     potential, slope, limit = np.empty(width), np.empty(width), np.empty(width)
-    v_now, d_now = np.empty(WIDTH), np.empty(WIDTH)
-    top_now, value_now = np.empty(WIDTH), np.empty(WIDTH)
+    v_now, d_now = np.empty(n_lanes), np.empty(n_lanes)
+    top_now, value_now = np.empty(n_lanes), np.empty(n_lanes)
     crest_a, crest_b = np.empty(CHUNK), np.empty(CHUNK)
     # The peak exceeds the threshold if it does so in the dtype it is returned in.
     rounded = np.empty(1, rows.dtype)
@@ -54,17 +54,21 @@ def scan_crossings(
             gaps(times[p], start, n, count, duration, u, next_time)
             fill_steps(u, n, constants, a, b, c, e)
             sparse = fill_crests(u, n, constants, crest_a, crest_b)
-            for o in range(0, width, WIDTH):
-                v, d, open_limit = load(potential, o), load(slope, o), load(limit, o)
+            for o in range(0, width, n_lanes):
+                v, d, open_limit = (
+                    load(potential, o, lanes),
+                    load(slope, o, lanes),
+                    load(limit, o, lanes),
+                )
                 for i in range(n):
-                    d = fma(kappa, load(rows[afferents[p, start + i]], o), d)
+                    d = fma(kappa, load(rows[afferents[p, start + i]], o, lanes), d)
                     v_next = fma(b[i], d, a[i] * v)
                     d_next = fma(e[i], d, c[i] * v)
                     floor = fma(crest_b[i], d, crest_a[i] * v)
-                    lanes = lanes_of(
+                    crossing = lanes_of(
                         exceeding(v, d, v_next, d_next, u[i], floor, open_limit, sparse, constants)
                     )
-                    if lanes:
+                    if crossing:
                         store(v_now, 0, v)
                         store(d_now, 0, d)
                         top, value = interval_tops(
@@ -72,9 +76,9 @@ def scan_crossings(
                         )
                         store(top_now, 0, top)
                         store(value_now, 0, value)
-                        while lanes:
-                            lane = first_lane(lanes)
-                            lanes &= lanes - 1
+                        while crossing:
+                            lane = first_lane(crossing)
+                            crossing &= crossing - 1
                             v0, d0, value = v_now[lane], d_now[lane], value_now[lane]
                             rounded[0] = value
                             if not rounded[0] > least:
@@ -90,7 +94,7 @@ def scan_crossings(
                             free, free_time = _free_peak(v0, d0, duration - now, constants)
                             v_free[p, o + lane] = max(free, value)
                             t_free[p, o + lane] = min(now + free_time, duration)
-                        open_limit = load(limit, o)
+                        open_limit = load(limit, o, lanes)
                     v, d = v_next, d_next
                 store(potential, o, v)
                 store(slope, o, d)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .compiled import compiled
-from .lanes import divide, exponent, fma, maximum, power_of_two, splat
+from .lanes import divide, exponent, fma, maximum, power_of_two
 
 __all__ = ["exponential", "log1p"]
 
@@ -24,14 +24,13 @@ def exponential(x, minus):
 
     x = k ln 2 + r with whole k, and e^r by its series: e^x - 1 = 2^k (e^r - 1) + (2^k - 1).
     """
-    x = maximum(x, splat(_LOWEST))
+    x = maximum(x, _LOWEST)
     shifted = fma(_LOG2_E, x, _SHIFT)
     k = shifted - _SHIFT
     scale = power_of_two(shifted)
     r = fma(-_LOG_2_HIGH, k, x)
     r = fma(-_LOG_2_LOW, k, r)
-    series = splat(_TERMS[13])
-    series = fma(series, r, _TERMS[12])
+    series = fma(_TERMS[13], r, _TERMS[12])
     series = fma(series, r, _TERMS[11])
     series = fma(series, r, _TERMS[10])
     series = fma(series, r, _TERMS[9])
@@ -53,13 +52,12 @@ def log1p(x):
     1 + x = 2^k m with m near 1, and log m = 2 artanh s with s = (m - 1)/(m + 1), by its series.
     What rounding took from 1 + x is added as x - ((1 + x) - 1) over 1 + x.
     """
-    y = maximum(1.0 + x, splat(2.0**-53))
+    y = maximum(1.0 + x, 2.0**-53)
     k = exponent(y)
     m = y * power_of_two(_SHIFT - k)
     s = divide(m - 1.0, m + 1.0)
     z = s * s
-    series = splat(1.0 / 21.0)
-    series = fma(z, series, 1.0 / 19.0)
+    series = fma(z, 1.0 / 21.0, 1.0 / 19.0)
     series = fma(z, series, 1.0 / 17.0)
     series = fma(z, series, 1.0 / 15.0)
     series = fma(z, series, 1.0 / 13.0)

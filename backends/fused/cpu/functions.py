@@ -21,7 +21,7 @@ from tempotron_core.readouts.arguments import grid_times
 
 from .crossing_scan import scan_crossings
 from .gradients import add_crossing_gradient, add_peak_gradient, add_potential_gradient
-from .lanes import WIDTH
+from .lanes import WIDE, lanes_for
 from .layout import sum_shards, to_rows
 from .peak_scan import scan_peaks
 from .ranges import times_within
@@ -59,7 +59,8 @@ class Batch:
         kernel = neuron.kernel
         self.constants = kernel_constants(kernel)
         self.shape = (len(events), weight.shape[0])
-        self.width = -(-weight.shape[0] // WIDTH) * WIDTH
+        self.lanes = lanes_for(weight.shape[0])
+        self.width = -(-weight.shape[0] // len(self.lanes)) * len(self.lanes)
         self.dtype = weight.dtype
         self.n_afferents = events.n_afferents
         self.kernel = kernel
@@ -132,8 +133,9 @@ class Batch:
     @property
     def worth_threads(self) -> bool:
         """Whether there is more to do than to start threads."""
-        most = self.times.size * self.width
-        return bool(most > WORTH_THREADS and self.n_spikes * self.width > WORTH_THREADS)
+        width = max(self.width, len(WIDE))  # narrow lanes do not take that much less
+        most = self.times.size * width
+        return bool(most > WORTH_THREADS and self.n_spikes * width > WORTH_THREADS)
 
     def no_rows(self, dtype: Any) -> Array:
         """Stand for an array [B, O] that is not there."""
@@ -173,9 +175,9 @@ def peak(
     v_max, t_max = np.empty(batch.shape, batch.dtype), np.empty(batch.shape, batch.times.dtype)
     if grid is not None:
         samples = grid_times(grid, batch.times, events.xp)
-        batch.over_patterns(sampled_peaks, samples, v_max, t_max)
+        batch.over_patterns(sampled_peaks, batch.lanes, samples, v_max, t_max)
         return v_max, t_max
-    batch.over_patterns(scan_peaks, v_max, t_max)
+    batch.over_patterns(scan_peaks, batch.lanes, v_max, t_max)
     if neuron.shunt:
         t_spike, _, v_free, t_free = _crossings(batch, neuron)
         fires = np.isfinite(t_spike)
@@ -191,7 +193,7 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron) -> Array:
 def _crossings(batch: Batch, neuron: Neuron) -> tuple[Array, Array, Array, Array]:
     t_spike, t_free = (np.empty(batch.shape, batch.times.dtype) for _ in range(2))
     v_free, last_event = np.empty(batch.shape, batch.dtype), np.empty(batch.shape, np.int64)
-    given = neuron.v_threshold, not batch.stays_finite
+    given = batch.lanes, neuron.v_threshold, not batch.stays_finite
     batch.over_patterns(scan_crossings, *given, t_spike, last_event, v_free, t_free)
     return t_spike, last_event, v_free, t_free
 
@@ -222,14 +224,15 @@ def peak_vjp(
         v_bar = np.where(lost & wanted, v_bar.dtype.type(np.nan), v_bar)
     last_event = _last_events(batch, neuron)
     if grid is not None or (t_bar is None and not times):
-        given = (t_star, v_bar, last_event, grid is not None)
+        given = (batch.lanes, t_star, v_bar, last_event, grid is not None)
         return batch.gradient(add_potential_gradient, *given, times=times)
     # a silent pair has its maximum, 0, at t = 0, before which there is no spike to pull back to
     v_bar = np.where(t_star > 0.0, v_bar, 0.0)
     t_bar = None if t_bar is None else np.where(t_star > 0.0, t_bar, 0.0)
     active = v_bar != 0.0 if t_bar is None else (v_bar != 0.0) | (t_bar != 0.0)
     t_bar = batch.no_rows(batch.dtype) if t_bar is None else t_bar
-    return batch.gradient(add_peak_gradient, t_star, v_bar, t_bar, active, last_event, times=times)
+    given = (batch.lanes, t_star, v_bar, t_bar, active, last_event)
+    return batch.gradient(add_peak_gradient, *given, times=times)
 
 
 def first_crossing_vjp(
@@ -249,7 +252,7 @@ def first_crossing_vjp(
         t_spike = np.where(lost, t_spike.dtype.type(events.duration), t_spike)
         t_bar = np.where(lost & (t_bar != 0.0), t_bar.dtype.type(np.nan), t_bar)
     active = np.isfinite(t_spike) & (t_bar != 0.0)
-    given = (t_spike, t_bar, active, batch.no_rows(np.int64), float(min_slope))
+    given = (batch.lanes, t_spike, t_bar, active, batch.no_rows(np.int64), float(min_slope))
     return batch.gradient(add_crossing_gradient, *given, times=times)
 
 
@@ -259,7 +262,7 @@ def voltage(events: Events, weight: Array, neuron: Neuron, times: Array) -> Arra
     order = np.argsort(times, kind="stable")
     n_patterns, n_outputs = batch.shape
     potential = np.empty((n_patterns, len(order), n_outputs), batch.dtype)
-    given = (times[order], order, _last_events(batch, neuron))
+    given = (batch.lanes, times[order], order, _last_events(batch, neuron))
     batch.over_patterns(sample_patterns, *given, potential)
     return potential.transpose(0, 2, 1)
 
@@ -275,5 +278,6 @@ def voltage_vjp(
     """Gradients of sampled potentials by the weights and the sorted spike times."""
     batch = Batch(events, weight, neuron)
     order = np.argsort(sample_times, kind="stable")
-    given = (sample_times[order], order, usable(cotangent), _last_events(batch, neuron))
+    last_event = _last_events(batch, neuron)
+    given = (batch.lanes, sample_times[order], order, usable(cotangent), last_event)
     return batch.gradient(pull_back_samples, *given, times=times)

@@ -25,8 +25,8 @@ def _found(width):
 
 @compiled
 def add_potential_gradient(
-    times, afferents, counts, rows, duration, constants, first, last, t_star, v_bar, last_event,
-    inclusive, weight_sum, time_sum,
+    times, afferents, counts, rows, duration, constants, first, last, lanes, t_star, v_bar,
+    last_event, inclusive, weight_sum, time_sum,
 ):  # fmt: skip
     """Add the gradients of potentials at t_star [B, O] with cotangents v_bar."""
     event, x, p_bar, q_bar = _found(rows.shape[1])
@@ -38,15 +38,15 @@ def add_potential_gradient(
             last_event, inclusive, event, x, p_bar, q_bar,
         )  # fmt: skip
         pull_back(
-            times, afferents, counts, rows, duration, constants, start, stop, event, x, p_bar,
-            q_bar, weight_sum, time_sum,
+            times, afferents, counts, rows, duration, constants, start, stop, lanes, event, x,
+            p_bar, q_bar, weight_sum, time_sum,
         )  # fmt: skip
 
 
 @compiled
 def add_peak_gradient(
-    times, afferents, counts, rows, duration, constants, first, last, t_star, v_bar, t_bar, active,
-    last_event, weight_sum, time_sum,
+    times, afferents, counts, rows, duration, constants, first, last, lanes, t_star, v_bar, t_bar,
+    active, last_event, weight_sum, time_sum,
 ):  # fmt: skip
     """Add the gradients of the active peaks and their times, with cotangents v_bar and t_bar."""
     event, x, p_bar, q_bar = _found(rows.shape[1])
@@ -55,23 +55,23 @@ def add_peak_gradient(
         stop = min(start + _PATTERNS, last)
         event[:] = -1
         states_before(
-            times, afferents, counts, rows, duration, constants, start, stop, t_star, active,
-            last_event, v_left, d_left,
+            times, afferents, counts, rows, duration, constants, start, stop, lanes, t_star,
+            active, last_event, v_left, d_left,
         )  # fmt: skip
         peak_starts(
             times, afferents, counts, rows, duration, constants, start, stop, t_star, v_bar, t_bar,
             active, last_event, v_left, d_left, event, x, p_bar, q_bar, time_sum,
         )  # fmt: skip
         pull_back(
-            times, afferents, counts, rows, duration, constants, start, stop, event, x, p_bar,
-            q_bar, weight_sum, time_sum,
+            times, afferents, counts, rows, duration, constants, start, stop, lanes, event, x,
+            p_bar, q_bar, weight_sum, time_sum,
         )  # fmt: skip
 
 
 @compiled
 def add_crossing_gradient(
-    times, afferents, counts, rows, duration, constants, first, last, t_spike, t_bar, active,
-    everything, min_slope, weight_sum, time_sum,
+    times, afferents, counts, rows, duration, constants, first, last, lanes, t_spike, t_bar,
+    active, everything, min_slope, weight_sum, time_sum,
 ):  # fmt: skip
     """Add the gradients of the active crossings with cotangents t_bar.
 
@@ -83,14 +83,14 @@ def add_crossing_gradient(
         stop = min(start + _PATTERNS, last)
         event[:] = -1
         states_before(
-            times, afferents, counts, rows, duration, constants, start, stop, t_spike, active,
-            everything, v_left, d_left,
+            times, afferents, counts, rows, duration, constants, start, stop, lanes, t_spike,
+            active, everything, v_left, d_left,
         )  # fmt: skip
         crossing_starts(
             times, afferents, counts, rows, duration, constants, start, stop, t_spike, t_bar,
             active, min_slope, d_left, event, x, p_bar, q_bar,
         )  # fmt: skip
         pull_back(
-            times, afferents, counts, rows, duration, constants, start, stop, event, x, p_bar,
-            q_bar, weight_sum, time_sum,
+            times, afferents, counts, rows, duration, constants, start, stop, lanes, event, x,
+            p_bar, q_bar, weight_sum, time_sum,
         )  # fmt: skip

@@ -16,7 +16,7 @@ import math
 
 from .compiled import compiled
 from .elementary import exponential, log1p
-from .lanes import both, divide, either, fma, maximum, minimum, select, splat
+from .lanes import both, divide, either, fma, maximum, minimum, select
 from .steps import free_state
 
 __all__ = [
@@ -61,7 +61,7 @@ def bounds(v, d, gap, floor, constants):
     """
     tau, _, _, _, _, crest = constants
     tangent = fma(gap, d, v)
-    apart = fma(crest, fma(1.0 / tau, v, d), maximum(v, splat(0.0)))
+    apart = fma(crest, fma(1.0 / tau, v, d), maximum(v, 0.0))
     return maximum(minimum(tangent, apart), floor)
 
 
@@ -76,7 +76,7 @@ def closest_bounds(v, d, v_end, d_end, gap, floor, constants):
     bound = bounds(v, d, gap, floor, constants)
     convexity = fma(1.0 / tau + 1.0 / tau_s, d_end, v_end * (1.0 / (tau * tau_s)))
     meeting = divide(v_end - v - gap * d_end, d - d_end)
-    meeting = minimum(maximum(meeting, splat(0.0)), splat(gap))
+    meeting = minimum(maximum(meeting, 0.0), gap)
     closer = maximum(minimum(bound, fma(d, meeting, v)), floor)
     return select(convexity > 0.0, closer, bound)
 
@@ -93,7 +93,7 @@ def interior_maxima(v, d, gap, floor, bound, constants):
         u = tau - divide(v, drive)
     else:
         u = (log_ratio - log1p(divide(beta * v, drive))) * (1.0 / beta)
-    u = minimum(maximum(u, splat(0.0)), gap)
+    u = minimum(maximum(u, 0.0), gap)
     value = tau_s * fma(beta, v, drive) * exponential(u * (-1.0 / tau), 0.0)
     return u, maximum(maximum(v, floor), minimum(value, bound))
 
@@ -117,7 +117,7 @@ def interval_tops(v, d, v_end, d_end, gap, floor, limit, constants):
     """
     turns = minimum(d, 0.0 - d_end) > 0.0
     bound = closest_bounds(v, d, v_end, d_end, gap, floor, constants)
-    bound = select(turns, bound, splat(-math.inf))
-    top, value = interior_maxima(v, d, splat(gap), floor, bound, constants)
+    bound = select(turns, bound, -math.inf)
+    top, value = interior_maxima(v, d, gap, floor, bound, constants)
     exceeds = bound > limit
-    return select(exceeds, top, splat(gap)), select(exceeds, maximum(value, v_end), v_end)
+    return select(exceeds, top, gap), select(exceeds, maximum(value, v_end), v_end)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tempotron_core import Events, Neuron
 
 from .functions import kernel_constants, usable
-from .lanes import WIDTH
+from .lanes import lanes_for
 from .online_scan import learn_epochs
 from .threads import run
 
@@ -31,6 +31,8 @@ def learn_online(
 ) -> tuple[Array, Array, Array]:
     """Weights and last changes [O, N] after epochs of given orders [E, B], and errors [E, O]."""
     n_outputs = weight.shape[0]
+    lanes = lanes_for(n_outputs)
+    n_lanes = len(lanes)
     # in double precision for weights of either, which is compiled once
     times, afferents = usable(events.times, np.float64), usable(events.afferents)
     counts = usable(events.counts, np.int64)
@@ -40,21 +42,22 @@ def learn_online(
     needed = []
 
     def learn(first: int) -> None:
-        """Learn the sixteen outputs from ``first`` on, filled up with some that are never wrong."""
-        some = slice(first, min(first + WIDTH, n_outputs))
+        """Learn outputs from ``first`` on, filled up with some that are never wrong."""
+        some = slice(first, min(first + n_lanes, n_outputs))
         n = some.stop - first
-        rows, last = np.zeros((2, events.n_afferents, WIDTH))
+        rows, last = np.zeros((2, events.n_afferents, n_lanes))
         rows[:, :n], last[:, :n] = weight[some].T, change[some].T
-        wanted, found = np.zeros((len(events), WIDTH), bool), np.zeros((len(orders), WIDTH), int)
+        wanted = np.zeros((len(events), n_lanes), bool)
+        found = np.zeros((len(orders), n_lanes), int)
         wanted[:, :n] = fire[:, some]
         needed.append(
             learn_epochs(
-                times, afferents, counts, rows, events.duration, constants, wanted, last,
-                neuron.v_threshold, learning_rate, momentum, usable(orders, np.int64), found,
+                times, afferents, counts, rows, events.duration, constants, lanes, wanted,
+                last, neuron.v_threshold, learning_rate, momentum, usable(orders, np.int64), found,
             )
         )  # fmt: skip
         new_weight[some], new_change[some] = rows[:, :n].T, last[:, :n].T
         errors[:, some] = found[:, :n]
 
-    run(learn, range(0, n_outputs, WIDTH))
+    run(learn, range(0, n_outputs, n_lanes))
     return new_weight, new_change, errors[: max(needed, default=0)]

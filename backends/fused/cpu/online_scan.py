@@ -6,7 +6,7 @@ import numpy as np
 
 from .adjoint import pull_back
 from .compiled import compiled
-from .lanes import WIDTH, fma, load, select, splat, store
+from .lanes import fma, load, select, splat, store
 from .peak_scan import scan_peaks
 from .readouts import potential_starts
 
@@ -15,28 +15,30 @@ __all__ = ["learn_epochs"]
 
 @compiled
 def learn_epochs(
-    times, afferents, counts, rows, duration, constants, fire, change, threshold, learning_rate,
-    momentum, orders, errors,
+    times, afferents, counts, rows, duration, constants, lanes, fire, change, threshold,
+    learning_rate, momentum, orders, errors,
 ):  # fmt: skip
-    """Change the weights of sixteen outputs, rows [N, WIDTH], and count errors [E, WIDTH].
+    """Change the weights of as many outputs as lanes, rows [N, L], and count errors [E, L].
 
-    ``change`` [N, WIDTH] is each output's last change, ``fire`` [B, WIDTH] what is wanted, and
+    ``change`` [N, L] is each output's last change, ``fire`` [B, L] what is wanted, and
     ``orders`` [E, B] the patterns of each epoch.  Returned is how many were needed: an epoch
     without an error is the last.
     """
-    n_patterns = times.shape[0]
-    v_max, t_max = np.empty((n_patterns, WIDTH)), np.empty((n_patterns, WIDTH), times.dtype)
-    v_bar = np.zeros((n_patterns, WIDTH))
-    event, x = np.empty((1, WIDTH), np.int64), np.zeros((1, WIDTH))
-    p_bar, q_bar = np.zeros((1, WIDTH)), np.zeros((1, WIDTH))
-    step, wrong = np.zeros(rows.shape), np.empty(WIDTH)
-    everything, no_times = np.empty((0, WIDTH), np.int64), np.empty((0, 0))
+    n_patterns, n_lanes = times.shape[0], len(lanes)
+    v_max, t_max = np.empty((n_patterns, n_lanes)), np.empty((n_patterns, n_lanes), times.dtype)
+    v_bar = np.zeros((n_patterns, n_lanes))
+    event, x = np.empty((1, n_lanes), np.int64), np.zeros((1, n_lanes))
+    p_bar, q_bar = np.zeros((1, n_lanes)), np.zeros((1, n_lanes))
+    step, wrong = np.zeros(rows.shape), np.empty(n_lanes)
+    everything, no_times = np.empty((0, n_lanes), np.int64), np.empty((0, 0))
     for epoch in range(orders.shape[0]):
         total = 0
         for p in orders[epoch]:
-            scan_peaks(times, afferents, counts, rows, duration, constants, p, p + 1, v_max, t_max)
+            scan_peaks(
+                times, afferents, counts, rows, duration, constants, p, p + 1, lanes, v_max, t_max
+            )
             n_wrong = 0
-            for o in range(WIDTH):
+            for o in range(n_lanes):
                 is_wrong = (v_max[p, o] > threshold) != fire[p, o]
                 wrong[o] = is_wrong
                 v_bar[p, o] = (learning_rate if fire[p, o] else -learning_rate) * is_wrong
@@ -51,16 +53,16 @@ def learn_epochs(
                 everything, False, event, x, p_bar, q_bar,
             )  # fmt: skip
             pull_back(
-                times, afferents, counts, rows, duration, constants, p, p + 1, event, x, p_bar,
-                q_bar, step, no_times,
+                times, afferents, counts, rows, duration, constants, p, p + 1, lanes, event, x,
+                p_bar, q_bar, step, no_times,
             )  # fmt: skip
-            of_wrong = load(wrong, 0) > 0.0
+            of_wrong = load(wrong, 0, lanes) > 0.0
             for i in range(rows.shape[0]):
-                last = load(change[i], 0)
-                now = select(of_wrong, fma(momentum, last, load(step[i], 0)), last)
+                last = load(change[i], 0, lanes)
+                now = select(of_wrong, fma(momentum, last, load(step[i], 0, lanes)), last)
                 store(change[i], 0, now)
-                store(rows[i], 0, load(rows[i], 0) + select(of_wrong, now, splat(0.0)))
-                store(step[i], 0, splat(0.0))
+                store(rows[i], 0, load(rows[i], 0, lanes) + select(of_wrong, now, 0.0))
+                store(step[i], 0, splat(0.0, lanes))
         if total == 0:
             return epoch + 1
     return orders.shape[0]

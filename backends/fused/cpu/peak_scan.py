@@ -11,7 +11,6 @@ import numpy as np
 from .compiled import compiled
 from .interior import bounds, closest_bounds, fill_crests, interior_maxima
 from .lanes import (
-    WIDTH,
     both,
     either,
     fma,
@@ -30,12 +29,15 @@ __all__ = ["scan_peaks"]
 
 
 @compiled
-def scan_peaks(times, afferents, counts, rows, duration, constants, first, last, v_max, t_max):
+def scan_peaks(
+    times, afferents, counts, rows, duration, constants, first, last, lanes, v_max, t_max
+):  # fmt: skip
     """Fill v_max and t_max [B, O] of the patterns from ``first`` to ``last``.
 
-    ``rows`` [N, W] holds the weights of all outputs of each afferent, W a multiple of WIDTH.
+    ``rows`` [N, W] holds the weights of all outputs of each afferent, W a multiple of the
+    number of ``lanes`` worked out at a time.
     """
-    kappa = constants[2]
+    kappa, n_lanes = constants[2], len(lanes)
     n_outputs, width = v_max.shape[1], rows.shape[1]
     u, next_time = np.zeros(CHUNK), np.zeros(CHUNK)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
@@ -45,8 +47,8 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
     # Intervals that may hold a maximum, and the states they start from.  A later spike's potential
     # beats most of them, so they are worked out when a chunk of spikes is done.
     open_event = np.empty(CHUNK, np.int64)
-    open_v, open_d = np.empty(CHUNK * WIDTH), np.empty(CHUNK * WIDTH)
-    open_bound, crest_now = np.empty(CHUNK * WIDTH), np.empty(WIDTH)
+    open_v, open_d = np.empty(CHUNK * n_lanes), np.empty(CHUNK * n_lanes)
+    open_bound, crest_now = np.empty(CHUNK * n_lanes), np.empty(n_lanes)
     for p in range(first, last):
         potential[:] = 0.0
         slope[:] = 0.0
@@ -58,12 +60,12 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
             gaps(times[p], start, n, count, duration, u, next_time)
             fill_steps(u, n, constants, a, b, c, e)
             sparse = fill_crests(u, n, constants, crest_a, crest_b)
-            for o in range(0, width, WIDTH):
-                v, d = load(potential, o), load(slope, o)
-                top, when = load(best, o), load(best_time, o)
-                crest, n_open = splat(0.0), 0  # the largest floor of an interior maximum
+            for o in range(0, width, n_lanes):
+                v, d = load(potential, o, lanes), load(slope, o, lanes)
+                top, when = load(best, o, lanes), load(best_time, o, lanes)
+                crest, n_open = splat(0.0, lanes), 0  # the largest floor of an interior maximum
                 for i in range(n):
-                    d = fma(kappa, load(rows[afferents[p, start + i]], o), d)
+                    d = fma(kappa, load(rows[afferents[p, start + i]], o, lanes), d)
                     v_next = fma(b[i], d, a[i] * v)
                     d_next = fma(e[i], d, c[i] * v)
                     turns, bound, known = minimum(d, 0.0 - d_next), fma(u[i], d, v), top
@@ -71,15 +73,15 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
                         floor = fma(crest_b[i], d, crest_a[i] * v)
                         bound, known = bounds(v, d, u[i], floor, constants), maximum(top, crest)
                         # where the slope does not turn, no maximum is kept above the floor
-                        crest = maximum(crest, select(turns > 0.0, floor, splat(0.0)))
+                        crest = maximum(crest, select(turns > 0.0, floor, 0.0))
                     if lanes_of(minimum(turns, bound - known) > 0.0):
                         open_event[n_open] = i
-                        store(open_v, n_open * WIDTH, v)
-                        store(open_d, n_open * WIDTH, d)
-                        bound = select(turns > 0.0, bound, splat(-np.inf))
-                        store(open_bound, n_open * WIDTH, bound)
+                        store(open_v, n_open * n_lanes, v)
+                        store(open_d, n_open * n_lanes, d)
+                        bound = select(turns > 0.0, bound, -np.inf)
+                        store(open_bound, n_open * n_lanes, bound)
                         n_open += 1
-                    when = select(v_next > top, splat(next_time[i]), when)
+                    when = select(v_next > top, next_time[i], when)
                     top = maximum(v_next, top)
                     v, d = v_next, d_next
                 store(potential, o, v)
@@ -90,7 +92,7 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
                     store(crest_now, 0, crest)
                     _settle(
                         n_open, open_event, open_v, open_d, open_bound, u, a, b, c, e, crest_a,
-                        crest_b, crest_now, times[p], start, constants, best, best_time, o,
+                        crest_b, crest_now, times[p], start, constants, lanes, best, best_time, o,
                     )  # fmt: skip
         for o in range(n_outputs):
             # weights that are no numbers make no number, not a silent neuron
@@ -102,56 +104,57 @@ def scan_peaks(times, afferents, counts, rows, duration, constants, first, last,
 @compiled
 def _settle(
     n_open, open_event, open_v, open_d, open_bound, u, a, b, c, e, crest_a, crest_b, crest_now,
-    times, start, constants, best, best_time, o,
+    times, start, constants, lanes, best, best_time, o,
 ):  # fmt: skip
     """Raise the best potentials by the maxima of open intervals.
 
     The maximum under the largest bound is worked out first, for all lanes at once: it often beats
     the other bounds.
     """
-    nothing = splat(-np.inf)
+    n_lanes = len(lanes)
+    nothing = splat(-np.inf, lanes)
     first_v, first_d, first_gap, first_time = nothing, nothing, nothing, nothing
     first_floor, first_bound, first_of = nothing, nothing, nothing
-    known = maximum(load(best, o), load(crest_now, 0))
+    known = maximum(load(best, o, lanes), load(crest_now, 0, lanes))
     for j in range(n_open):
         # at a tie the earlier time counts, so a bound that is only reached is not enough to skip
-        bound = load(open_bound, j * WIDTH)
+        bound = load(open_bound, j * n_lanes, lanes)
         if not lanes_of(not_less(bound, known)):
             continue
         i = open_event[j]
-        v, d = load(open_v, j * WIDTH), load(open_d, j * WIDTH)
+        v, d = load(open_v, j * n_lanes, lanes), load(open_d, j * n_lanes, lanes)
         v_end, d_end = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
         floor = fma(crest_b[i], d, crest_a[i] * v)
         closest = closest_bounds(v, d, v_end, d_end, u[i], floor, constants)
         bound = select(bound > -np.inf, closest, bound)
-        store(open_bound, j * WIDTH, bound)
+        store(open_bound, j * n_lanes, bound)
         larger = bound > first_bound
         first_v, first_d = select(larger, v, first_v), select(larger, d, first_d)
-        first_gap = select(larger, splat(u[i]), first_gap)
-        first_time = select(larger, splat(np.float64(times[start + i])), first_time)
+        first_gap = select(larger, u[i], first_gap)
+        first_time = select(larger, np.float64(times[start + i]), first_time)
         first_floor, first_bound = select(larger, floor, first_floor), maximum(bound, first_bound)
-        first_of = select(larger, splat(np.float64(j)), first_of)
+        first_of = select(larger, np.float64(j), first_of)
     _raise(
-        first_v, first_d, first_gap, first_time, first_floor, first_bound, constants,
+        first_v, first_d, first_gap, first_time, first_floor, first_bound, constants, lanes,
         best, best_time, o,
     )  # fmt: skip
     for j in range(n_open):
-        bound = load(open_bound, j * WIDTH)
-        known = maximum(load(best, o), load(crest_now, 0))
+        bound = load(open_bound, j * n_lanes, lanes)
+        known = maximum(load(best, o, lanes), load(crest_now, 0, lanes))
         if lanes_of(both(not_less(bound, known), either(first_of > j, j > first_of))):
             i = open_event[j]
-            v, d = load(open_v, j * WIDTH), load(open_d, j * WIDTH)
+            v, d = load(open_v, j * n_lanes, lanes), load(open_d, j * n_lanes, lanes)
             floor = fma(crest_b[i], d, crest_a[i] * v)
             _raise(
-                v, d, splat(u[i]), splat(np.float64(times[start + i])), floor, bound, constants,
-                best, best_time, o,
+                v, d, u[i], np.float64(times[start + i]), floor, bound, constants, lanes, best,
+                best_time, o,
             )  # fmt: skip
 
 
 @compiled
-def _raise(v, d, gap, time, floor, bound, constants, best, best_time, o):
+def _raise(v, d, gap, time, floor, bound, constants, lanes, best, best_time, o):
     """Raise the best potentials where the bound says that an interval's maximum may beat them."""
-    top, when = load(best, o), load(best_time, o)
+    top, when = load(best, o, lanes), load(best_time, o, lanes)
     inside, value = interior_maxima(v, d, gap, floor, bound, constants)
     inside = time + inside
     earlier = both(not_less(value, top), when > inside)

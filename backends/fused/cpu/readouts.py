@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import compiled
-from .lanes import WIDTH, fma, load, store
+from .lanes import fma, load, store
 from .steps import CHUNK, fill_steps, free_state, gaps
 
 __all__ = ["crossing_starts", "peak_starts", "potential_starts", "states_before"]
@@ -31,20 +31,20 @@ def last_event_until(times, count, t, inclusive):
 
 @compiled
 def states_before(
-    times, afferents, counts, rows, duration, constants, first, last, t_star, active, last_event,
-    v_left, d_left,
+    times, afferents, counts, rows, duration, constants, first, last, lanes, t_star, active,
+    last_event, v_left, d_left,
 ):  # fmt: skip
     """Potential and slope just before the times t_star [B, O] of the active pairs.
 
     v_left and d_left have one row for each pattern from ``first`` on.  Spikes after ``last_event``
     [B, O] are ignored; it has no rows if there are no such spikes.
     """
-    kappa = constants[2]
+    kappa, n_lanes = constants[2], len(lanes)
     n_outputs, width = t_star.shape[1], rows.shape[1]
     u, unused = np.zeros(CHUNK), np.empty(CHUNK)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     potential, slope = np.empty(width), np.empty(width)
-    at, pending = np.empty(width, np.int64), np.empty(width // WIDTH, np.int64)
+    at, pending = np.empty(width, np.int64), np.empty(width // n_lanes, np.int64)
     for p in range(first, last):
         potential[:] = 0.0
         slope[:] = 0.0
@@ -61,21 +61,21 @@ def states_before(
                 if k >= 0:
                     at[o] = k
                     latest = max(latest, k)
-                    pending[o // WIDTH] = min(pending[o // WIDTH], k)
+                    pending[o // n_lanes] = min(pending[o // n_lanes], k)
         for start in range(0, latest + 1, CHUNK):
             n = min(CHUNK, latest + 1 - start)
             gaps(times[p], start, n, counts[p], duration, u, unused)
             fill_steps(u, n, constants, a, b, c, e)
-            for tile in range(width // WIDTH):
-                o = tile * WIDTH
-                v, d = load(potential, o), load(slope, o)
+            for tile in range(width // n_lanes):
+                o = tile * n_lanes
+                v, d = load(potential, o, lanes), load(slope, o, lanes)
                 for i in range(n):
-                    d = fma(kappa, load(rows[afferents[p, start + i]], o), d)
+                    d = fma(kappa, load(rows[afferents[p, start + i]], o, lanes), d)
                     if start + i == pending[tile]:
                         store(potential, o, v)
                         store(slope, o, d)
                         following = counts[p]
-                        for lane in range(o, o + WIDTH):
+                        for lane in range(o, o + n_lanes):
                             if at[lane] == start + i:
                                 x = np.float64(t_star[p, lane]) - times[p, start + i]
                                 state = free_state(potential[lane], slope[lane], x, constants)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import compiled
-from .lanes import WIDTH, fma, load, maximum, select, splat, store
+from .lanes import fma, load, maximum, select, store
 from .steps import CHUNK, fill_decays, fill_steps
 
 __all__ = ["pull_back_samples", "sample_patterns", "sampled_peaks"]
@@ -42,7 +42,7 @@ def _points(times, count, samples, k, j, now, u, spike, sample):
 @compiled
 def _kick(weights, k, allowed):
     """Weights of spike k, 0 for outputs that ignore it; ``allowed`` is their last spike."""
-    return select(allowed > k - 0.5, weights, splat(0.0))
+    return select(allowed > k - 0.5, weights, 0.0)
 
 
 @compiled
@@ -55,16 +55,16 @@ def _last_allowed(last_event, p, allowed):
 
 @compiled
 def sample_patterns(
-    times, afferents, counts, rows, duration, constants, first, last, samples, order, last_event,
-    potential_at,
+    times, afferents, counts, rows, duration, constants, first, last, lanes, samples, order,
+    last_event, potential_at,
 ):  # fmt: skip
     """Fill potential_at [B, T, O], given ascending samples [T] and where each belongs."""
-    kappa = constants[2]
+    kappa, n_lanes = constants[2], len(lanes)
     n_outputs, width = potential_at.shape[2], rows.shape[1]
     u, spike, sample = np.zeros(CHUNK), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     potential, slope = np.empty(width), np.empty(width)
-    allowed, v_now = np.empty(width), np.empty(WIDTH)
+    allowed, v_now = np.empty(width), np.empty(n_lanes)
     for p in range(first, last):
         potential[:] = 0.0
         slope[:] = 0.0
@@ -73,17 +73,21 @@ def sample_patterns(
         while k < counts[p] or j < samples.shape[0]:
             n, k, j, now = _points(times[p], counts[p], samples, k, j, now, u, spike, sample)
             fill_steps(u, n, constants, a, b, c, e)
-            for o in range(0, width, WIDTH):
-                v, d, until = load(potential, o), load(slope, o), load(allowed, o)
+            for o in range(0, width, n_lanes):
+                v, d, until = (
+                    load(potential, o, lanes),
+                    load(slope, o, lanes),
+                    load(allowed, o, lanes),
+                )
                 for i in range(n):
                     v, d = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
                     if spike[i] >= 0:
-                        weights = load(rows[afferents[p, spike[i]]], o)
+                        weights = load(rows[afferents[p, spike[i]]], o, lanes)
                         d = fma(kappa, _kick(weights, spike[i], until), d)
                     else:
                         store(v_now, 0, v)
                         t = order[sample[i]]
-                        for lane in range(min(WIDTH, n_outputs - o)):
+                        for lane in range(min(n_lanes, n_outputs - o)):
                             potential_at[p, t, o + lane] = v_now[lane]
                 store(potential, o, v)
                 store(slope, o, d)
@@ -91,10 +95,11 @@ def sample_patterns(
 
 @compiled
 def sampled_peaks(
-    times, afferents, counts, rows, duration, constants, first, last, samples, v_max, t_max
+    times, afferents, counts, rows, duration, constants, first, last, lanes, samples, v_max,
+    t_max,
 ):  # fmt: skip
     """Fill v_max and t_max [B, O]: the first largest potential at ascending samples [T]."""
-    kappa = constants[2]
+    kappa, n_lanes = constants[2], len(lanes)
     n_outputs, width = v_max.shape[1], rows.shape[1]
     u, spike, sample = np.zeros(CHUNK), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
@@ -109,15 +114,15 @@ def sampled_peaks(
         while j < samples.shape[0]:
             n, k, j, now = _points(times[p], counts[p], samples, k, j, now, u, spike, sample)
             fill_steps(u, n, constants, a, b, c, e)
-            for o in range(0, width, WIDTH):
-                v, d = load(potential, o), load(slope, o)
-                top, when = load(best, o), load(best_time, o)
+            for o in range(0, width, n_lanes):
+                v, d = load(potential, o, lanes), load(slope, o, lanes)
+                top, when = load(best, o, lanes), load(best_time, o, lanes)
                 for i in range(n):
                     v, d = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
                     if spike[i] >= 0:
-                        d = fma(kappa, load(rows[afferents[p, spike[i]]], o), d)
+                        d = fma(kappa, load(rows[afferents[p, spike[i]]], o, lanes), d)
                     else:
-                        when = select(v > top, splat(np.float64(samples[sample[i]])), when)
+                        when = select(v > top, np.float64(samples[sample[i]]), when)
                         top = maximum(v, top)
                 store(potential, o, v)
                 store(slope, o, d)
@@ -148,20 +153,21 @@ def _points_back(times, samples, k, j, now, u, spike, sample):
 
 @compiled
 def pull_back_samples(
-    times, afferents, counts, rows, duration, constants, first, last, samples, order, cotangent,
-    last_event, weight_sum, time_sum,
+    times, afferents, counts, rows, duration, constants, first, last, lanes, samples, order,
+    cotangent, last_event, weight_sum, time_sum,
 ):  # fmt: skip
     """Add the gradients of sampled potentials, given their cotangents [B, O, T].
 
     See `adjoint`: a sample's cotangent g is a readout with p = g, which adds g to S.
     """
     tau, _, kappa, _, _, _ = constants
+    n_lanes = len(lanes)
     n_outputs, width = cotangent.shape[1], rows.shape[1]
     with_times = time_sum.shape[0] > 0
     u, spike, sample = np.zeros(CHUNK), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
     slow, fast, psp = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     h_state, s_state, allowed = np.empty(width), np.empty(width), np.empty(width)
-    kick, by_lane = np.zeros(WIDTH), np.zeros(CHUNK * WIDTH)
+    kick, by_lane = np.zeros(n_lanes), np.zeros(CHUNK * n_lanes)
     for p in range(first, last):
         h_state[:] = 0.0
         s_state[:] = 0.0
@@ -171,31 +177,35 @@ def pull_back_samples(
             n, k, j, now = _points_back(times[p], samples, k, j, now, u, spike, sample)
             fill_decays(u, n, constants, slow, fast, psp)
             by_lane[:] = 0.0
-            for o in range(0, width, WIDTH):
-                h, s, until = load(h_state, o), load(s_state, o), load(allowed, o)
+            for o in range(0, width, n_lanes):
+                h, s, until = (
+                    load(h_state, o, lanes),
+                    load(s_state, o, lanes),
+                    load(allowed, o, lanes),
+                )
                 for i in range(n):
                     h = fma(slow[i], h, psp[i] * s)
                     s = fast[i] * s
                     if spike[i] < 0:
                         t = order[sample[i]]
-                        for lane in range(min(WIDTH, n_outputs - o)):
+                        for lane in range(min(n_lanes, n_outputs - o)):
                             kick[lane] = cotangent[p, o + lane, t]
-                        for lane in range(min(WIDTH, n_outputs - o), WIDTH):
+                        for lane in range(min(n_lanes, n_outputs - o), n_lanes):
                             kick[lane] = 0.0
-                        s = s + load(kick, 0)
+                        s = s + load(kick, 0, lanes)
                     else:
                         afferent = afferents[p, spike[i]]
                         total = weight_sum[afferent]
-                        store(total, o, load(total, o) + _kick(h, spike[i], until))
+                        store(total, o, load(total, o, lanes) + _kick(h, spike[i], until))
                         if with_times:
                             towards = _kick(fma(-1.0 / tau, h, kappa * s), spike[i], until)
-                            lanes = i * WIDTH
-                            weight = load(rows[afferent], o)
-                            store(by_lane, lanes, fma(weight, towards, load(by_lane, lanes)))
+                            at = i * n_lanes
+                            weight = load(rows[afferent], o, lanes)
+                            store(by_lane, at, fma(weight, towards, load(by_lane, at, lanes)))
                 store(h_state, o, h)
                 store(s_state, o, s)
             if with_times:
                 for i in range(n):
-                    for lane in range(i * WIDTH, (i + 1) * WIDTH):
+                    for lane in range(i * n_lanes, (i + 1) * n_lanes):
                         if spike[i] >= 0:
                             time_sum[p, spike[i]] -= by_lane[lane]

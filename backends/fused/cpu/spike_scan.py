@@ -10,7 +10,7 @@ import numpy as np
 
 from .compiled import compiled
 from .interior import exceeding, fill_crests, interval_tops
-from .lanes import WIDTH, first_lane, fma, lanes_of, load, store
+from .lanes import first_lane, fma, lanes_of, load, store
 from .resets import crossing_after
 from .roots import rising_root
 from .steps import CHUNK, fill_steps, free_state, gaps
@@ -20,7 +20,8 @@ __all__ = ["place_spikes", "scan_spikes", "with_room"]
 
 @compiled
 def scan_spikes(
-    times, afferents, counts, rows, duration, constants, first, last, threshold, tau, kept, n_found,
+    times, afferents, counts, rows, duration, constants, first, last, lanes, threshold, tau,
+    kept, n_found,
 ):  # fmt: skip
     """Find the output spikes of the patterns from ``first`` to ``last``.
 
@@ -43,14 +44,14 @@ def scan_spikes(
         False if a spike is not later than the one before, in the dtype of the times; then the
         search was given up.
     """
-    kappa = constants[2]
+    kappa, n_lanes = constants[2], len(lanes)
     n_outputs, width = n_found.shape[1], rows.shape[1]
     u, next_time = np.zeros(CHUNK), np.zeros(CHUNK)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     potential, slope, limit = np.empty(width), np.empty(width), np.empty(width)
-    v_now, d_now = np.empty(WIDTH), np.empty(WIDTH)
-    v_after, d_after = np.empty(WIDTH), np.empty(WIDTH)
-    top_now, value_now = np.empty(WIDTH), np.empty(WIDTH)
+    v_now, d_now = np.empty(n_lanes), np.empty(n_lanes)
+    v_after, d_after = np.empty(n_lanes), np.empty(n_lanes)
+    top_now, value_now = np.empty(n_lanes), np.empty(n_lanes)
     crest_a, crest_b = np.empty(CHUNK), np.empty(CHUNK)
     # as for the first crossing, the peak exceeds the threshold in the dtype it is returned in
     rounded = np.empty(1, rows.dtype)
@@ -69,25 +70,29 @@ def scan_spikes(
             gaps(times[p], start, n_steps, counts[p], duration, u, next_time)
             fill_steps(u, n_steps, constants, a, b, c, e)
             sparse = fill_crests(u, n_steps, constants, crest_a, crest_b)
-            for o in range(0, width, WIDTH):
-                v, d, open_limit = load(potential, o), load(slope, o), load(limit, o)
+            for o in range(0, width, n_lanes):
+                v, d, open_limit = (
+                    load(potential, o, lanes),
+                    load(slope, o, lanes),
+                    load(limit, o, lanes),
+                )
                 i = 0
                 while i < n_steps:
-                    lanes = 0
+                    crossing = 0
                     while i < n_steps:  # apart from what follows, so that it stays in registers
-                        d = fma(kappa, load(rows[afferents[p, start + i]], o), d)
+                        d = fma(kappa, load(rows[afferents[p, start + i]], o, lanes), d)
                         v_next, d_next = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
                         floor = fma(crest_b[i], d, crest_a[i] * v)
-                        lanes = lanes_of(
+                        crossing = lanes_of(
                             exceeding(
                                 v, d, v_next, d_next, u[i], floor, open_limit, sparse, constants
                             )
                         )
-                        if lanes:
+                        if crossing:
                             break
                         v, d = v_next, d_next
                         i += 1
-                    if lanes == 0:
+                    if crossing == 0:
                         break
                     v_next, d_next = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
                     floor = fma(crest_b[i], d, crest_a[i] * v)
@@ -101,9 +106,9 @@ def scan_spikes(
                     store(top_now, 0, top)
                     store(value_now, 0, value)
                     now = np.float64(times[p, start + i])
-                    while lanes:
-                        lane = first_lane(lanes)
-                        lanes &= lanes - 1
+                    while crossing:
+                        lane = first_lane(crossing)
+                        crossing &= crossing - 1
                         rounded[0] = value_now[lane]
                         if not least < rounded[0] < np.inf:
                             continue
@@ -132,7 +137,7 @@ def scan_spikes(
                             reached = crossing_after(
                                 v_lane, d_lane, left, v_end, d_end, threshold, constants
                             )
-                    v, d = load(v_after, 0), load(d_after, 0)
+                    v, d = load(v_after, 0, lanes), load(d_after, 0, lanes)
                     i += 1
                 store(potential, o, v)
                 store(slope, o, d)

@@ -42,7 +42,7 @@ def output_spikes(
         def keep(*arguments: Any) -> None:
             found[part[0]] = scan_spikes(*arguments)
 
-        batch.call(keep, *part, neuron.v_threshold, neuron.tau, most, counts)
+        batch.call(keep, *part, batch.lanes, neuron.v_threshold, neuron.tau, most, counts)
 
     run(scan, parts, worth=batch.worth_threads)
     if not all(apart for _, _, apart in found.values()):
@@ -89,7 +89,7 @@ def critical_threshold(
         v_max, t_max = np.empty_like(theta), np.empty_like(t)
         parts = [(p, p + 1) for p in np.flatnonzero(by_peak.any(axis=1)).tolist()]
         run(
-            lambda part: batch.call(scan_peaks, *part, v_max, t_max),
+            lambda part: batch.call(scan_peaks, *part, batch.lanes, v_max, t_max),
             parts,
             worth=batch.worth_threads,
         )

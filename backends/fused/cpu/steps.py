@@ -24,7 +24,7 @@ import math
 
 from .compiled import compiled
 from .elementary import exponential
-from .lanes import WIDTH, fma, load, store
+from .lanes import WIDE, fma, load, store
 
 __all__ = ["CHUNK", "decays", "fill_decays", "fill_steps", "free_state", "gaps"]
 
@@ -47,8 +47,8 @@ def decays(u, constants):
 def fill_steps(u, n, constants, a, b, c, e):
     """Coefficients A, B, C, E of n steps u; all arrays hold CHUNK numbers."""
     tau, tau_s, _, _, _, _ = constants
-    for i in range(0, n, WIDTH):
-        slow, fast, k = decays(load(u, i), constants)
+    for i in range(0, n, len(WIDE)):
+        slow, fast, k = decays(load(u, i, WIDE), constants)
         k_tau = k * (1.0 / tau)
         store(a, i, slow + k_tau)
         store(b, i, k)
@@ -59,8 +59,8 @@ def fill_steps(u, n, constants, a, b, c, e):
 @compiled
 def fill_decays(u, n, constants, slow, fast, psp):
     """e^(-u/tau), e^(-u/tau_s) and K(u) of n steps u; all arrays hold CHUNK numbers."""
-    for i in range(0, n, WIDTH):
-        slow_i, fast_i, k = decays(load(u, i), constants)
+    for i in range(0, n, len(WIDE)):
+        slow_i, fast_i, k = decays(load(u, i, WIDE), constants)
         store(slow, i, slow_i)
         store(fast, i, fast_i)
         store(psp, i, k * constants[2])

@@ -15,7 +15,7 @@ import numpy as np
 
 from .compiled import compiled
 from .lanes import (
-    WIDTH,
+    WIDE,
     both,
     either,
     first_lane,
@@ -24,7 +24,6 @@ from .lanes import (
     load,
     maximum,
     minimum,
-    splat,
     store,
 )
 from .resets import top_after
@@ -49,7 +48,7 @@ def scan_stream(
     ----------
     times, afferents : array, shape (E,)
     rows : array, shape (N, W)
-        Weights; W, ``first`` and ``last`` are multiples of `WIDTH`.
+        Weights; W, ``first`` and ``last`` are multiples of the number of lanes.
     event : float
         Time of the event before the first.
     threshold, tau : float
@@ -72,8 +71,8 @@ def scan_stream(
     n_events = times.shape[0]
     u = np.zeros(CHUNK)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
-    v_now, d_now = np.empty(WIDTH), np.empty(WIDTH)
-    v_after, d_after = np.empty(WIDTH), np.empty(WIDTH)
+    v_now, d_now = np.empty(len(WIDE)), np.empty(len(WIDE))
+    v_after, d_after = np.empty(len(WIDE)), np.empty(len(WIDE))
     found, output, n = np.empty(64, times.dtype), np.empty(64, np.int64), 0
     before = event
     for start in range(0, n_events, CHUNK):
@@ -83,11 +82,11 @@ def scan_stream(
             u[i] = now - before
             before = now
         fill_steps(u, n_steps, constants, a, b, c, e)
-        for o in range(first, last, WIDTH):
-            v, d = load(potential, o), load(slope, o)
+        for o in range(first, last, len(WIDE)):
+            v, d = load(potential, o, WIDE), load(slope, o, WIDE)
             resumed = np.int64(0)  # lanes that have spiked since the last event
             if start == 0:
-                resumed = lanes_of(load(passed, o) > 0.0)
+                resumed = lanes_of(load(passed, o, WIDE) > 0.0)
             i = 0
             while i < n_steps:
                 lanes = np.int64(0)
@@ -98,13 +97,13 @@ def scan_stream(
                     open_limit = fma(-_ROOM, size, threshold)
                     # below its tangent, and below what is left of V and of the synaptic sum at
                     # the crest of K; where it still rises, below its end
-                    bound = minimum(fma(u[i], d, v), fma(crest, drive, maximum(v, splat(0.0))))
-                    ended = either(v_next > open_limit, 0.0 - d_next > splat(0.0))
-                    opens = either(v > splat(threshold), both(bound > open_limit, ended))
+                    bound = minimum(fma(u[i], d, v), fma(crest, drive, maximum(v, 0.0)))
+                    ended = either(v_next > open_limit, 0.0 - d_next > 0.0)
+                    opens = either(v > threshold, both(bound > open_limit, ended))
                     lanes = lanes_of(opens) | resumed
                     if lanes:
                         break
-                    v, d = v_next, fma(kappa, load(rows[afferents[start + i]], o), d_next)
+                    v, d = v_next, fma(kappa, load(rows[afferents[start + i]], o, WIDE), d_next)
                     i += 1
                 if lanes == 0:
                     break
@@ -128,8 +127,8 @@ def scan_stream(
                         left = max(u[i] - past, 0.0)
                         v_after[lane], d_after[lane] = free_state(v_lane, d_lane, left, constants)
                 resumed = np.int64(0)
-                v, d = load(v_after, 0), load(d_after, 0)
-                d = fma(kappa, load(rows[afferents[start + i]], o), d)
+                v, d = load(v_after, 0, WIDE), load(d_after, 0, WIDE)
+                d = fma(kappa, load(rows[afferents[start + i]], o, WIDE), d)
                 i += 1
             store(potential, o, v)
             store(slope, o, d)

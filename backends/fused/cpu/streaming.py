@@ -12,7 +12,7 @@ from tempotron_core.spiking.arguments import too_close
 from tempotron_core.spiking.following import StreamState
 
 from .functions import WORTH_THREADS, Array, kernel_constants, usable
-from .lanes import WIDTH
+from .lanes import WIDE
 from .layout import to_rows
 from .stream_scan import advance_stream, scan_stream
 from .threads import n_threads, run, split
@@ -30,8 +30,8 @@ def follow_stream(
 ) -> tuple[StreamState, Array, Array]:
     """Output spikes up to the last event, or without events until a time, and the state then."""
     n_outputs, n_afferents = weight.shape
-    n_tiles = -(-n_outputs // WIDTH)
-    width = n_tiles * WIDTH
+    n_tiles = -(-n_outputs // len(WIDE))
+    width = n_tiles * len(WIDE)
     v, slope, passed = np.zeros((3, width))
     for row, given in zip((v, slope, passed), (state.v, state.slope, state.passed), strict=True):
         row[:n_outputs] = given
@@ -50,7 +50,7 @@ def follow_stream(
         to_rows(usable(weight), rows)
 
         def scan(part: tuple[int, int]) -> None:
-            tiles = part[0] * WIDTH, part[1] * WIDTH
+            tiles = part[0] * len(WIDE), part[1] * len(WIDE)
             found.append(scan_stream(times, afferents, rows, *of_neuron, *tiles, v, slope, passed))
 
         parts = split(n_tiles, min(n_tiles, n_threads()))

@@ -166,12 +166,12 @@ def _search(course, n, k, theta, low, high, level, scale, constants, tau, seen, 
         middle = 0.5 * (low + high)
         theta = max(theta, middle) if kind == BELOW else min(theta, middle)
     # no proposal: the bracket itself, and the maximum that comes closest
-    if (
-        follow(
-            course, n, high, 0.0, np.inf, high - level, BELOW, most, constants, tau, seen, spikes[0]
-        )
-        == 0
-    ):
+    kind = np.int64(BELOW)  # no constant, for which everything would be compiled once more
+    reach = high - level
+    known = follow(
+        course, n, high, 0.0, np.inf, reach, kind, most, constants, tau, seen, spikes[0]
+    )  # fmt: skip
+    if known == 0:
         return high, 0.0, 0, low, high
     before, interval = np.int64(seen[0, BEFORE]), np.int64(seen[0, INTERVAL])
     _, time = touched(

@@ -104,9 +104,26 @@ def test_single_precision():
     check(*problem(2, dtype="float32"), Neuron())
 
 
-@pytest.mark.parametrize("n_outputs", [1, 17])
+@pytest.mark.parametrize("n_outputs", [1, 9, 17])
 def test_outputs_at_the_ends_of_lanes(n_outputs):
     check(*problem(3, n_outputs=n_outputs, n_patterns=2), Neuron())
+
+
+@pytest.mark.parametrize("duration", [20.0, 90.0, 1e4])
+def test_narrow_lanes_change_no_bit(duration, monkeypatch):
+    from tempotron_backends.fused.cpu import functions, lanes
+
+    events, weight = problem(6, n_outputs=6, n_afferents=100, duration=duration, drive=3.0)
+
+    def found():
+        spikes = output_spikes(events, weight, Neuron())
+        peaks = critical_threshold(events, weight, Neuron(), 1)
+        return *spikes, *peaks
+
+    narrow = found()
+    monkeypatch.setattr(functions, "lanes_for", lambda _: lanes.WIDE)
+    for ours, wide in zip(narrow, found(), strict=True):
+        np.testing.assert_array_equal(ours, wide)
 
 
 @pytest.mark.parametrize("n_afferents", [63, 64, 65])
