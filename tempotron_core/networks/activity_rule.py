@@ -42,7 +42,7 @@ def activity_gradients(network: Network, activity: Activity) -> tuple[Array, ...
     gradients = []
     for events, weight, neuron, (_, counts) in layers:
         xp = array_namespace(counts=counts)
-        many = counts > max(1.0, events.duration / neuron.tau)
+        many = counts > max(1, int(events.duration / neuron.tau))
         where = many | ~xp.any(counts > 0, axis=0)
         k = xp.where(many, counts, 1)
         critical = critical_threshold(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tempotron_core import Events, Network, Neuron, fit_counts
+from tempotron_core.events.batch import map_arrays
 from tempotron_core.networks.activity_rule import activity_gradients
 from tempotron_core.networks.count_step import count_step
 from tempotron_core.spiking import critical_threshold, critical_threshold_vjp
@@ -128,6 +129,18 @@ def test_hidden_neurons_are_kept_active():
     )
     np.testing.assert_allclose(with_it[0] - without[0], 0.3 * expected, rtol=0.0, atol=1e-14)
     np.testing.assert_array_equal(with_it[1], without[1])
+
+
+@pytest.mark.slow_backend("strict", reason="takes seconds; counts in a network are tested alone")
+def test_hidden_neurons_are_kept_active_on_any_library(backend, to_numpy):
+    events, network = deep(np.random.default_rng(6))
+    events, wanted = events[:4], np.ones((4, 1), dtype=int)  # 1/4 is exact in any precision
+    expected = count_step(network)(events, wanted, network.weights)
+    events = map_arrays(events, backend.from_numpy)
+    network = network.with_weights([backend.from_numpy(w) for w in network.weights])
+    found = count_step(network)(events, backend.from_numpy(wanted), network.weights)
+    for ours, numpys in zip(found.gradients, expected.gradients, strict=True):
+        np.testing.assert_allclose(to_numpy(ours), numpys, rtol=1e-11, atol=1e-11)
 
 
 def test_neurons_at_rest_are_brought_back():

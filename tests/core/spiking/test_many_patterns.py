@@ -90,9 +90,7 @@ def test_counts_times_and_critical_thresholds(seed, n_pairs):
                 assert count(reference, theta + bar, wanted) < wanted, (seed, checked)
 
 
-@pytest.mark.parametrize(
-    ("seed", "n_each"), [(2, 3), pytest.param(3, 300, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("seed", "n_each"), [(2, 3), pytest.param(3, 300, marks=pytest.mark.slow)])
 def test_gradients_of_spike_times(seed, n_each):
     """Along random directions of weights and input times, through all resets, tau < tau_s too."""
     rng, checked = np.random.default_rng(seed), {False: 0, True: 0}
