@@ -6,7 +6,8 @@ Sompolinsky, Nature Neuroscience 9, 420-428, 2006).  See :func:`peak` for the de
 
 Neurons, patterns, readouts, networks and files are handed on here; losses and optimisers are
 reached as `tempotron_core.learning`, encoders as `tempotron_core.encoding`, the multi-spike neuron
-as `tempotron_core.spiking`.
+as `tempotron_core.spiking`, the conductance-based one as `tempotron_core.conductance`, and what
+people report as `tempotron_core.metrics`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import conductance as conductance
     from . import encoding as encoding
     from . import learning as learning
+    from . import metrics as metrics
     from . import spiking as spiking
     from .events import Events, RaggedEvents, UnitsWarning
     from .files.checkpoint import load, read_arrays, read_metadata, save
@@ -65,6 +68,7 @@ __all__ = [
     "SilenceWarning",
     "Tempotron",
     "UnitsWarning",
+    "conductance",
     "critical_threshold_with_delays",
     "critical_threshold_with_delays_vjp",
     "delay_gradient",
@@ -79,6 +83,7 @@ __all__ = [
     "initial_network",
     "learning",
     "load",
+    "metrics",
     "output_spikes_with_delays",
     "output_spikes_with_delays_vjp",
     "peak",
@@ -131,7 +136,8 @@ _NAMES = {
     "readouts.voltage_gradient": ("voltage_vjp",),
 }
 _ROOMS = (
-    "arrays encoding events files kernel learning membrane networks neuron readouts spiking traced"
+    "arrays conductance encoding events files kernel learning membrane metrics networks neuron "
+    "readouts spiking traced"
 ).split()
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 
