@@ -18,9 +18,10 @@ another sweep over them: each runs as many combinations as show it every value o
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from enum import Enum
 from functools import cache
 from importlib.util import find_spec
@@ -131,6 +132,20 @@ def shown_elsewhere(cases: Iterable[dict[str, Any]]) -> set[int]:
         seen = unseen.pop(max(unseen, key=lambda index: len(unseen[index])))
         unseen = {index: values - seen for index, values in unseen.items()}
     return set(unseen)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from going through all that stays until the end, time and again.
+
+    Modules and test items are millions of objects: a twentieth of the suite's time.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` is heeded
