@@ -231,8 +231,8 @@ def peak_vjp(
     t_bar = None if t_bar is None else np.where(t_star > 0.0, t_bar, 0.0)
     active = v_bar != 0.0 if t_bar is None else (v_bar != 0.0) | (t_bar != 0.0)
     t_bar = batch.no_rows(batch.dtype) if t_bar is None else t_bar
-    given = (batch.lanes, t_star, v_bar, t_bar, active, last_event)
-    return batch.gradient(add_peak_gradient, *given, times=times)
+    pairs = t_star, v_bar, t_bar, active, last_event
+    return batch.gradient(add_peak_gradient, batch.lanes, *pairs, times=times)
 
 
 def first_crossing_vjp(
