@@ -87,16 +87,26 @@ def critical_threshold(
     by_peak = (k == 1) | doubtful
     if by_peak.any():
         v_max, t_max = np.empty_like(theta), np.empty_like(t)
-        parts = [(p, p + 1) for p in np.flatnonzero(by_peak.any(axis=1)).tolist()]
         run(
             lambda part: batch.call(scan_peaks, *part, batch.lanes, v_max, t_max),
-            parts,
+            _stretches(by_peak.any(axis=1), 4 * n_threads()),
             worth=batch.worth_threads,
         )
         by_peak &= ~(doubtful & (v_max > 0.0))
         theta, t = np.where(by_peak, v_max, theta), np.where(by_peak, t_max, t)
         n_before = np.where(by_peak, 0, np.where(doubtful, -1 - n_before, n_before))
     return theta, t, n_before
+
+
+def _stretches(chosen: Array, n_parts: int) -> list[tuple[int, int]]:
+    """Where stretches of chosen patterns begin and end, none longer than one of so many parts."""
+    edges = np.flatnonzero(np.diff(chosen, prepend=False, append=False)).tolist()
+    most = -(-len(chosen) // n_parts)
+    return [
+        (p, min(p + most, stop))
+        for start, stop in zip(edges[::2], edges[1::2], strict=True)
+        for p in range(start, stop, most)
+    ]
 
 
 def critical_threshold_vjp(
