@@ -43,11 +43,9 @@ from tempotron_core.readouts.voltage_gradient import (
     voltage_constants,
 )
 
+from .kernels import Layout, Shapes, by_kernels, gradient_by_kernels, mode, serves
 from .neurons import Arrays, Frame, Static, split, to_arrays, traced_neuron
 from .settings import own_settings
-
-Layout = tuple[int, float, tuple[int, ...] | None]
-"""The part of Events that is no array: afferents, duration and source shape."""
 
 Gradients = tuple[jax.Array | None, ...]
 """Towards the sorted spike times, the weights, further inputs and the neuron's constants."""
@@ -170,7 +168,7 @@ def call_compiled(
 
 
 @lru_cache(maxsize=256)
-def _compiled_peak(layout: Layout, static: Static, grid: Any) -> Callable[..., Any]:
+def _compiled_peak(layout: Layout, static: Static, grid: Any, chosen: str) -> Callable[..., Any]:
     def compute(events: Events, weight: jax.Array, *arrays: jax.Array) -> Peak:
         neuron = traced_neuron(static, arrays, weight)
         return peak_function.__wrapped__(  # type: ignore[attr-defined,no-any-return]
@@ -189,7 +187,26 @@ def _compiled_peak(layout: Layout, static: Static, grid: Any) -> Callable[..., A
 
         return to_times, to_weight, *to_arrays(static, arrays, of_constants)
 
-    return with_gradient(layout, compute, adjoint)
+    if not serves(static, chosen):
+        return with_gradient(layout, compute, adjoint)
+
+    def shapes(times: Any, weight: Any) -> Shapes:
+        pairs = times.shape[0], weight.shape[0]
+        return (pairs, weight.dtype), (pairs, times.dtype)
+
+    def pulled_back(events: Events, weight: Any, v: Any, t: Any, *cotangents: Any) -> Gradients:
+        return adjoint(events, weight, outputs=Peak(v, t), cotangents=cotangents)
+
+    forward = by_kernels(layout, static, "peak", compute, shapes, grid=grid)
+    backward = gradient_by_kernels(layout, static, "peak_vjp", pulled_back, grid=grid)
+
+    def fast(events: Events, weight: jax.Array) -> Peak:
+        return Peak(*forward(events, weight))
+
+    def fast_adjoint(events: Events, weight: Any, *, outputs: Peak, cotangents: Any) -> Gradients:
+        return backward(events, weight, *outputs, *cotangents)
+
+    return with_gradient(layout, fast, fast_adjoint)
 
 
 def peak(
@@ -205,7 +222,7 @@ def peak(
     is_static(method)  # compiled shapes cannot depend on values, so every method is 'static'
     grid = None if grid is None else check_grid(grid, neuron)
     static, arrays = split(neuron)
-    compiled = _compiled_peak(flatten(events)[1], static, grid)
+    compiled = _compiled_peak(flatten(events)[1], static, grid, mode())
     return call_compiled(compiled, events, weight, *arrays)  # type: ignore[no-any-return]
 
 
@@ -288,7 +305,7 @@ def _excess_dot(
 
 @lru_cache(maxsize=256)
 def _compiled_first_crossing(
-    layout: Layout, static: Static, min_slope: float
+    layout: Layout, static: Static, min_slope: float, chosen: str
 ) -> Callable[..., Any]:
     crossing = _crossing(layout, static)
 
@@ -312,7 +329,27 @@ def _compiled_first_crossing(
 
         return to_times, to_weight, *to_arrays(static, arrays, of_constants)
 
-    return with_gradient(layout, compute, adjoint)
+    if not serves(static, chosen):
+        return with_gradient(layout, compute, adjoint)
+
+    def shapes(times: Any, weight: Any) -> Shapes:
+        return (((times.shape[0], weight.shape[0]), times.dtype),)
+
+    def pulled_back(events: Events, weight: Any, t: Any, t_bar: Any) -> Gradients:
+        return adjoint(events, weight, outputs=t, cotangents=t_bar)
+
+    given = {"min_slope": min_slope}
+    forward = by_kernels(layout, static, "first_crossing", compute, shapes)
+    backward = gradient_by_kernels(layout, static, "first_crossing_vjp", pulled_back, **given)
+
+    def fast(events: Events, weight: jax.Array) -> jax.Array:
+        found: jax.Array = forward(events, weight)[0]
+        return found
+
+    def fast_adjoint(events: Events, weight: Any, *, outputs: Any, cotangents: Any) -> Gradients:
+        return backward(events, weight, outputs, cotangents)
+
+    return with_gradient(layout, fast, fast_adjoint)
 
 
 def first_crossing(
@@ -331,12 +368,12 @@ def first_crossing(
     is_static(method)
     min_slope = positive_float("min_slope", min_slope, or_zero=True)
     static, arrays = split(neuron)
-    compiled = _compiled_first_crossing(flatten(events)[1], static, min_slope)
+    compiled = _compiled_first_crossing(flatten(events)[1], static, min_slope, mode())
     return call_compiled(compiled, events, weight, *arrays)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=256)
-def _compiled_voltage(layout: Layout, static: Static) -> Callable[..., Any]:
+def _compiled_voltage(layout: Layout, static: Static, chosen: str) -> Callable[..., Any]:
     def compute(
         events: Events, weight: jax.Array, times: jax.Array, *arrays: jax.Array
     ) -> jax.Array:
@@ -363,7 +400,34 @@ def _compiled_voltage(layout: Layout, static: Static) -> Callable[..., Any]:
 
         return to_times, to_weight, to_samples, *to_arrays(static, arrays, of_constants)
 
-    return with_gradient(layout, compute, adjoint)
+    if not serves(static, chosen):
+        return with_gradient(layout, compute, adjoint)
+
+    neuron: Neuron = static
+
+    def shapes(times: Any, weight: Any, at: Any) -> Shapes:
+        return (((times.shape[0], weight.shape[0], at.shape[0]), weight.dtype),)
+
+    def pulled_back(events: Events, weight: Any, at: Any, v_bar: Any) -> Any:
+        given = events, weight, neuron, at, v_bar
+        to_weight, to_times = voltage_adjoint(*given, True, "static", jnp)
+        return to_times, to_weight
+
+    forward = by_kernels(layout, static, "voltage", compute, shapes)
+    backward = gradient_by_kernels(layout, static, "voltage_vjp", pulled_back)
+
+    def fast(events: Events, weight: jax.Array, at: jax.Array) -> jax.Array:
+        found: jax.Array = forward(events, weight, at)[0]
+        return found
+
+    def fast_adjoint(
+        events: Events, weight: Any, at: Any, *, outputs: Any, cotangents: Any
+    ) -> Gradients:
+        del outputs
+        to_samples = sample_time_gradient(events, weight, neuron, at, cotangents, True, jnp)
+        return *backward(events, weight, at, cotangents), to_samples
+
+    return with_gradient(layout, fast, fast_adjoint)
 
 
 def voltage(
@@ -378,7 +442,7 @@ def voltage(
     check_readout(events, weight, neuron, parametric=True)
     is_static(method)
     static, arrays = split(neuron)
-    compiled = _compiled_voltage(flatten(events)[1], static)
+    compiled = _compiled_voltage(flatten(events)[1], static, mode())
     at = checked_times("times", events, times, method, jnp)
     return call_compiled(compiled, events, weight, at, *arrays)  # type: ignore[no-any-return]
 

@@ -32,6 +32,7 @@ from tempotron_core.networks.silence import SilenceWatch
 from tempotron_core.readouts.arguments import check_grid, check_neuron
 
 from . import custom_vjp as readouts
+from .kernels import mode
 from .neurons import Arrays, Static, join, split
 from .settings import own_settings
 
@@ -269,7 +270,7 @@ def _call(
         units = _units_of(duration, static)
         if not units.seen:
             units.look(in_spikes, duration, static)
-    program = _Program(read, *name, static, duration)
+    program = _Program(read, mode(), *name, static, duration)
     return _compiled(program, weight, in_spikes, arrays, *more)
 
 

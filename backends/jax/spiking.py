@@ -27,7 +27,8 @@ from tempotron_core.spiking.output_spikes_gradient import (
     output_spikes_constants,
 )
 
-from .custom_vjp import Gradients, Layout, call_compiled, flatten, with_gradient
+from .custom_vjp import Gradients, call_compiled, flatten, with_gradient
+from .kernels import Layout
 from .neurons import Static, split, to_arrays, traced_neuron
 
 for _kind in (OutputSpikes, CriticalThreshold):
