@@ -22,7 +22,9 @@ import tempotron_core
 ROOT = Path(__file__).parents[1]
 BLOCK = re.MULTILINE | re.DOTALL
 DOCS = ROOT / "docs"
-PAGES = [*sorted(DOCS.glob("*.md")), *sorted((DOCS / "api").glob("*.md"))]
+PAGES = [
+    path for each in ("*", "api/*", "recordings/*") for path in sorted(DOCS.glob(f"{each}.md"))
+]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *PAGES]
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 
@@ -95,7 +97,10 @@ def programs(path: Path) -> dict[str, Any]:
     return names
 
 
-WITH_PROGRAMS = [path for path in DOCUMENTS if blocks(read(path), "python")]
+# those of formats run in test_formats.py, with the files they need
+WITH_PROGRAMS = [
+    path for path in DOCUMENTS if blocks(read(path), "python") and path.parent.name != "recordings"
+]
 
 
 def test_documents_with_programs_are_found():
@@ -290,7 +295,11 @@ def test_pages_are_reachable(start):
 def test_pages_are_in_the_contents_of_the_site():
     """Sphinx checks this too; here it is known before the pages are built."""
     entries = set()
-    for folder, page in ((DOCS, "index.md"), (DOCS / "api", "index.md")):
+    for folder, page in (
+        (DOCS, "index.md"),
+        (DOCS, "recordings.md"),
+        (DOCS / "api", "index.md"),
+    ):
         for tree in re.findall(r"^```{toctree}\n(.*?)^```$", read(folder / page), BLOCK):
             names = [line for line in tree.splitlines() if line and not line.startswith(":")]
             entries |= {folder / f"{name}.md" for name in names}

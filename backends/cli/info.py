@@ -182,5 +182,8 @@ def _tally(values: Any) -> str:
 
 
 def _classes(names: Sequence[str], sizes: Any) -> str:
-    shown = [f"{name} ({size})" for name, size in zip(names, sizes, strict=True)]
-    return ", ".join(shown[:12]) + (f" ... {len(shown)} in all" if len(shown) > 12 else "")
+    pairs = zip(names, sizes, strict=True)
+    shown = [f"{name} ({size})" for name, size in pairs if size]
+    missing = len(names) - len(shown)
+    more = f" ... {len(shown)} in all" if len(shown) > 12 else ""
+    return ", ".join(shown[:12]) + more + (f"; {missing} without any" if missing else "")

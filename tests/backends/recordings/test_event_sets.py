@@ -174,6 +174,20 @@ def test_aedat_is_what_tonic_reads(tmp_path):
     np.testing.assert_array_equal(address, theirs["address"])
 
 
+@pytest.mark.parametrize("overflow", [0, 2])
+def test_aedat_3_is_what_spikingjelly_reads(tmp_path, overflow):
+    """But for the events that are marked as not valid, which it reads as well."""
+    theirs = pytest.importorskip("spikingjelly.datasets", reason="spikingjelly is not installed")
+    path = tmp_path / "a.aedat"
+    path.write_bytes(aedat_3(ADDRESSES, overflow=overflow))
+    expected = theirs.load_aedat_v3(str(path))
+    valid = expected["t"] & 0x7FFFFFFF != 7
+    found = read_aedat(path)
+    for name in ("t", "x", "y"):
+        np.testing.assert_array_equal(getattr(found, name), expected[name][valid])
+    np.testing.assert_array_equal(found.polarity, expected["p"][valid])
+
+
 def test_aedat_files_that_are_damaged(tmp_path):
     path = tmp_path / "a.aedat"
     for content, message in (
