@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from tempotron_core import Events
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.batch import changed, map_arrays
 
 __all__ = ["on_tensors"]
 
@@ -26,7 +26,14 @@ def on_tensors(form: Callable[..., Any]) -> Callable[..., Any]:
 def _to_numpy(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         # `numpy()` would forbid torch for good to resize the tensor, as sharded training does
-        return np.from_dlpack(value.detach())
+        return np.from_dlpack(value.detach() if value.requires_grad else value)
+    if type(value) is Events:  # whose order no form looks at
+        return changed(
+            value,
+            times=_to_numpy(value.times),
+            afferents=_to_numpy(value.afferents),
+            counts=_to_numpy(value.counts),
+        )
     if isinstance(value, Events):
         return map_arrays(value, _to_numpy)
     if isinstance(value, tuple) and hasattr(value, "_fields"):  # a Peak

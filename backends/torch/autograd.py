@@ -8,6 +8,7 @@ all take.  A gradient is a constant to autograd: asking for a second derivative 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from tempotron_core.readouts.voltage import checked_times
 
 from . import vmap  # noqa: F401 - registers how vmap maps the operators
 from .by_name import as_text
-from .operators import constants_of, readout, readout_vjp, sort_spikes
+from .operators import constants_of, read, read_vjp, readout, readout_vjp, sort_spikes
 
 Spikes = tuple[Tensor, Tensor, Tensor]
 """Sorted spike times, afferents and counts of Events."""
@@ -69,9 +70,13 @@ class _Readout(torch.autograd.Function):
             return (None,) * 10
         wants_times, wants_weight = ctx.needs_input_grad[1], ctx.needs_input_grad[4]
         wants_samples, wants_constants = ctx.needs_input_grad[5:7]
-        to_weight, to_times, to_samples, to_learned = _apply_gradient(
+        saved = ctx.saved_tensors
+        # with a graph of the backward pass, a second derivative has to find its error
+        alone = not torch.is_grad_enabled() and is_alone(*saved, first_bar, second_bar)
+        pull_back: Callable[..., Any] = read_vjp if alone else _apply_gradient
+        to_weight, to_times, to_samples, to_learned = pull_back(
             ctx.name,
-            *ctx.saved_tensors,
+            *saved,
             first_bar,
             second_bar,
             ctx.constants,
@@ -93,6 +98,18 @@ class _Readout(torch.autograd.Function):
             None,
             None,
         )
+
+
+class _EagerReadout(torch.autograd.Function):
+    """The same for plain tensors, without an operator: dispatching one takes as long as a call."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
+        output = tuple(read(*inputs))
+        _Readout.setup_context(ctx, inputs, output)
+        return output
+
+    backward = _Readout.backward
 
 
 class _Gradient(torch.autograd.Function):
@@ -179,8 +196,14 @@ class _Sort(torch.autograd.Function):
         return to_source.reshape(ctx.shape), None
 
 
+# Torch asks for the signatures at every call, and Python puts them together anew each time.
+_function: Any
+for _function in (_Readout, _Gradient, _Sort):
+    _function.forward.__signature__ = inspect.signature(_function.forward)
+
 # With types, which not every version of torch has for them.
 _apply_readout: Callable[..., tuple[Tensor, ...]] = _Readout.apply
+_apply_eager: Callable[..., tuple[Tensor, ...]] = _EagerReadout.apply
 _apply_gradient: Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] = _Gradient.apply
 _apply_sort: Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] = _Sort.apply
 
@@ -214,7 +237,8 @@ def differentiable_readout(
     method: str = "auto",
 ) -> tuple[Tensor, ...]:
     """The operator ``readout`` with its gradient, on arguments that were checked."""
-    return _apply_readout(name, *spikes, weight, samples, learned, constants, options, method)
+    apply = _apply_eager if is_alone(*spikes, weight, samples, learned) else _apply_readout
+    return apply(name, *spikes, weight, samples, learned, constants, options, method)
 
 
 def spikes_of(events: Events) -> Spikes:
@@ -287,6 +311,15 @@ def in_transform() -> bool:
         or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         or torch._C._are_functorch_transforms_active()
         or torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
+    )
+
+
+def is_alone(*tensors: Tensor | None) -> bool:
+    """Whether nothing but autograd follows: no graph, transform, mode, or subclass of tensors."""
+    return (
+        all(each is None or type(each) in (Tensor, torch.nn.Parameter) for each in tensors)
+        and not in_transform()
+        and torch._C._len_torch_dispatch_stack() == 0
     )
 
 

@@ -32,7 +32,7 @@ from tempotron_core.readouts.crossing_gradient import (
     first_crossing_adjoint,
     first_crossing_constants,
 )
-from tempotron_core.readouts.peak import peak
+from tempotron_core.readouts.peak import peak_found
 from tempotron_core.readouts.peak_gradient import peak_adjoint, peak_constants
 from tempotron_core.readouts.soft_peak import soft_peak_time
 from tempotron_core.readouts.soft_peak_gradient import (
@@ -84,7 +84,7 @@ def compute(name: str, model: Model, samples: Tensor | None, options: str, metho
         return functools.partial(function.__wrapped__, *model)  # type: ignore[attr-defined]
 
     if name == "peak":
-        return tuple(plain(peak)(grid=_grid(options), method=method))
+        return tuple(peak_found(*model, _grid(options), method, xp))
     if name == "first_crossing":
         return (plain(first_crossing)(method=method),)
     if name == "voltage":

@@ -11,6 +11,9 @@ else it takes as ``options``.  Both are numbers written as text (`as_text`): ``t
 variables of numbers that change from call to call, and fails over those of an autograd function,
 while text stays what it is.  Constants that are learned travel as one tensor ``learned``
 (`learned_constants`), whose values take the place of those in the text.
+
+What the operators compute are ordinary functions, `read` and `read_vjp`, which are called as they
+are where nobody but autograd follows.
 """
 
 from __future__ import annotations
@@ -85,22 +88,25 @@ def _model(
     constants: str,
 ) -> tuple[Events, Tensor, Neuron]:
     """The core's form of an operator's arguments, outside the autograd graph."""
-    times = times.detach()
-    if times.device.type == "cpu" and times.shape[0] > 0:  # looking costs nothing here
-        width = max(1, int(counts.max()))
-        times, afferents = times[:, :width].contiguous(), afferents[:, :width].contiguous()
     neuron, duration = _unpacked(constants)
     if learned is not None:
         neuron = _with_learned(neuron, learned)
     # the order of the source is not needed for a readout
     events = Events(
-        times, afferents, counts, afferents, weight.shape[1], duration, _units=LOOKED_AT
+        times.detach(), afferents, counts, afferents, weight.shape[1], duration, _units=LOOKED_AT
     )
     return events, weight.detach(), neuron
 
 
-@torch.library.custom_op("tempotron::readout", mutates_args=())
-def readout(
+def _cut(times: Tensor, afferents: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Leave out columns of padding only, which spikes that a graph has sorted are full of."""
+    if times.device.type == "cpu" and times.shape[0] > 0:  # looking costs nothing here
+        width = max(1, int(counts.max()))
+        times, afferents = times[:, :width].contiguous(), afferents[:, :width].contiguous()
+    return times, afferents, counts
+
+
+def read(
     name: str,
     times: Tensor,
     afferents: Tensor,
@@ -116,6 +122,24 @@ def readout(
     model = _model(times, afferents, counts, weight, learned, constants)
     samples = None if samples is None else samples.detach()
     return [value.contiguous() for value in compute(name, model, samples, options, method)]
+
+
+@torch.library.custom_op("tempotron::readout", mutates_args=())
+def readout(
+    name: str,
+    times: Tensor,
+    afferents: Tensor,
+    counts: Tensor,
+    weight: Tensor,
+    samples: Tensor | None,
+    learned: Tensor | None,
+    constants: str,
+    options: str,
+    method: str,
+) -> list[Tensor]:
+    """`read` as an operator."""
+    spikes = _cut(times, afferents, counts)
+    return read(name, *spikes, weight, samples, learned, constants, options, method)
 
 
 @readout.register_fake
@@ -150,8 +174,7 @@ def _(
     return [weight.new_empty(shape)]
 
 
-@torch.library.custom_op("tempotron::readout_vjp", mutates_args=())
-def readout_vjp(
+def read_vjp(
     name: str,
     times: Tensor,
     afferents: Tensor,
@@ -183,12 +206,7 @@ def readout_vjp(
     plain = (value if value is None else value.detach() for value in given)
     rest: Any = (*plain, options, method, wants_times, wants_samples, wants_constants)
     to_weight, to_times, to_samples, of_constants = pull_back(name, model, *rest)
-    if to_times is None:
-        to_times = times.new_empty(0)
-    else:
-        to_times = to_times.to(times.dtype)
-        missing = times.shape[1] - to_times.shape[1]
-        to_times = torch.nn.functional.pad(to_times, (0, missing)) if missing else to_times
+    to_times = times.new_empty(0) if to_times is None else to_times.to(times.dtype)
     if to_samples is None:
         to_samples = weight.new_empty(0)
     to_learned = weight.new_empty(0)
@@ -197,6 +215,38 @@ def readout_vjp(
         to_learned = torch.stack([each for each in named if each is not None]).to(learned)
     found = (to_weight, to_times, to_samples, to_learned)
     return tuple(each.contiguous() for each in found)  # type: ignore[return-value]
+
+
+@torch.library.custom_op("tempotron::readout_vjp", mutates_args=())
+def readout_vjp(
+    name: str,
+    times: Tensor,
+    afferents: Tensor,
+    counts: Tensor,
+    weight: Tensor,
+    samples: Tensor | None,
+    learned: Tensor | None,
+    first: Tensor,
+    second: Tensor | None,
+    third: Tensor | None,
+    first_bar: Tensor | None,
+    second_bar: Tensor | None,
+    constants: str,
+    options: str,
+    method: str,
+    wants_times: bool,
+    wants_samples: bool,
+    wants_constants: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """`read_vjp` as an operator."""
+    spikes = _cut(times, afferents, counts)
+    given: Any = (samples, learned, first, second, third, first_bar, second_bar)
+    wanted: Any = (constants, options, method, wants_times, wants_samples, wants_constants)
+    to_weight, to_times, *more = read_vjp(name, *spikes, weight, *given, *wanted)
+    if wants_times and (missing := times.shape[1] - to_times.shape[1]):
+        to_times = torch.nn.functional.pad(to_times, (0, missing))
+    to_samples, to_learned = more
+    return to_weight, to_times, to_samples, to_learned
 
 
 @readout_vjp.register_fake

@@ -26,7 +26,7 @@ from .arguments import check_grid, check_readout, grid_times, is_static
 from .crossing import crossing_interval, interval_top
 from .dispatch import differentiable
 
-__all__ = ["Peak", "peak"]
+__all__ = ["Peak", "peak", "peak_found"]
 
 Array = Any
 
@@ -111,6 +111,18 @@ def peak(
     xp = check_readout(events, weight, neuron)
     if grid is not None:
         grid = check_grid(grid, neuron)
+    return peak_found(events, weight, neuron, grid, method, xp)
+
+
+def peak_found(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    grid: tuple[int, float] | None,
+    method: str,
+    xp: Any,
+) -> Peak:
+    """`peak` of arguments that were checked."""
     if form := fused("peak", method, weight):
         return Peak(*form(events, weight, neuron, grid))
     static = is_static(method, events.times, weight)
