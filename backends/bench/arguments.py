@@ -32,7 +32,12 @@ def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
     shape.add_argument(
         "--small",
         action="store_true",
-        help="one pattern, 100 afferents, one output: what a single call costs",
+        help="one pattern, 100 afferents, one output: what single calls cost",
+    )
+    shape.add_argument(
+        "--step",
+        action="store_true",
+        help="measure a step of training beside the kernels that it needs",
     )
     shape.add_argument(
         "--spiking",

@@ -20,8 +20,9 @@ from .measure import Record, Settings, measure
 from .peers import Peer
 from .report import markdown, print_tables, require_rich
 from .spiking import measure_spiking
+from .step import measure_step
 from .sweep import QUICK_VALUES, VALUES, sweeps
-from .workload import DEFAULT_SHAPES, QUICK_SHAPES, SMALL_SHAPE, Shape, Workload
+from .workload import DEFAULT_SHAPES, QUICK_SHAPES, SMALL_SHAPE, STEP_SHAPES, Shape, Workload
 
 __all__ = ["FORMAT", "run"]
 
@@ -29,6 +30,9 @@ FORMAT = 1
 """Number of the JSON's layout."""
 
 RUNS, QUICK_RUNS = 9, 2
+
+ALONE = ("spiking", "step")
+"""Options that are measurements of their own."""
 
 FILL = 0.05
 """Seconds that a run lasts at least."""
@@ -64,13 +68,14 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
 
         require_matplotlib()  # better now than after the measurements
     shapes = _shapes(args)
-    if args.spiking and (other := _beside_spiking(args)):
-        raise ValueError(f"--spiking is measured by itself, got {other} as well")
+    for name in ALONE:
+        if getattr(args, name) and (other := _beside(name, args)):
+            raise ValueError(f"--{name} is measured by itself, got {other} as well")
     threads = check_threads(args.threads)
     runs = args.runs if args.runs is not None else QUICK_RUNS if args.quick else RUNS
     if runs < 1:
         raise ValueError(f"--runs must be at least 1, got {runs}")
-    whats = ("prepare", "forward") if args.small else ("prepare", "forward", "gradient")
+    whats = ("prepare", "forward", "gradient")
     # to a file or a pipe the table is as wide as it needs to be
     console = Console() if sys.stdout.isatty() else Console(width=128)
     settings = Settings(runs, 0.0 if args.quick else FILL, threads, whats, _teller())
@@ -87,6 +92,10 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
                 record["spiking"].append(measure_spiking(workload, backends, settings))
                 print_tables(record | {"spiking": record["spiking"][-1:]}, console)
                 continue
+            if args.step:
+                record["steps"].append(measure_step(workload, backends, settings))
+                print_tables(record | {"steps": record["steps"][-1:]}, console)
+                continue
             case = measure(workload, backends, peers, settings, folder)
             record["cases"].append(case)
             print_tables(record | {"cases": [case]}, console)
@@ -101,10 +110,11 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     return 0
 
 
-def _beside_spiking(args: argparse.Namespace) -> str | None:
-    """The option given that --spiking does not go with."""
-    others = {"--small": args.small, "--sweep": args.sweep, "--peers": args.peers is not None}
-    return next((name for name, given in others.items() if given), None)
+def _beside(name: str, args: argparse.Namespace) -> str | None:
+    """The option given that the one of this name does not go with."""
+    others = {f"--{other}": getattr(args, other) for other in ALONE if other != name}
+    others |= {"--small": args.small, "--sweep": args.sweep, "--peers": args.peers is not None}
+    return next((other for other, given in others.items() if given), None)
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
@@ -122,6 +132,8 @@ def _shapes(args: argparse.Namespace) -> tuple[Shape, ...]:
         return (SMALL_SHAPE,)
     if args.quick:
         return tuple(shape.with_(**given) for shape in QUICK_SHAPES)
+    if args.step:
+        return tuple(shape.with_(**given) for shape in STEP_SHAPES)
     return (Shape(**given),) if given else DEFAULT_SHAPES
 
 
@@ -158,6 +170,7 @@ def _header(backends: list[Backend], peers: list[Peer], settings: Settings) -> R
         "seconds_per_run_at_least": settings.fill,
         "cases": [],
         "spiking": [],
+        "steps": [],
         "sweeps": [],
     }
 

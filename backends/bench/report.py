@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .measure import Record
 from .spiking import SPIKING_CALLS
+from .step import STEP_CALLS
 from .workload import Shape
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def tables(record: Record) -> Iterator[Table]:
             yield _faster(case, peer)
     for case in record.get("spiking", ()):
         yield _spiking(case, record)
+    for case in record.get("steps", ()):
+        yield _steps(case, record)
     for swept in record["sweeps"]:
         if "longest_to_shortest" in swept:
             yield _durations(swept)
@@ -94,6 +97,24 @@ def _spiking(case: Record, record: Record) -> Table:
     title = f"{Shape(**case['shape'])}, {case['dtype']}, {threads} thread{'s' * (threads > 1)}"
     spikes = f"{case['mean_spikes']:.2g} output spikes per pair; θ* of {case['k']} spikes"
     return Table(title, ("", "form", *SPIKING_CALLS.values()), rows, [spikes, *case["notes"]])
+
+
+def _steps(case: Record, record: Record) -> Table:
+    """Times of a step of training beside those of its kernels."""
+    rows = [
+        (
+            row["name"],
+            row["form"],
+            *(_time(row[what]) for what in STEP_CALLS),
+            _factor(row["times_kernels"]),
+        )
+        for row in case["subjects"]
+    ]
+    threads = record["threads"]
+    title = f"{Shape(**case['shape'])}, {case['dtype']}, {threads} thread{'s' * (threads > 1)}"
+    head = ("", "form", *STEP_CALLS.values(), "times the kernels")
+    note = "a step: forward, cross-entropy, gradient and Adam; kernels: peak and its gradient"
+    return Table(title, head, rows, [note, *case["notes"]])
 
 
 def _faster(case: Record, peer: Record) -> Table:

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron, peak
 
-__all__ = ["DEFAULT_SHAPES", "NEURON", "QUICK_SHAPES", "SMALL_SHAPE", "Shape", "Workload"]
+__all__ = [
+    "DEFAULT_SHAPES",
+    "NEURON",
+    "QUICK_SHAPES",
+    "SMALL_SHAPE",
+    "STEP_SHAPES",
+    "Shape",
+    "Workload",
+]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -70,6 +78,12 @@ DEFAULT_SHAPES = (
 )
 
 QUICK_SHAPES = (Shape(batch=3, afferents=40, outputs=4, duration=50.0),)
+
+# Batches as recipes have them: the pixels of MNIST as latencies, and sparser, longer patterns.
+STEP_SHAPES = (
+    Shape(batch=64, afferents=784, outputs=10, duration=30.0, active=0.2),
+    Shape(batch=256, afferents=500, outputs=10, duration=500.0),
+)
 
 SMALL_SHAPE = Shape(batch=1, afferents=100, outputs=1, duration=100.0, active=1.0)
 

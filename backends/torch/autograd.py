@@ -320,6 +320,11 @@ def is_alone(*tensors: Tensor | None) -> bool:
         all(each is None or type(each) in (Tensor, torch.nn.Parameter) for each in tensors)
         and not in_transform()
         and torch._C._len_torch_dispatch_stack() == 0
+        # of autograd's own loops over gradients, `is_grads_batched`
+        and not any(
+            each is not None and torch._C._functorch.is_legacy_batchedtensor(each)
+            for each in tensors
+        )
     )
 
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 from .registry import implementation
 
-__all__ = ["settings_of", "under_own_settings"]
+__all__ = ["under_own_settings"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,19 +29,13 @@ def under_own_settings(function: Callable[P, R]) -> Callable[P, R]:
         array = _first_array(args)
         if array is None:
             array = _first_array(kwargs.values())
-        with settings_of(array):
+        settings = None if array is None else implementation("settings", array)
+        if settings is None:
+            return function(*args, **kwargs)
+        with settings():
             return function(*args, **kwargs)
 
     return computed
-
-
-def settings_of(array: Any) -> AbstractContextManager[object]:
-    """The ``settings`` registered for the library of an array; none for None."""
-    settings = None if array is None else implementation("settings", array)
-    return _NOTHING if settings is None else settings()
-
-
-_NOTHING = nullcontext()
 
 
 def _first_array(arguments: Iterable[Any]) -> Any:

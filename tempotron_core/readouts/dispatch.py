@@ -11,8 +11,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import array_api_compat
 
-from ..arrays.registry import implementation, is_followed
-from ..arrays.settings import settings_of, under_own_settings
+from ..arrays.registry import fused, implementation, is_followed
+from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..events.batch import map_arrays
 from ..neuron import ParametricNeuron
@@ -71,7 +71,7 @@ def constant(function: Callable[P, R]) -> Callable[P, R]:
 
     It computes under this package's own settings.
     """
-    compute = under_own_settings(function)
+    compute, name = under_own_settings(function), function.__name__
 
     def detach(argument: Any) -> Any:
         if is_followed(argument):
@@ -91,8 +91,10 @@ def constant(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def detached(*args: P.args, **kwargs: P.kwargs) -> R:
         if is_settled(*args[:3]):
-            with settings_of(args[1]):
+            method: Any = kwargs.get("method", "auto")
+            if fused(name, method, args[1]):  # which knows no such settings
                 return function(*args, **kwargs)
+            return compute(*args, **kwargs)
         weight = args[1] if len(args) > 1 else kwargs.get("weight")
 
         def plain(argument: Any) -> Any:

@@ -58,7 +58,7 @@ class Batch:
         self.duration = events.duration
         kernel = neuron.kernel
         self.constants = kernel_constants(kernel)
-        self.shape = (len(events), weight.shape[0])
+        self.shape = (self.times.shape[0], weight.shape[0])
         self.lanes = lanes_for(weight.shape[0])
         self.width = -(-weight.shape[0] // len(self.lanes)) * len(self.lanes)
         self.dtype = weight.dtype
@@ -112,23 +112,25 @@ class Batch:
             n_shards = max(1, min(8, n_patterns, 2 ** round(math.log2(spikes_per_weight))))
         sums = np.zeros((n_shards, self.n_afferents, self.width))
         time_sum = np.zeros((n_patterns if times else 0, self.times.shape[1]))
-
-        def add(shard: tuple[tuple[int, int], Array]) -> None:
-            patterns, weight_sum = shard
-            self.call(kernel, *patterns, *arguments, weight_sum, time_sum)
-
         if n_shards == 1:
-            add(((0, n_patterns), sums[0]))
+            self.call(kernel, 0, n_patterns, *arguments, sums[0], time_sum)
         else:
-            shards = list(zip(split(n_patterns, n_shards), sums, strict=True))
-            run(add, shards)
+
+            def add(shard: tuple[tuple[int, int], Array]) -> None:
+                patterns, weight_sum = shard
+                self.call(kernel, *patterns, *arguments, weight_sum, time_sum)
+
+            run(add, list(zip(split(n_patterns, n_shards), sums, strict=True)))
         gradient = np.empty((n_outputs, self.n_afferents), self.dtype)
         if sums.size <= WORTH_THREADS:
             sum_shards(sums, 0, self.n_afferents, gradient)
         else:
             parts = split(self.n_afferents, min(8, self.n_afferents))
             run(lambda part: sum_shards(sums, *part, gradient), parts)
-        return gradient, time_sum.astype(self.times.dtype) if times else None
+        if not times:
+            return gradient, None
+        with np.errstate(under="ignore"):
+            return gradient, time_sum.astype(self.times.dtype)
 
     @property
     def worth_threads(self) -> bool:
@@ -224,8 +226,8 @@ def peak_vjp(
         v_bar = np.where(lost & wanted, v_bar.dtype.type(np.nan), v_bar)
     last_event = _last_events(batch, neuron)
     if grid is not None or (t_bar is None and not times):
-        given = (batch.lanes, t_star, v_bar, last_event, grid is not None)
-        return batch.gradient(add_potential_gradient, *given, times=times)
+        of_potential = (batch.lanes, t_star, v_bar, last_event, grid is not None)
+        return batch.gradient(add_potential_gradient, *of_potential, times=times)
     # a silent pair has its maximum, 0, at t = 0, before which there is no spike to pull back to
     v_bar = np.where(t_star > 0.0, v_bar, 0.0)
     t_bar = None if t_bar is None else np.where(t_star > 0.0, t_bar, 0.0)

@@ -203,11 +203,11 @@ def check_record(record: dict[str, Any]) -> None:
     assert durations["longest_to_shortest"]["numpy:cpu plain"]["gradient"] > 0.0
 
 
-def test_small_is_the_call_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_small_is_single_calls(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench("--small", "--quick", "--backends", "numpy", "--threads", 1) == 0
     printed = capsys.readouterr().out
     assert "batch 1, 100 afferents (100% active), 1 output, duration 100" in printed
-    assert "gradient" not in printed
+    assert "forward + gradient" in printed
 
 
 # -- peers ------------------------------------------------------------------------------------
