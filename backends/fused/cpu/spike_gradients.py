@@ -104,10 +104,12 @@ def add_threshold_gradient(
             if np.isnan(threshold):
                 at[0], bar[0] = duration, np.nan
             else:
-                length, _, _ = trace(
-                    times[p], afferents[p], count, rows, o, duration, constants, tau, space,
-                    _LEVEL * threshold if threshold > 0.0 else -np.inf, course,
-                )  # fmt: skip
+                at_cusp, length = time_sum.shape[0] > 0 and when < duration, 0
+                if at_cusp or n_before[p, o] > 0:
+                    length, _, _ = trace(
+                        times[p], afferents[p], count, rows, o, duration, constants, tau, space,
+                        _LEVEL * threshold if threshold > 0.0 else -np.inf, course,
+                    )  # fmt: skip
                 if n_before[p, o] > 0:
                     n = count_spikes(
                         course, length, threshold, n_before[p, o], constants, tau, at, slopes
@@ -119,7 +121,7 @@ def add_threshold_gradient(
                 _shares(at, slopes, n, threshold, tau, floor, bar)
                 for j in range(n + 1):
                     bar[j] *= cotangent[p, o]
-                if time_sum.shape[0] > 0 and when < duration:
+                if at_cusp:
                     slope = _slope_before(course, length, at, n, threshold, tau, constants)
                     _move_cusp(
                         times[p], afferents[p], counts[p], rows, o, constants, when, slope, bar[n],
