@@ -133,10 +133,10 @@ def learn_online(
     >>> rng = np.random.default_rng(0)
     >>> events = Events.from_latencies(rng.uniform(0.0, 200.0, (20, 30)), 200.0)
     >>> fires = rng.random((20, 1)) < 0.5
-    >>> labels, start = np.concatenate([fires, ~fires], axis=1), np.zeros((2, 30))
+    >>> labels, start = np.concatenate([fires, ~fires], axis=1), rng.normal(0.0, 0.01, (2, 30))
     >>> learned = learn_online(events, labels, start, Neuron(), learning_rate=0.01, epochs=500)
     >>> print(learned.errors[0], learned.errors[-1])
-    [9 9] [0 0]
+    [11  9] [0 0]
     """
     check_choice("method", method, ("auto", "static", "pruned"))
     xp = check_readout(events, weight, neuron)

@@ -76,7 +76,7 @@ def half_crossing(
     --------
     >>> found = half_crossing([2.0, 2.5, 3.0, 3.5], [16, 15, 7, 0], [16, 16, 16, 16])
     >>> round(found.load, 2), round(found.low, 2), round(found.high, 2)
-    (2.96, 2.84, 3.08)
+    (2.94, 2.81, 3.07)
     """
     x, k, n = (np.asarray(given, np.float64) for given in (loads, solved, trials))
     if x.ndim != 1 or len(x) < 2 or k.shape != x.shape or n.shape != x.shape:

@@ -105,10 +105,9 @@ def test_torch_backward(name):
     _close(times.grad, gradient.times)
 
 
-# What the others take is in test_jax_functions.py.
+# What the others take is in test_jax_functions.py and test_strict_modes.py.
 COMPILED = [
-    pytest.param(name, marks=[] if name in ("peak-shunt", "soft_peak_time") else pytest.mark.slow)
-    for name in LOSSES
+    pytest.param(name, marks=[] if name == "peak-shunt" else pytest.mark.slow) for name in LOSSES
 ]
 
 

@@ -132,9 +132,9 @@ def test_torch_layer(ragged, padded):
     the_same(batch, padded[1:3])
 
 
-def test_jax():
-    """Compiled for the shapes of the groups; in training, padded to few shapes."""
-    jax = pytest.importorskip("jax")
+def jax_events():
+    """The same patterns padded and ragged, and weights."""
+    pytest.importorskip("jax")
     backend = select("jax:cpu")
     lists = [np.asarray([1.0, 5.0, 9.0, 12.0]), np.zeros(4, dtype=np.int32), np.asarray([0, 1, 4])]
     times, *rest = (
@@ -142,7 +142,13 @@ def test_jax():
     )
     ragged = RaggedEvents.from_csr(times, *rest, 1, DURATION)
     padded = Events.from_csr(times, *rest, 1, DURATION)
-    weight = backend.from_numpy(np.ones((1, 1), dtype=np.float32))
+    return padded, ragged, backend.from_numpy(np.ones((1, 1), dtype=np.float32))
+
+
+def test_jax():
+    """Compiled for the shapes of the groups."""
+    jax = pytest.importorskip("jax")
+    padded, ragged, weight = jax_events()
 
     @jax.jit
     def total(weight, events):
@@ -151,7 +157,13 @@ def test_jax():
     expected, found = (jax.value_and_grad(total)(weight, e) for e in (padded, ragged))
     jax.tree.map(lambda *pair: np.testing.assert_allclose(*pair, rtol=2e-6), found, expected)
     with pytest.raises(TypeError, match=r"use to_padded\(\)"):
-        jax.jit(lambda events, b: events[b].counts)(ragged, rest[1])
+        jax.jit(lambda events, b: events[b].counts)(ragged, jax.numpy.zeros(4, dtype="int32"))
+
+
+@pytest.mark.slow
+def test_jax_trains():
+    """Padded to few shapes."""
+    padded, ragged, _ = jax_events()
     fits = [fit(e, [0, 1], NEURON, epochs=1, deletion=0.0) for e in (padded, ragged)]
     weights = [np.asarray(each.network.weights[0]) for each in fits]
     np.testing.assert_allclose(*weights, rtol=1e-5)

@@ -229,7 +229,7 @@ def test_disagreement_stops_before_timing(
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
-        pytest.param("Exact", TINY, id="exact"),
+        pytest.param("Exact", TINY, id="exact", marks=pytest.mark.slow),
         pytest.param("Dense", TINY, id="dense", marks=pytest.mark.slow),
         pytest.param(
             "Dense", TINY.with_(batch=1, outputs=1), id="dense-alone", marks=pytest.mark.slow

@@ -135,7 +135,8 @@ def run(args: list[Any], **more: Any) -> subprocess.CompletedProcess[str]:
 
 
 @POSIX
-@pytest.mark.parametrize("closed", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow  # below is what it rests on
+@pytest.mark.parametrize("closed", [1, 2])
 def test_closed_streams(tmp_path: Path, closed: int) -> None:
     command = [*COMMAND, *QUICK, "--out", str(tmp_path)]
     done = subprocess.run(

@@ -206,6 +206,7 @@ def test_training_in_a_scan_with_donated_and_rematerialised_arrays():
     close(again, trained, 1e-10)
 
 
+@pytest.mark.slow  # tests/core/networks/test_network.py has two layers
 def test_layers_stack_and_a_silent_neuron_makes_no_nan():
     hidden = jnp.asarray(np.concatenate([np.abs(WEIGHT), np.full((1, 5), 1e-3)]))
     output = jnp.asarray([[1.0, 0.5, 0.7]])

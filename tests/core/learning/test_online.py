@@ -58,7 +58,6 @@ def test_the_rule_by_brute_force():
         np.testing.assert_allclose(found.weight, expected, rtol=0.0, atol=1e-12)
 
 
-@pytest.mark.on_jax
 def test_every_library_learns_the_same(backend, to_numpy):
     times, labels, weight = problem()
     expected = learn_online(

@@ -152,9 +152,10 @@ def test_autograd_of_torch():
         np.testing.assert_allclose(ours.grad, theirs, rtol=0.0, atol=1e-10 * np.abs(theirs).max())
 
 
-WAYS = ["traced", *(pytest.param(way, marks=pytest.mark.slow) for way in ("vjp", "grad"))]
+WAYS = ["traced", "vjp", "grad"]
 
 
+@pytest.mark.slow  # test_fit_counts.py has a run
 @pytest.mark.parametrize("way", WAYS)
 def test_jax_compiles(way):
     """One output and few spikes: what is compiled, for half a minute, grows with both."""
