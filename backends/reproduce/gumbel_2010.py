@@ -16,7 +16,6 @@ of u sigma gives, as crossings of a high level become independent,
 from __future__ import annotations
 
 import math
-from functools import partial
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,6 @@ SPIKES_PER_MS = 10.0
 OUTPUTS = 32  # weight vectors that read a pattern
 KS_SECOND_HAND = {"Gumbel": (0.145, 0.082, 0.151), "Rice": (0.068, 0.042, 0.030)}
 SIZES = (67, 1000, 10000)
-EDGES = np.linspace(0.0, 8.0, 161)
 
 
 def gumbel(u: Any, k: float) -> Any:
@@ -57,9 +55,13 @@ LAWS = {"Gumbel": gumbel, "Rice": rice}
 
 def distance(u: Any, k: float, law: str) -> float:
     """Kolmogorov-Smirnov distance of values from a law."""
-    u = np.sort(u)
-    expected, n = LAWS[law](u, k), len(u)
-    above, below = np.arange(1, n + 1) / n - expected, expected - np.arange(n) / n
+    return from_uniform(LAWS[law](u, k))
+
+
+def from_uniform(ranks: Any) -> float:
+    """Kolmogorov-Smirnov distance of a law's probabilities, from uniform."""
+    ranks, n = np.sort(ranks), len(ranks)
+    above, below = np.arange(1, n + 1) / n - ranks, ranks - np.arange(n) / n
     return float(max(above.max(), below.max()))
 
 
@@ -108,9 +110,8 @@ def _rows(done: Done) -> list[Row]:
     rows, rng = [], np.random.default_rng(0)
     for k, u in _by_k(done).items():
         here = {law: distance(u, k, law) for law in LAWS}
-        for law in LAWS:
-            of_law = partial(distance, k=k, law=law)
-            low, high = bootstrap_interval(u, of_law, rng, times=300)
+        for law, of in LAWS.items():
+            low, high = bootstrap_interval(of(u, k), from_uniform, rng, times=300)
             second_hand = dict(zip(SIZES, KS_SECOND_HAND[law], strict=True))
             better = law == min(here, key=lambda name: here[name])
             rows.append(

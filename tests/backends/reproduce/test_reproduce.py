@@ -63,7 +63,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_numbers(tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["gumbel"], "NAME must be one of capacity-2006, gumbel-2010"),
+        (["gumbel"], "NAME must be one of capacity-2006, robustness-2006, gumbel-2010"),
         ([], "NAME must be one of capacity-2006"),
         (["gumbel-2010", "--jobs", "0"], "--jobs must be at least 1, got 0"),
         (["gumbel-2010", "--seed", "-1"], "--seed must not be negative, got -1"),
