@@ -50,7 +50,7 @@ class AggregateLabels(NamedTuple):
 
 
 @under_own_settings
-def aggregate_labels(counts: Array, wanted: Array) -> AggregateLabels:
+def aggregate_labels(counts: Array, wanted: Array, *, dtype: Any = None) -> AggregateLabels:
     r"""Which critical threshold to move, and which way: the rule of aggregate labels [1]_.
 
     A neuron that spikes n times where d are wanted
@@ -68,6 +68,9 @@ def aggregate_labels(counts: Array, wanted: Array) -> AggregateLabels:
         `tempotron_core.spiking.output_spikes` counts them.
     wanted : integer array, shape (B, O)
         How many there should be, not negative.
+    dtype : float32 or float64 of their library, optional
+        Of the loss and the cotangent, the library's default unless given: with that of the weights
+        1/B is as exact as they are.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def aggregate_labels(counts: Array, wanted: Array) -> AggregateLabels:
     Raises
     ------
     TypeError
-        If the arrays are not integers, or come from different libraries.
+        If the arrays are not integers or come from different libraries, or ``dtype`` is another.
     ValueError
         If shapes or devices do not fit, or a count is negative.
 
@@ -109,8 +112,10 @@ def aggregate_labels(counts: Array, wanted: Array) -> AggregateLabels:
     [[0 2]] 2.0 [[1 2]] [[-1.0], [0.597]]
     """
     xp, counts, wanted = _counts(counts, wanted)
-    device = device_of(counts)
-    dtype = xpx.default_dtype(xp, "real floating", device=device)
+    if dtype is None:
+        dtype = xpx.default_dtype(xp, "real floating", device=device_of(counts))
+    elif dtype not in (xp.float32, xp.float64):
+        raise TypeError(f"dtype must be float32 or float64 of the counts' library, got {dtype!r}")
     too_few, too_many = counts < wanted, counts > wanted
     batch = float(max(counts.shape[0], 1))
     loss = xp.sum(xp.astype(xp.abs(counts - wanted), dtype)) / batch

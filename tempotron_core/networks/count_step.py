@@ -77,7 +77,7 @@ def count_step(
         current = network.with_weights(weights)
         activity = current.forward(events)
         counts = activity.spikes.counts
-        loss, k, cotangent, where = aggregate_labels(counts, wanted)
+        loss, k, cotangent, where = aggregate_labels(counts, wanted, dtype=weights[-1].dtype)
         xp = array_namespace(cotangent=cotangent)
         exact = xp.sum(xp.astype(~where, cotangent.dtype)) / float(max(counts.shape[1], 1))
         learns = ~where

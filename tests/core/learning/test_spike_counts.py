@@ -29,6 +29,15 @@ def test_errors_move_the_next_or_the_last_threshold(backend, to_numpy, narrow):
     np.testing.assert_array_equal(where, [[True, True], [False, True]])
 
 
+def test_the_cotangent_is_as_exact_as_the_weights(backend, to_numpy):
+    counts = backend.from_numpy(np.zeros((3, 1), dtype=np.int64))
+    like = backend.from_numpy(np.ones((3, 1)))
+    found = aggregate_labels(counts, counts + 1, dtype=like.dtype)
+    np.testing.assert_array_equal(to_numpy(found.cotangent), -to_numpy(like) / 3)
+    with pytest.raises(TypeError, match="dtype must be float32 or float64 of the counts' library"):
+        aggregate_labels(counts, counts, dtype=counts.dtype)
+
+
 def test_correlation_changes_the_largest(backend, to_numpy):
     of = np.asarray([[[3.0, 1.0, 2.0, -1.0]], [[0.0, 0.0, 5.0, 1.0]], [[9.0, 9.0, 9.0, 9.0]]])
     counts, wanted = np.asarray([[0], [4], [2]]), np.asarray([[1], [2], [2]])
