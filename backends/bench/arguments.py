@@ -45,6 +45,11 @@ def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure multi-spike neurons: counts, critical thresholds and gradients beside peak",
     )
     shape.add_argument(
+        "--prepare",
+        action="store_true",
+        help="measure how patterns are prepared: from dense times, trains, lists, and sorted anew",
+    )
+    shape.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help="(default: %(default)s)"
     )
     shape.add_argument(

@@ -18,6 +18,7 @@ from .arguments import SIZES
 from .machine import check_threads, describe, limited_to, versions
 from .measure import Record, Settings, measure
 from .peers import Peer
+from .preparing import measure_preparing
 from .report import markdown, print_tables, require_rich
 from .spiking import measure_spiking
 from .step import measure_step
@@ -31,7 +32,7 @@ FORMAT = 1
 
 RUNS, QUICK_RUNS = 9, 2
 
-ALONE = ("spiking", "step")
+ALONE = ("spiking", "step", "prepare")
 """Options that are measurements of their own."""
 
 FILL = 0.05
@@ -95,6 +96,10 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
             if args.step:
                 record["steps"].append(measure_step(workload, backends, settings))
                 print_tables(record | {"steps": record["steps"][-1:]}, console)
+                continue
+            if args.prepare:
+                record["preparing"].append(measure_preparing(workload, backends, settings))
+                print_tables(record | {"preparing": record["preparing"][-1:]}, console)
                 continue
             case = measure(workload, backends, peers, settings, folder)
             record["cases"].append(case)
@@ -171,6 +176,7 @@ def _header(backends: list[Backend], peers: list[Peer], settings: Settings) -> R
         "cases": [],
         "spiking": [],
         "steps": [],
+        "preparing": [],
         "sweeps": [],
     }
 

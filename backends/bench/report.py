@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .measure import Record
+from .preparing import PREPARE_CALLS
 from .spiking import SPIKING_CALLS
 from .step import STEP_CALLS
 from .workload import Shape
@@ -60,6 +61,8 @@ def tables(record: Record) -> Iterator[Table]:
         yield _spiking(case, record)
     for case in record.get("steps", ()):
         yield _steps(case, record)
+    for case in record.get("preparing", ()):
+        yield _preparing(case, record)
     for swept in record["sweeps"]:
         if "longest_to_shortest" in swept:
             yield _durations(swept)
@@ -115,6 +118,18 @@ def _steps(case: Record, record: Record) -> Table:
     head = ("", "form", *STEP_CALLS.values(), "times the kernels")
     note = "a step: forward, cross-entropy, gradient and Adam; kernels: peak and its gradient"
     return Table(title, head, rows, [note, *case["notes"]])
+
+
+def _preparing(case: Record, record: Record) -> Table:
+    """Times of preparation beside the peak."""
+    rows = [
+        (row["name"], row["form"], *(_time(row[what]) for what in PREPARE_CALLS))
+        for row in case["subjects"]
+    ]
+    threads = record["threads"]
+    title = f"{Shape(**case['shape'])}, {case['dtype']}, {threads} thread{'s' * (threads > 1)}"
+    notes = [f"{case['n_spikes']:,} spikes", *case["notes"]]
+    return Table(title, ("", "form", *PREPARE_CALLS.values()), rows, notes)
 
 
 def _faster(case: Record, peer: Record) -> Table:
