@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tempotron_core import Events, Network
+from tempotron_core import Events, Network, Peak
 from tempotron_core.arrays.registry import fused
 from tempotron_core.learning import Adam
 from tempotron_core.networks.learning_step import Objective, learning_step
@@ -94,7 +94,7 @@ def _subject(workload: Workload, backend: Backend) -> Subject | None:
     rule, state = Adam(LEARNING_RATE), {"weight": weight}
 
     def kernels() -> tuple[Array, ...]:
-        found = of_peak(events, weight, NEURON, None)
+        found = Peak(*of_peak(events, weight, NEURON, None))
         return (of_gradient(events, weight, NEURON, found, ones, None, False, None)[0],)
 
     def train() -> tuple[Array, ...]:

@@ -39,6 +39,12 @@ def test_it_is_measured_by_itself(other, capsys):
     )
 
 
+def test_tensors_take_a_step(capsys):
+    pytest.importorskip("torch")
+    assert main([*QUICK[:4], "torch", *QUICK[5:]]) == 0
+    assert "torch:cpu" in capsys.readouterr().out
+
+
 def test_one_output_is_no_choice_of_classes(capsys):
     assert main([*QUICK, "--outputs", "1"]) == 0
     assert "numpy:cpu left out" in capsys.readouterr().out
