@@ -217,10 +217,10 @@ def listed(page: str) -> list[str]:
 def test_reference_lists_every_public_name_of_the_core_once():
     names = listed("core.md")
     assert len(names) == len(set(names))
-    public = set(tempotron_core.__all__) - {"encoding", "learning", "spiking"}
-    public |= {f"encoding.{name}" for name in tempotron_core.encoding.__all__}
-    public |= {f"learning.{name}" for name in tempotron_core.learning.__all__}
-    public |= {f"spiking.{name}" for name in tempotron_core.spiking.__all__}
+    rooms = {"conductance", "encoding", "learning", "metrics", "spiking"}
+    public = set(tempotron_core.__all__) - rooms
+    for room in rooms:
+        public |= {f"{room}.{name}" for name in getattr(tempotron_core, room).__all__}
     schedules = tempotron_core.learning.schedules
     public |= {f"learning.schedules.{name}" for name in schedules.__all__}
     assert set(names) >= public - {"learning.schedules"}
