@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Done", "Job", "Reproduction", "Row", "agreement"]
+__all__ = ["Reproduction", "Row", "agreement"]
 
 Job = dict[str, Any]
 """Settings of a job, its seed among them, as JSON holds them; ``cost`` is its share of the time."""

@@ -307,7 +307,7 @@ class Events:
 
     @under_own_settings
     def to_trains(self) -> Array:
-        """Return the dense form that :meth:`from_trains` reads.
+        """Return the dense form that :meth:`Events.from_trains` reads.
 
         Returns
         -------
