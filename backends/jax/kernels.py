@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict
@@ -36,6 +37,9 @@ Shapes = tuple[tuple[tuple[int, ...], Any], ...]
 
 VARIABLE, MODES = "TEMPOTRON_JAX_KERNELS", ("on", "off", "export")
 
+_registering = threading.Lock()
+"""Of threads that need the kernels at once, one registers them: XLA refuses a second time."""
+
 
 def mode() -> str:
     """Where kernels are called, by ``TEMPOTRON_JAX_KERNELS``: "on", "off", or "export".
@@ -57,7 +61,8 @@ def serves(neuron: object, chosen: str) -> TypeGuard[Neuron]:
     """Whether programs made now call kernels: on the processor, for constants that are numbers."""
     if chosen == "off" or not isinstance(neuron, Neuron) or jax.default_backend() != "cpu":
         return False
-    return bool(for_numpy(None)) and _registered()
+    with _registering:
+        return bool(for_numpy(None)) and _registered()
 
 
 @functools.cache

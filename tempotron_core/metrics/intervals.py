@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -94,7 +93,7 @@ def bootstrap_interval(
         raise ValueError(f"samples must hold at least two, got shape {samples.shape}")
     check_generator(rng)
     times = whole_number("times", times)
-    tail = NormalDist().cdf(-normal_quantile(level))
+    tail = 0.5 * (1.0 - _probability(level))
     drawn = [statistic(samples[rng.integers(0, len(samples), len(samples))]) for _ in range(times)]
     low, high = np.quantile(drawn, (tail, 1.0 - tail))
     return float(low), float(high)
@@ -102,7 +101,13 @@ def bootstrap_interval(
 
 def normal_quantile(level: float) -> float:
     """Deviations from the mean within which a normal variable stays with that probability."""
+    from statistics import NormalDist  # it brings decimal numbers and fractions along
+
+    return NormalDist().inv_cdf(0.5 + 0.5 * _probability(level))
+
+
+def _probability(level: float) -> float:
     level = real_number("level", level)
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must be between 0 and 1, got {level!r}")
-    return NormalDist().inv_cdf(0.5 + 0.5 * level)
+    return level
