@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from .subjects import Subject, make_subjects
 from .timing import PAUSE, Figures, in_turns, ratios
 from .workload import Workload
 
-__all__ = ["Settings", "measure"]
+__all__ = ["Settings", "measure", "timed_rows"]
 
 Record = dict[str, Any]
 """Part of what is written as JSON."""
@@ -176,3 +176,32 @@ def _against(peer: Peer, subjects: Sequence[Subject], settings: Settings) -> Rec
         **_as_json(times),
         "times_faster": faster,
     }
+
+
+def timed_rows(
+    subjects: Sequence[Subject], whats: Iterable[str], settings: Settings
+) -> list[Record]:
+    """Time calls of all subjects in turns; None for those that a subject has not.
+
+    Parameters
+    ----------
+    subjects : sequence of Subject
+    whats : iterable of str
+        Names of calls.
+    settings : Settings
+        ``whats`` plays no part.
+
+    Returns
+    -------
+    list of dict
+        For each subject ``name``, ``form``, ``label`` and the figures of each call.
+    """
+    whats = tuple(whats)
+    pairs = [(s, what) for what in whats for s in subjects if s.can(what)]
+    figures = in_turns(pairs, settings.runs, settings.fill, 0.0)
+    times = {(s.label, what): f.as_json() for (s, what), f in zip(pairs, figures, strict=True)}
+    return [
+        {"name": s.name, "form": s.form, "label": s.label}
+        | {what: times.get((s.label, what)) for what in whats}
+        for s in subjects
+    ]

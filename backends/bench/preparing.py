@@ -12,9 +12,8 @@ from tempotron_core import Events, peak
 from tempotron_core.events.rearranging import present, resorted
 
 from .._backend import Backend
-from .measure import Record, Settings
+from .measure import Record, Settings, timed_rows
 from .subjects import Subject
-from .timing import in_turns
 from .workload import NEURON, Workload
 
 __all__ = ["PREPARE_CALLS", "measure_preparing"]
@@ -55,18 +54,11 @@ def measure_preparing(
             subjects.append(_subject(workload, backend))
         else:
             notes.append(f"{backend} left out, it has no {workload.dtype}")
-    pairs = [(subject, what) for what in PREPARE_CALLS for subject in subjects]
-    figures = in_turns(pairs, settings.runs, settings.fill, 0.0)
-    times = {(s.label, what): f.as_json() for (s, what), f in zip(pairs, figures, strict=True)}
     return {
         "shape": asdict(workload.shape),
         "dtype": workload.dtype,
         "n_spikes": workload.n_spikes,
-        "subjects": [
-            {"name": s.name, "form": s.form, "label": s.label}
-            | {what: times[s.label, what] for what in PREPARE_CALLS}
-            for s in subjects
-        ],
+        "subjects": timed_rows(subjects, PREPARE_CALLS, settings),
         "notes": notes,
     }
 

@@ -68,6 +68,12 @@ def tables(record: Record) -> Iterator[Table]:
             yield _durations(swept)
 
 
+def _title(case: Record, record: Record) -> str:
+    """What was measured, and on how many threads."""
+    threads = record["threads"]
+    return f"{Shape(**case['shape'])}, {case['dtype']}, {threads} thread{'s' * (threads > 1)}"
+
+
 def _times(case: Record, record: Record) -> Table:
     """Times and memory of everything at one shape."""
     calls = [what for what in CALLS if what in case["subjects"][0]]
@@ -82,12 +88,10 @@ def _times(case: Record, record: Record) -> Table:
             shown = [_rounded(factors[w]["median"]) for w in calls if w in factors]
             cells.append(" / ".join(shown) if shown and row["name"] != "floor" else NOTHING)
         rows.append((*cells, _bytes(row["memory_bytes"])))
-    threads = record["threads"]
-    title = f"{Shape(**case['shape'])}, {case['dtype']}, {threads} thread{'s' * (threads > 1)}"
     notes = [_spikes(case), *_agreement(case), *case["notes"]]
     if has_floor and len(calls) > 2:
         notes.insert(0, "times the floor: forward / forward + gradient, over the floor's forward")
-    return Table(title, tuple(head), rows, notes)
+    return Table(_title(case, record), tuple(head), rows, notes)
 
 
 def _spiking(case: Record, record: Record) -> Table:
@@ -96,10 +100,10 @@ def _spiking(case: Record, record: Record) -> Table:
         (row["name"], row["form"], *(_time(row[what]) for what in SPIKING_CALLS))
         for row in case["subjects"]
     ]
-    threads = record["threads"]
-    title = f"{Shape(**case['shape'])}, {case['dtype']}, {threads} thread{'s' * (threads > 1)}"
     spikes = f"{case['mean_spikes']:.2g} output spikes per pair; θ* of {case['k']} spikes"
-    return Table(title, ("", "form", *SPIKING_CALLS.values()), rows, [spikes, *case["notes"]])
+    return Table(
+        _title(case, record), ("", "form", *SPIKING_CALLS.values()), rows, [spikes, *case["notes"]]
+    )
 
 
 def _steps(case: Record, record: Record) -> Table:
@@ -113,11 +117,9 @@ def _steps(case: Record, record: Record) -> Table:
         )
         for row in case["subjects"]
     ]
-    threads = record["threads"]
-    title = f"{Shape(**case['shape'])}, {case['dtype']}, {threads} thread{'s' * (threads > 1)}"
     head = ("", "form", *STEP_CALLS.values(), "times the kernels")
     note = "a step: forward, cross-entropy, gradient and Adam; kernels: peak and its gradient"
-    return Table(title, head, rows, [note, *case["notes"]])
+    return Table(_title(case, record), head, rows, [note, *case["notes"]])
 
 
 def _preparing(case: Record, record: Record) -> Table:
@@ -126,10 +128,8 @@ def _preparing(case: Record, record: Record) -> Table:
         (row["name"], row["form"], *(_time(row[what]) for what in PREPARE_CALLS))
         for row in case["subjects"]
     ]
-    threads = record["threads"]
-    title = f"{Shape(**case['shape'])}, {case['dtype']}, {threads} thread{'s' * (threads > 1)}"
     notes = [f"{case['n_spikes']:,} spikes", *case["notes"]]
-    return Table(title, ("", "form", *PREPARE_CALLS.values()), rows, notes)
+    return Table(_title(case, record), ("", "form", *PREPARE_CALLS.values()), rows, notes)
 
 
 def _faster(case: Record, peer: Record) -> Table:

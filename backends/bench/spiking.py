@@ -17,9 +17,8 @@ from tempotron_core.spiking import (
 )
 
 from .._backend import Backend
-from .measure import Record, Settings
+from .measure import Record, Settings, timed_rows
 from .subjects import METHODS, Subject, forms_of
-from .timing import in_turns
 from .workload import NEURON, Floats, Workload
 
 __all__ = ["SPIKING_CALLS", "measure_spiking"]
@@ -86,19 +85,12 @@ def measure_spiking(workload: Workload, backends: Iterable[Backend], settings: S
         if apart > 1e-3 * found.size:  # at a critical threshold rounding decides
             raise ValueError(f"{label} must count as {subjects[0].label}, got {apart} others")
     settings.say("timing every backend")
-    pairs = [(s, what) for what in SPIKING_CALLS for s in subjects if s.can(what)]
-    figures = in_turns(pairs, settings.runs, settings.fill, 0.0)
-    times = {(s.label, what): f.as_json() for (s, what), f in zip(pairs, figures, strict=True)}
     return {
         "shape": asdict(workload.shape),
         "dtype": workload.dtype,
         "k": SPIKES,
         "mean_spikes": float(expected.mean()),
-        "subjects": [
-            {"name": s.name, "form": s.form, "label": s.label}
-            | {what: times.get((s.label, what)) for what in SPIKING_CALLS}
-            for s in subjects
-        ],
+        "subjects": timed_rows(subjects, SPIKING_CALLS, settings),
         "notes": notes,
     }
 
