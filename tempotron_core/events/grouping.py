@@ -66,13 +66,13 @@ def by_groups(
             for value in given.values():
                 if isinstance(value, Neuron):
                     check_units(events, value)
-            split = {
+            divided = {
                 each: _by_group(each, given[each], events) for each in per_pattern if each in given
             }
             call: Any = function
             found = []
             for g, group in enumerate(events.groups):
-                own = {each: parts[g] for each, parts in split.items()}
+                own = {each: parts[g] for each, parts in divided.items()}
                 found.append(call(**{**given, name: group, **own}))
             result: R = join(events, found)
             return result
