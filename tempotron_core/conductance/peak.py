@@ -110,25 +110,26 @@ def _interior(
     """Time and value of the maximum in intervals whose slope turns from positive to negative."""
     rate, leak = 1.0 / neuron.tau_s, neuron.leak
 
-    def at(u: Array) -> tuple[Array, Array, Array]:
-        """Potential and its two derivatives."""
+    def at(u: Array) -> tuple[Array, Array, Array, Array]:
+        """Potential, its two derivatives, and the current that is left."""
         passed, m_0, _ = moments(g, u, neuron, xp=xp)
         decay, potential = xp.exp(u * -rate), xp.exp(-passed) * v + drive * m_0
-        slope = drive * decay - (leak + g * decay) * potential
+        current = drive * decay
+        slope = current - (leak + g * decay) * potential
         curvature = (g * potential - drive) * decay * rate - (leak + g * decay) * slope
-        return potential, slope, curvature
+        return potential, slope, curvature, current
 
     low, high, u = xp.zeros_like(gap), gap, 0.5 * gap
-    done = 4.0 * float(xp.finfo(gap.dtype).eps)
+    done = 4.0 * float(xp.finfo(gap.dtype).eps)  # of the gap, or of what the slope is made of
     for _ in range(_STEPS):
-        _, slope, curvature = at(u)
+        _, slope, curvature, current = at(u)
         rising = slope > 0.0
         low, high = xp.where(rising, u, low), xp.where(rising, high, u)
         falls = curvature < 0.0
         newton = u - slope / xp.where(falls, curvature, -1.0)
-        inside = falls & (newton > low) & (newton < high)
+        inside = falls & (newton >= low) & (newton <= high)
         following = xp.where(inside, newton, 0.5 * (low + high))
-        moved = xp.abs(following - u) > done * gap
+        moved = (xp.abs(following - u) > done * gap) & (xp.abs(slope) > done * current)
         u = following
         if not known_true(xp.any(moved)):
             break

@@ -79,11 +79,14 @@ def test_the_gradient_is_that_of_difference_quotients(case):
     gradient = peak_vjp(events, gain, excitatory, neuron, found, v_bar)
     expected = np.zeros_like(gain)
     for o in range(2):
-        steps = 1e-4 * np.diag(gain[o])
-        moved = np.concatenate([gain[o] + steps, gain[o] - steps])
-        up, down = np.split(peak(events, moved, excitatory, neuron).v_max, 2, axis=1)
-        expected[o] = v_bar[:, o] @ (up - down) / (2e-4 * gain[o])
-    np.testing.assert_allclose(gradient, expected, rtol=0.0, atol=1e-6 * abs(expected).max())
+        step = np.diag(3e-3 * gain[o])
+        moved = np.concatenate([gain[o] + times * step for times in (-2, -1, 1, 2)])
+        lower, low, high, higher = np.split(
+            peak(events, moved, excitatory, neuron).v_max, 4, axis=1
+        )
+        # of fourth order
+        expected[o] = v_bar[:, o] @ (8.0 * (high - low) - (higher - lower)) / (36e-3 * gain[o])
+    np.testing.assert_allclose(gradient, expected, rtol=0.0, atol=1e-8 * abs(expected).max())
 
 
 def test_every_library_finds_the_same(backend, to_numpy):
