@@ -122,8 +122,8 @@ def moments(
     kinds, found = ((gentle, _FEW, 1), (~gentle, _MANY, _panels(steep, xp))), []
     for of_kind, rule, n_panels in kinds:
         (where,) = xp.nonzero(of_kind)
-        some = [xp.take(a, where) for a in flat]
-        found.append(_integrals(*some, neuron, rule, n_panels, first, xp))
+        of_g, of_u, of_reach = (xp.take(a, where) for a in flat)
+        found.append(_integrals(of_g, of_u, of_reach, neuron, rule, n_panels, first, xp))
     # each interval's place among those of its kind, the steep ones after the gentle
     place = xp.where(
         gentle,
