@@ -109,7 +109,7 @@ def test_documents_with_programs_are_found():
     assert found >= set(GIVEN)
 
 
-LONG = "counts frameworks jax learning multispike recordings scale sklearn torch".split()
+LONG = "counts frameworks jax learning multispike recipes recordings scale sklearn torch".split()
 """Pages with programs of more than two seconds: .ci/run runs all of them, with the figures."""
 
 

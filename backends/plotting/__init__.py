@@ -10,6 +10,8 @@ from .curve import learning_curve
 from .figures import evaluation_figure, training_figure
 from .images import pattern_images, receptive_fields
 from .panels import spike_raster, voltage_traces
+from .shapes import kernel_shapes, warped_traces
+from .spiking import spikes_against_threshold
 from .style import FAINT, INK, QUIET, STYLE, require_matplotlib
 from .trials import class_potentials, importance_map, trial_raster, unit_bars
 
@@ -23,13 +25,16 @@ __all__ = [
     "confusion_matrix",
     "evaluation_figure",
     "importance_map",
+    "kernel_shapes",
     "learning_curve",
     "pattern_images",
     "receptive_fields",
     "require_matplotlib",
     "spike_raster",
+    "spikes_against_threshold",
     "training_figure",
     "trial_raster",
     "unit_bars",
     "voltage_traces",
+    "warped_traces",
 ]
