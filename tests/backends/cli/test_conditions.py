@@ -162,11 +162,19 @@ def test_no_file_is_opened_in_the_place_of_a_closed_stream() -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
-@pytest.mark.parametrize("unbuffered", ["", pytest.param("1", marks=pytest.mark.slow)])
-def test_output_to_a_full_disk(unbuffered: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "unbuffered"),
+    [
+        ("--help", "1"),
+        ("--help", ""),
+        ("backends", ""),
+        pytest.param("backends", "1", marks=pytest.mark.slow),
+    ],
+)
+def test_output_to_a_full_disk(what: str, unbuffered: str) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [*COMMAND, "backends"],
+            [*COMMAND, what],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
