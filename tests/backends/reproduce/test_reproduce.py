@@ -60,6 +60,26 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_numbers(tmp_path, monkeypa
     assert "got a folder with gumbel-2010 quick seed 0" in error
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("tiny")
+def test_workers_of_a_cluster_find_the_same_numbers(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    command = ["reproduce", "gumbel-2010", "--quick", "--out"]
+    with distributed.LocalCluster(
+        n_workers=1,
+        threads_per_worker=2,
+        processes=False,
+        protocol="tcp://",
+        dashboard_address=None,
+    ) as cluster:
+        address = cluster.scheduler_address
+        assert main([*command, str(tmp_path / "cluster"), "--cluster", address]) == 0
+    assert main([*command, str(tmp_path / "here"), "--jobs", "1"]) == 0
+    runs = [json.loads((tmp_path / at / running.FILE).read_text()) for at in ("cluster", "here")]
+    results = [[each["result"] for each in run["jobs"]] for run in runs]
+    assert results[0] == results[1]
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
