@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron
+from tempotron_core.spiking.critical_threshold_gradient import slope_floor
+from tempotron_core.spiking.layout import laid_out
 
 from ..fused.choice import for_numpy
 
@@ -88,6 +90,35 @@ def _voltage_vjp(times: bool, form: Any, given: Given, more: Any, options: Any) 
     return (np.full_like(found, np.nan) if np.isnan(more[0]).any() else found,)
 
 
+def _output_spikes(form: Any, given: Given, more: Any, options: Any) -> Any:
+    del more
+    most = options["max_spikes"]
+    pair, time, counts = form(*given, most, most)
+    found = laid_out(pair, time, counts, most, "padded", xp=np).times
+    times = np.full((*counts.shape, most), np.inf, found.dtype)
+    times[..., : found.shape[2]] = found
+    return times, counts
+
+
+def _output_spikes_vjp(times: bool, form: Any, given: Given, more: Any, options: Any) -> Any:
+    at, cotangent = more
+    cotangent = cotangent.astype(given[1].dtype, copy=False)
+    return (form(*given, at, cotangent, times, options["min_slope"])[times],)
+
+
+def _critical_threshold(form: Any, given: Given, more: Any, options: Any) -> Any:
+    del options
+    return form(*given, *more)
+
+
+def _critical_threshold_vjp(times: bool, form: Any, given: Given, more: Any, options: Any) -> Any:
+    del options
+    *critical, cotangent = more
+    _, weight, neuron = given
+    floor = slope_floor(weight, neuron, np)
+    return (form(*given, critical, cotangent, times, floor)[times],)
+
+
 def _both(call: Callable[..., Any], name: str) -> dict[str, Callable[..., Any]]:
     """A gradient towards the weights, and towards the times."""
     return {name: functools.partial(call, False), f"{name} times": functools.partial(call, True)}
@@ -97,8 +128,12 @@ CALLS: dict[str, Callable[..., Any]] = {
     "peak": _peak,
     "first_crossing": _first_crossing,
     "voltage": _voltage,
+    "output_spikes": _output_spikes,
+    "critical_threshold": _critical_threshold,
     **_both(_peak_vjp, "peak_vjp"),
     **_both(_first_crossing_vjp, "first_crossing_vjp"),
     **_both(_voltage_vjp, "voltage_vjp"),
+    **_both(_output_spikes_vjp, "output_spikes_vjp"),
+    **_both(_critical_threshold_vjp, "critical_threshold_vjp"),
 }
 """By name, of which the first word is that of the form: from a form and arguments to results."""

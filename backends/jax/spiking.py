@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from array_api_extra import default_dtype
 from jax import export
 
 from tempotron_core import Events, Neuron
@@ -28,7 +29,7 @@ from tempotron_core.spiking.output_spikes_gradient import (
 )
 
 from .custom_vjp import Gradients, call_compiled, flatten, with_gradient
-from .kernels import Layout
+from .kernels import Layout, Shapes, by_kernels, gradient_by_kernels, mode, serves
 from .neurons import Static, split, to_arrays, traced_neuron
 
 for _kind in (OutputSpikes, CriticalThreshold):
@@ -39,7 +40,7 @@ for _kind in (OutputSpikes, CriticalThreshold):
 
 @lru_cache(maxsize=256)
 def _compiled_output_spikes(
-    layout: Layout, static: Static, max_spikes: int, min_slope: float
+    layout: Layout, static: Static, max_spikes: int, min_slope: float, chosen: str
 ) -> Callable[..., Any]:
     def compute(events: Events, weight: jax.Array, *arrays: jax.Array) -> OutputSpikes:
         neuron = traced_neuron(static, arrays, weight)
@@ -63,7 +64,29 @@ def _compiled_output_spikes(
 
         return to_times, to_weight, *to_arrays(static, arrays, of_constants)
 
-    return with_gradient(layout, compute, adjoint)
+    if not serves(static, chosen):
+        return with_gradient(layout, compute, adjoint)
+
+    def shapes(times: Any, weight: Any) -> Shapes:
+        pairs = times.shape[0], weight.shape[0]
+        return ((*pairs, max_spikes), times.dtype), (pairs, default_dtype(jnp, "indexing"))
+
+    def pulled_back(events: Events, weight: Any, t: Any, t_bar: Any) -> Gradients:
+        return adjoint(events, weight, outputs=OutputSpikes(t, None), cotangents=(t_bar,))
+
+    given = {"min_slope": min_slope}
+    forward = by_kernels(layout, static, "output_spikes", compute, shapes, max_spikes=max_spikes)
+    backward = gradient_by_kernels(layout, static, "output_spikes_vjp", pulled_back, **given)
+
+    def fast(events: Events, weight: jax.Array) -> OutputSpikes:
+        return OutputSpikes(*forward(events, weight))
+
+    def fast_adjoint(
+        events: Events, weight: Any, *, outputs: OutputSpikes, cotangents: Any
+    ) -> Gradients:
+        return backward(events, weight, outputs.times, cotangents[0])
+
+    return with_gradient(layout, fast, fast_adjoint)
 
 
 def output_spikes(
@@ -91,12 +114,14 @@ def output_spikes(
     given = whole_number("max_spikes", max_spikes)
     min_slope = positive_float("min_slope", min_slope, or_zero=True)
     static, arrays = split(neuron)
-    compiled = _compiled_output_spikes(flatten(events)[1], static, given, min_slope)
+    compiled = _compiled_output_spikes(flatten(events)[1], static, given, min_slope, mode())
     return call_compiled(compiled, events, weight, *arrays)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=256)
-def _compiled_critical_threshold(layout: Layout, static: Static, most: int) -> Callable[..., Any]:
+def _compiled_critical_threshold(
+    layout: Layout, static: Static, most: int, chosen: str
+) -> Callable[..., Any]:
     def compute(
         events: Events, weight: jax.Array, k: jax.Array, *arrays: jax.Array
     ) -> CriticalThreshold:
@@ -129,7 +154,31 @@ def _compiled_critical_threshold(layout: Layout, static: Static, most: int) -> C
 
         return to_times, to_weight, None, *to_arrays(static, arrays, of_constants)
 
-    return with_gradient(layout, compute, adjoint)
+    if not serves(static, chosen):
+        return with_gradient(layout, compute, adjoint)
+
+    def shapes(times: Any, weight: Any, k: Any) -> Shapes:
+        return (k.shape, weight.dtype), (k.shape, times.dtype), (k.shape, k.dtype)
+
+    def pulled_back(
+        events: Events, weight: Any, theta: Any, t: Any, n_before: Any, theta_bar: Any
+    ) -> Gradients:
+        found = CriticalThreshold(theta, t, n_before)
+        return adjoint(events, weight, n_before, outputs=found, cotangents=(theta_bar,))
+
+    forward = by_kernels(layout, static, "critical_threshold", compute, shapes)
+    backward = gradient_by_kernels(layout, static, "critical_threshold_vjp", pulled_back)
+
+    def fast(events: Events, weight: jax.Array, k: jax.Array) -> CriticalThreshold:
+        return CriticalThreshold(*forward(events, weight, k))
+
+    def fast_adjoint(
+        events: Events, weight: Any, k: Any, *, outputs: CriticalThreshold, cotangents: Any
+    ) -> Gradients:
+        del k
+        return *backward(events, weight, *outputs, cotangents[0]), None
+
+    return with_gradient(layout, fast, fast_adjoint)
 
 
 def critical_threshold(
@@ -158,7 +207,7 @@ def critical_threshold(
     most = whole_number("most", most)
     asked = spikes_asked(k, where, events, weight, xp=jnp)
     static, arrays = split(neuron)
-    compiled = _compiled_critical_threshold(flatten(events)[1], static, most)
+    compiled = _compiled_critical_threshold(flatten(events)[1], static, most, mode())
     return call_compiled(compiled, events, weight, asked, *arrays)  # type: ignore[no-any-return]
 
 

@@ -35,7 +35,7 @@ from .cotangents import Cusp, pull_back
 from .critical_threshold import CriticalThreshold
 from .grazes import grazes_of
 
-__all__ = ["critical_threshold_vjp"]
+__all__ = ["critical_threshold_vjp", "slope_floor"]
 
 Array = Any
 
@@ -130,7 +130,7 @@ def critical_threshold_adjoint(
     """Gradients towards the weights [O, N] and, if asked for, the sorted input times [B, K]."""
     static = is_static(method, events.times, weight)
     cotangent = xp.astype(cotangent, weight.dtype)
-    floor = _floor(weight, neuron, xp)
+    floor = slope_floor(weight, neuron, xp)
     if form := fused("critical_threshold_vjp", method, weight):
         found: tuple[Array, Array | None] = form(
             events, weight, neuron, critical, cotangent, times, floor
@@ -165,7 +165,7 @@ def critical_threshold_constants(
     """Gradient towards the constants of the neuron."""
     static = is_static(method, events.times, weight)
     most = _most(critical, most, static, xp)
-    floor = _floor(weight, neuron, xp)
+    floor = slope_floor(weight, neuron, xp)
     cotangent = xp.astype(cotangent, weight.dtype)
     critical, cotangent = _by_pair(events, critical, cotangent, xp)
 
@@ -184,7 +184,7 @@ def critical_threshold_constants(
     )
 
 
-def _floor(weight: Array, neuron: Neuron, xp: Any) -> float:
+def slope_floor(weight: Array, neuron: Neuron, xp: Any) -> float:
     """Least slope of a spike."""
     floor = _FLOOR_FLOAT64 if weight.dtype == xp.float64 else _FLOOR_FLOAT32
     return floor * neuron.kernel.rise

@@ -21,7 +21,7 @@ __all__ = ["place_spikes", "scan_spikes", "with_room"]
 @compiled
 def scan_spikes(
     times, afferents, counts, rows, duration, constants, first, last, lanes, threshold, tau,
-    kept, n_found,
+    kept, counted, n_found,
 ):  # fmt: skip
     """Find the output spikes of the patterns from ``first`` to ``last``.
 
@@ -31,6 +31,8 @@ def scan_spikes(
         What a reset takes away, and the constant with which it decays.
     kept : int
         The first so many spikes of each pair are kept.
+    counted : int
+        No more are looked for; 0 for all.
     n_found : integer array, shape (B, O)
         Filled with the number of spikes; -1 where the potential does not stay finite.
 
@@ -41,8 +43,8 @@ def scan_spikes(
     pair : integer array, shape (F,)
         Which of the B O pairs each is of.
     apart : bool
-        False if a spike is not later than the one before, in the dtype of the times; then the
-        search was given up.
+        False if a spike is not later than the one before, in the dtype of the times; then a search
+        for all was given up.
     """
     kappa, n_lanes = constants[2], len(lanes)
     n_outputs, width = n_found.shape[1], rows.shape[1]
@@ -59,6 +61,7 @@ def scan_spikes(
     least = np.float64(rounded[0])
     latest = np.empty(width, times.dtype)
     found, pair, n = np.empty(64, times.dtype), np.empty(64, np.int64), 0
+    apart = True
     for p in range(first, last):
         potential[:], slope[:] = 0.0, 0.0
         latest[:] = -1.0
@@ -121,7 +124,9 @@ def scan_spikes(
                             before = latest[o + lane]
                             latest[o + lane] = min(now + passed, next_time[i])
                             if latest[o + lane] <= before:
-                                return found[:n], pair[:n], False
+                                apart = False
+                                if not counted:
+                                    return found[:n], pair[:n], apart
                             if n_found[p, o + lane] < kept:
                                 if n == found.shape[0]:
                                     found, pair = with_room(found), with_room(pair)
@@ -134,17 +139,21 @@ def scan_spikes(
                             left = max(u[i] - passed, 0.0)
                             v_end, d_end = free_state(v_lane, d_lane, left, constants)
                             v_after[lane], d_after[lane] = v_end, d_end
+                            if n_found[p, o + lane] == counted:
+                                limit[o + lane] = np.inf
+                                break
                             reached = crossing_after(
                                 v_lane, d_lane, left, v_end, d_end, threshold, constants
                             )
                     v, d = load(v_after, 0, lanes), load(d_after, 0, lanes)
+                    open_limit = load(limit, o, lanes)
                     i += 1
                 store(potential, o, v)
                 store(slope, o, d)
         for o in range(n_outputs):
             if not np.isfinite(potential[o]):
                 n_found[p, o] = -1
-    return found[:n], pair[:n], True
+    return found[:n], pair[:n], apart
 
 
 @compiled

@@ -28,13 +28,17 @@ __all__ = [
 
 
 def output_spikes(
-    events: Events, weight: Array, neuron: Neuron, kept: int | None
+    events: Events, weight: Array, neuron: Neuron, kept: int | None, counted: int | None = None
 ) -> tuple[Array, Array, Array]:
-    """Every output spike: its pair and its time, pair by pair, and the numbers of spikes."""
+    """Every output spike: its pair and its time, pair by pair, and the numbers of spikes.
+
+    The first ``kept`` of each pair are kept.  If no more than ``counted`` are looked for, some may
+    be at one time.
+    """
     batch = Batch(events, weight, neuron)
     n_patterns = batch.shape[0]
     counts = np.zeros(batch.shape, np.int64)
-    most = np.iinfo(np.int64).max if kept is None else kept
+    most, limit = np.iinfo(np.int64).max if kept is None else kept, counted or 0
     parts = split(n_patterns, min(n_patterns, 4 * n_threads()))
     found: dict[int, tuple[Array, Array, bool]] = {}
 
@@ -42,10 +46,10 @@ def output_spikes(
         def keep(*arguments: Any) -> None:
             found[part[0]] = scan_spikes(*arguments)
 
-        batch.call(keep, *part, batch.lanes, neuron.v_threshold, neuron.tau, most, counts)
+        batch.call(keep, *part, batch.lanes, neuron.v_threshold, neuron.tau, most, limit, counts)
 
     run(scan, parts, worth=batch.worth_threads)
-    if not all(apart for _, _, apart in found.values()):
+    if not limit and not all(apart for _, _, apart in found.values()):
         raise too_close(batch.times.dtype)
     lost = counts.ravel() < 0
     counts = np.maximum(counts, 0)

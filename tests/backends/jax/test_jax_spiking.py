@@ -1,4 +1,7 @@
-"""The multi-spike neuron under ``jax.jit``, ``jax.grad``, ``jax.vmap`` and ``jax.export``."""
+"""The multi-spike neuron under ``jax.jit``, ``jax.grad``, ``jax.vmap`` and ``jax.export``.
+
+By the definition; `test_kernels` has the kernels.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,11 @@ WEIGHT = RNG.normal(0.9, 0.4, (2, 9))
 K = np.asarray([[1, 2], [2, 2]])
 WHERE = np.asarray([[True, True], [True, False]])
 EVENTS = Events.from_latencies(TIMES, T)
+
+
+@pytest.fixture(autouse=True)
+def _by_definition(monkeypatch):
+    monkeypatch.setenv("TEMPOTRON_JAX_KERNELS", "off")
 
 
 def close(found, expected, rtol=1e-11):

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+from tempotron_backends.fused.choice import for_numpy
 from tempotron_core import (
     Events,
     Neuron,
@@ -16,6 +17,12 @@ from tempotron_core import (
     peak_vjp,
     voltage,
     voltage_vjp,
+)
+from tempotron_core.spiking import (
+    critical_threshold,
+    critical_threshold_vjp,
+    output_spikes,
+    output_spikes_vjp,
 )
 
 jax = pytest.importorskip("jax")
@@ -28,6 +35,7 @@ from tempotron_backends.jax import custom_vjp, foreign, kernels  # noqa: E402
 from tempotron_backends.jax import first_crossing as first_crossing_of  # noqa: E402
 from tempotron_backends.jax import peak as peak_of  # noqa: E402
 from tempotron_backends.jax import voltage as voltage_of  # noqa: E402
+from tempotron_backends.jax.spiking import output_spikes as jax_spikes  # noqa: E402
 
 DURATION, NEURON = 60.0, Neuron()
 RNG = np.random.default_rng(11)
@@ -101,6 +109,90 @@ def test_crossings_and_potentials_are_those_of_numpy():
     gradient, found = jax.jit(jax.grad(total, has_aux=True))(jnp.asarray(weight))
     same(found, v)
     same(gradient, by_samples)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_output_spikes_and_their_gradients_are_those_of_numpy(dtype):
+    """The first so many of each train, which is all that is counted."""
+    events, weight, times = given(dtype)
+    expected = output_spikes(events, weight, NEURON, max_spikes=2)
+    assert expected.counts.max() > 2
+    assert expected.counts.min() < 2
+    fires = np.isfinite(expected.times)
+    by_hand = output_spikes_vjp(
+        events, weight, NEURON, expected.times, fires.astype(dtype), times=True, min_slope=0.01
+    )
+
+    def loss(w, t):
+        patterns = Events.from_latencies(t, DURATION)
+        found = jax_spikes(patterns, w, NEURON, max_spikes=2, min_slope=0.01)
+        return jnp.where(fires, found.times, 0.0).sum(), found
+
+    gradients, found = jax.jit(jax.grad(loss, (0, 1), has_aux=True))(jnp.asarray(weight), times)
+    same(found.times, expected.times)
+    same(found.counts, np.minimum(expected.counts, 2))
+    same(gradients[0], by_hand.weight)
+    same(gradients[1], by_hand.times)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_critical_thresholds_and_their_gradients_are_those_of_numpy(dtype):
+    events, weight, times = given(dtype)
+    k = np.asarray([[1, 2], [3, 1], [2, 4]])
+    where = np.asarray([[True, True], [True, True], [True, False]])
+    bar = BAR.astype(dtype)
+    expected = critical_threshold(events, weight, NEURON, k, where=where)
+    assert expected.n_before.max() > 0
+    by_hand = critical_threshold_vjp(events, weight, NEURON, expected, bar, times=True)
+
+    def loss(w, t):
+        patterns = Events.from_latencies(t, DURATION)
+        asked = {"where": jnp.asarray(where), "most": 4}
+        found = critical_threshold(patterns, w, NEURON, jnp.asarray(k), **asked)
+        return (found.theta * bar).sum(), found
+
+    gradients, found = jax.jit(jax.grad(loss, (0, 1), has_aux=True))(jnp.asarray(weight), times)
+    for ours, theirs in zip(found, expected, strict=True):
+        same(ours, theirs)
+    same(gradients[0], by_hand.weight)
+    same(gradients[1], by_hand.times)
+
+
+def test_spikes_without_64_bit_types():
+    """Numbers of spikes are then of 32 bits."""
+    events, weight, times = given("float32")
+    weights, k = np.stack([weight, 2 * weight]), np.full((3, 2), 2)
+    with jax.enable_x64(False):
+        patterns = Events.from_latencies(times, DURATION)
+
+        def both(w):
+            spikes = output_spikes(patterns, w, NEURON, max_spikes=4)
+            return spikes, critical_threshold(patterns, w, NEURON, jnp.asarray(k), most=2)
+
+        spikes, critical = jax.jit(jax.vmap(both))(jnp.asarray(weights))
+    for i, weight in enumerate(weights):
+        expected = output_spikes(events, weight, NEURON, max_spikes=4)
+        same(spikes.times[i, :, :, : expected.times.shape[2]], expected.times)
+        same(spikes.counts[i], np.minimum(expected.counts, 4).astype("int32"))
+        expected = critical_threshold(events, weight, NEURON, k)
+        same(critical.theta[i], expected.theta)
+        same(critical.n_before[i], expected.n_before.astype("int32"))
+
+
+def test_no_more_spikes_are_looked_for_than_asked():
+    """Those that cannot be told apart are no error of a program, as without kernels."""
+    events = Events.from_latencies(np.asarray([[1.0, 40.0]], "float32"), DURATION)
+    weight = np.asarray([[5.0, 1e7], [0.0, 1e8]], "float32")
+    form = for_numpy(None)["output_spikes"]
+    with pytest.raises(ValueError, match="told apart"):
+        form(events, weight, NEURON, 2)
+    _, times, counts = form(events, weight, NEURON, 2, 2)
+    assert counts.tolist() == [[2, 2]]
+    assert times[0] < times[1]
+    patterns = Events.from_latencies(jnp.asarray([[1.0, 40.0]], "float32"), DURATION)
+    found = output_spikes(patterns, jnp.asarray(weight), NEURON, max_spikes=2)
+    same(jnp.ravel(found.times), times)
+    same(found.times[:, :, 0], first_crossing(events, weight, NEURON))
 
 
 def test_maps_within_maps():

@@ -16,9 +16,18 @@ RNG = np.random.default_rng(2)
 LATENCIES, WEIGHT = RNG.uniform(0.0, 40.0, (4, 6)), RNG.normal(0.5, 0.3, (2, 6))
 
 
-@pytest.mark.parametrize("of", ["spikes", pytest.param("thresholds", marks=pytest.mark.slow)])
-def test_gradients_within_shard_map(of):
+CASES = [
+    ("spikes", "on"),
+    ("spikes", "off"),
+    ("thresholds", "on"),
+    pytest.param("thresholds", "off", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("of", "kernels"), CASES)
+def test_gradients_within_shard_map(of, kernels, monkeypatch):
     """What varies over the mesh is seen in tracing; numbers of one shard would say no more."""
+    monkeypatch.setenv("TEMPOTRON_JAX_KERNELS", kernels)
     mesh = jax.make_mesh((1,), ("shard",), axis_types=(jax.sharding.AxisType.Auto,))
     spec = jax.sharding.PartitionSpec
 
