@@ -28,7 +28,8 @@ def scan_crossings(
     spikes after the crossing, and its time.
     """
     kappa, n_lanes = constants[2], len(lanes)
-    n_outputs, width = t_spike.shape[1], rows.shape[1]
+    n_outputs = t_spike.shape[1]
+    width = (n_outputs + n_lanes - 1) // n_lanes * n_lanes  # rows may be wider
     u, next_time = np.zeros(CHUNK), np.zeros(CHUNK)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     potential, slope, limit = np.empty(width), np.empty(width), np.empty(width)

@@ -21,8 +21,8 @@ from tempotron_core.readouts.arguments import grid_times
 
 from .crossing_scan import scan_crossings
 from .gradients import add_crossing_gradient, add_peak_gradient, add_potential_gradient
-from .lanes import WIDE, lanes_for
-from .layout import sum_shards, to_rows
+from .lanes import WIDE
+from .layout import lanes_for, scan_lanes, sum_shards, to_rows
 from .peak_scan import scan_peaks
 from .ranges import times_within
 from .sampling import pull_back_samples, sample_patterns, sampled_peaks
@@ -60,6 +60,7 @@ class Batch:
         self.constants = kernel_constants(kernel)
         self.shape = (self.times.shape[0], weight.shape[0])
         self.lanes = lanes_for(weight.shape[0])
+        self.scan_lanes = scan_lanes(weight.shape[0])
         self.width = -(-weight.shape[0] // len(self.lanes)) * len(self.lanes)
         self.dtype = weight.dtype
         self.n_afferents = events.n_afferents
@@ -179,7 +180,7 @@ def peak(
         samples = grid_times(grid, batch.times, events.xp)
         batch.over_patterns(sampled_peaks, batch.lanes, samples, v_max, t_max)
         return v_max, t_max
-    batch.over_patterns(scan_peaks, batch.lanes, v_max, t_max)
+    batch.over_patterns(scan_peaks, batch.scan_lanes, v_max, t_max)
     if neuron.shunt:
         t_spike, _, v_free, t_free = _crossings(batch, neuron)
         fires = np.isfinite(t_spike)
@@ -195,7 +196,7 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron) -> Array:
 def _crossings(batch: Batch, neuron: Neuron) -> tuple[Array, Array, Array, Array]:
     t_spike, t_free = (np.empty(batch.shape, batch.times.dtype) for _ in range(2))
     v_free, last_event = np.empty(batch.shape, batch.dtype), np.empty(batch.shape, np.int64)
-    given = batch.lanes, neuron.v_threshold, not batch.stays_finite
+    given = batch.scan_lanes, neuron.v_threshold, not batch.stays_finite
     batch.over_patterns(scan_crossings, *given, t_spike, last_event, v_free, t_free)
     return t_spike, last_event, v_free, t_free
 

@@ -38,7 +38,6 @@ __all__ = [
     "exponent",
     "first_lane",
     "fma",
-    "lanes_for",
     "lanes_of",
     "load",
     "maximum",
@@ -52,13 +51,6 @@ __all__ = [
 
 WIDE, NARROW = tuple(range(16)), tuple(range(4))
 """Lanes of a value, by their numbers."""
-
-_FEW = 8  # outputs that are worked out in narrow lanes, two times if need be
-
-
-def lanes_for(n_outputs: int) -> tuple[int, ...]:
-    """Return the lanes in which so many outputs take the least time."""
-    return NARROW if n_outputs <= _FEW else WIDE
 
 
 class LanesType(types.Type):

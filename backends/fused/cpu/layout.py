@@ -1,12 +1,40 @@
-"""Weights as the kernels read them, and sums of shards as the core wants them."""
+"""Weights as the kernels read them, in lanes, and sums of shards as the core wants them."""
 
 from __future__ import annotations
 
-from .compiled import compiled
+import functools
 
-__all__ = ["sum_shards", "to_rows"]
+from llvmlite import binding
+from numba.core import config
+
+from .compiled import compiled
+from .lanes import NARROW, WIDE
+
+__all__ = ["lanes_for", "scan_lanes", "sum_shards", "to_rows"]
 
 _BLOCK = 64  # rows and columns copied at a time, so that both sides stay in cache
+_FEW = 8  # outputs that are worked out in narrow lanes, two times if need be
+
+
+def lanes_for(n_outputs: int) -> tuple[int, ...]:
+    """Return the lanes in which so many outputs take the least time, for most kernels."""
+    return NARROW if n_outputs <= _FEW else WIDE
+
+
+def scan_lanes(n_outputs: int) -> tuple[int, ...]:
+    """Return the lanes in which a scan of so many outputs takes the least time.
+
+    It keeps a dozen values at once.  In wide lanes they fill the registers of AVX-512 and do not
+    fit into those of other processors, where narrow lanes take less time for each output.
+    """
+    return lanes_for(n_outputs) if _has_large_registers() else NARROW
+
+
+@functools.cache
+def _has_large_registers() -> bool:
+    asked = config.CPU_FEATURES  # None for those of this processor
+    features = binding.get_host_cpu_features().flatten() if asked is None else asked
+    return "+avx512f" in features.split(",")
 
 
 @compiled

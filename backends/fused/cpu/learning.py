@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tempotron_core import Events, Neuron
 
 from .functions import kernel_constants, usable
-from .lanes import lanes_for
+from .layout import lanes_for
 from .online_scan import learn_epochs
 from .threads import run
 

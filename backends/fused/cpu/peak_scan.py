@@ -35,10 +35,11 @@ def scan_peaks(
     """Fill v_max and t_max [B, O] of the patterns from ``first`` to ``last``.
 
     ``rows`` [N, W] holds the weights of all outputs of each afferent, W a multiple of the
-    number of ``lanes`` worked out at a time.
+    number of ``lanes`` worked out at a time, with room to spare maybe.
     """
     kappa, n_lanes = constants[2], len(lanes)
-    n_outputs, width = v_max.shape[1], rows.shape[1]
+    n_outputs = v_max.shape[1]
+    width = (n_outputs + n_lanes - 1) // n_lanes * n_lanes
     u, next_time = np.zeros(CHUNK), np.zeros(CHUNK)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     potential, slope = np.empty(width), np.empty(width)

@@ -92,7 +92,7 @@ def critical_threshold(
     if by_peak.any():
         v_max, t_max = np.empty_like(theta), np.empty_like(t)
         run(
-            lambda part: batch.call(scan_peaks, *part, batch.lanes, v_max, t_max),
+            lambda part: batch.call(scan_peaks, *part, batch.scan_lanes, v_max, t_max),
             _stretches(by_peak.any(axis=1), 4 * n_threads()),
             worth=batch.worth_threads,
         )

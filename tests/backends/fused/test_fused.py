@@ -172,14 +172,36 @@ def test_narrow_lanes_change_no_bit(shunt, duration, monkeypatch):
     given = problem(
         6, n_outputs=6, n_afferents=200, duration=duration, neuron=Neuron(shunt=shunt)
     )  # fmt: skip
+    monkeypatch.setattr(functions, "scan_lanes", lambda _: lanes.NARROW)
     narrow = everything(*given, "auto")
     assert functions.Batch(*given).width == 8
-    monkeypatch.setattr(functions, "lanes_for", lambda _: lanes.WIDE)
+    for name in ("lanes_for", "scan_lanes"):
+        monkeypatch.setattr(functions, name, lambda _: lanes.WIDE)
     assert functions.Batch(*given).width == 16
     for name, wide in everything(*given, "auto").items():
         # a gradient by a time is a sum over outputs, in another order
         allowed = 1e-14 * np.abs(wide).max() if "by time" in name else 0.0
         np.testing.assert_allclose(narrow[name], wide, rtol=0.0, atol=allowed, err_msg=name)
+
+
+def test_lanes_of_scans_are_narrow_but_for_large_registers(monkeypatch):
+    from llvmlite import binding
+
+    from tempotron_backends.fused.cpu import functions, lanes, layout
+
+    given = problem(7, n_outputs=9)
+    found = {}
+    for features in ({"avx2": True}, {"avx2": True, "avx512f": True}):
+        of_host = binding.FeatureMap(features)
+        monkeypatch.setattr(binding, "get_host_cpu_features", lambda of_host=of_host: of_host)
+        layout._has_large_registers.cache_clear()
+        batch = functions.Batch(*given)
+        found[batch.scan_lanes] = peak(*given)
+        assert batch.width == 16
+    layout._has_large_registers.cache_clear()
+    assert list(found) == [lanes.NARROW, lanes.WIDE]
+    for narrow, wide in zip(*found.values(), strict=True):
+        np.testing.assert_array_equal(narrow, wide)
 
 
 @pytest.mark.parametrize("shunt", [False, True], ids=["free", "shunted"])

@@ -120,8 +120,10 @@ def test_narrow_lanes_change_no_bit(duration, monkeypatch):
         peaks = critical_threshold(events, weight, Neuron(), 1)
         return *spikes, *peaks
 
+    monkeypatch.setattr(functions, "scan_lanes", lambda _: lanes.NARROW)
     narrow = found()
-    monkeypatch.setattr(functions, "lanes_for", lambda _: lanes.WIDE)
+    for name in ("lanes_for", "scan_lanes"):
+        monkeypatch.setattr(functions, name, lambda _: lanes.WIDE)
     for ours, wide in zip(narrow, found(), strict=True):
         np.testing.assert_array_equal(ours, wide)
 
