@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from tempotron_core import Network, load
 from tempotron_core.arrays.host import to_host
-from tempotron_core.events.batch import map_arrays
-from tempotron_core.readouts.arguments import is_static
+from tempotron_core.networks.counting import counting
 from tempotron_core.spiking import output_spikes
 
 from .._backend import Backend, dtype_name
@@ -87,13 +86,11 @@ def detections(path: PathLike, events: PathLike, backend: Backend) -> Iterator[D
 
 
 def _of_batches(network: Network, source: FromEventFile) -> Iterator[Detections]:
-    on_host = is_static("auto", network.weights[0])
-    if on_host:
-        network = network.with_weights([to_host(weight) for weight in network.weights])
+    network, moved = counting(network)
     size = max(1, EVENTS_AT_ONCE // source.width)
     for begin in range(0, len(source), size):
         events = source.events(np.arange(begin, min(begin + size, len(source))))
-        activity = network.forward(map_arrays(events, to_host) if on_host else events)
+        activity = network.forward(moved(events))
         times, counts = map(to_host, activity.spikes)
         if counts.max(initial=0) > times.shape[2]:  # a network that was told to keep fewer
             last = activity.inputs[-1], network.weights[-1], network.neurons[-1]

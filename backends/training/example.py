@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from tempotron_core import voltage
+from tempotron_core.arrays.host import to_host
+from tempotron_core.networks.counting import counting
 from tempotron_core.spiking import voltage_with_resets
 
 from .experiment import Experiment
@@ -34,12 +36,15 @@ def example(experiment: Experiment, n_samples: int = 600) -> dict[str, Any]:
     if recipe.counts:
         most = int(np.argmax(experiment.data.labels[experiment.held_out_index][:, 0]))
         chosen = experiment.held_out_index[most : most + 1]
-    network, backend = experiment.state.result, experiment.backend
-    activity = network.forward(experiment.part(chosen).events(np.arange(1)))
+    network, events = experiment.state.result, experiment.part(chosen).events(np.arange(1))
+    if recipe.counts:
+        network, moved = counting(network)
+        events = moved(events)
+    activity = network.forward(events)
     events, weight = activity.inputs[-1], network.weights[-1]
     t = np.linspace(0.0, recipe.duration, n_samples)
     given = events, weight, network.neurons[-1]
-    at, to_numpy = backend.from_numpy(t, experiment.dtype), backend.to_numpy
+    at = events.xp.asarray(t, dtype=weight.dtype, device=events.device)
     images = experiment.data.images(chosen)
     shared = {
         "spikes": events,
@@ -50,23 +55,23 @@ def example(experiment: Experiment, n_samples: int = 600) -> dict[str, Any]:
     if recipe.counts:
         times = activity.spikes.times
         return shared | {
-            "v": to_numpy(voltage_with_resets(*given, times, at))[0],
+            "v": to_host(voltage_with_resets(*given, times, at))[0],
             "v_threshold": recipe.v_threshold,
-            "t_spike": to_numpy(times)[0],
+            "t_spike": to_host(times)[0],
             "target": 0,
-            "weight": to_numpy(weight)[0],
+            "weight": to_host(weight)[0],
         }
-    v_max = to_numpy(activity.peak.v_max)[0]
+    v_max = to_host(activity.peak.v_max)[0]
     # of every class the neuron that rises highest
     best = np.argmax(v_max.reshape(-1, recipe.neurons_per_class), axis=1)
     shown = best + np.arange(len(best)) * recipe.neurons_per_class
     target = int(experiment.data.labels[chosen[0]])
     largest_decides = recipe.loss == "cross_entropy"  # whether or not it would fire
     return shared | {
-        "v": to_numpy(voltage(*given, at))[0][shown],
+        "v": to_host(voltage(*given, at))[0][shown],
         "v_threshold": None if largest_decides else recipe.v_threshold,
-        "t_max": to_numpy(activity.peak.t_max)[0][shown],
+        "t_max": to_host(activity.peak.t_max)[0][shown],
         "v_max": v_max[shown],
         "target": target,
-        "weight": to_numpy(weight)[shown[target]],
+        "weight": to_host(weight)[shown[target]],
     }

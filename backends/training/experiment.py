@@ -24,7 +24,6 @@ from tempotron_core import (
     save,
 )
 from tempotron_core.networks.training import Training
-from tempotron_core.readouts.arguments import is_static
 
 from .._backend import Backend
 from ..data.loader import PatternSource
@@ -100,7 +99,7 @@ class Experiment:
             If the data cannot be split or augmented so, or the backend cannot hold the dtype.
         """
         backend.dtype(dtype)
-        _check_rule(recipe, data, backend)
+        _check_rule(recipe, data)
         if recipe.shift and data.image_shape is None:
             raise ValueError(f"shift needs patterns that are images, got {data.name}")
         rng = np.random.default_rng(recipe.seed)
@@ -152,7 +151,7 @@ class Experiment:
                 f"{run_data['name']}, got {data.name} with other patterns or counts"
             )
         backend.dtype(dtype)
-        _check_rule(recipe, data, backend)
+        _check_rule(recipe, data)
         if epochs is not None:
             recipe = replace(recipe, epochs=epochs)
         try:
@@ -260,19 +259,13 @@ class KeepState(Callback):
         self.experiment.save_state(self.last)
 
 
-def _check_rule(recipe: Recipe, data: Patterns, backend: Backend) -> None:
-    """Raise unless the data have what the rule learns, and the backend can learn by it."""
-    counted = data.labels.ndim == 2
-    if counted != recipe.counts:
+def _check_rule(recipe: Recipe, data: Patterns) -> None:
+    """Raise unless the data have what the rule learns."""
+    if (data.labels.ndim == 2) != recipe.counts:
         raise ValueError(
             f"counts must be given to learn by rule={recipe.rule!r}"
             if recipe.counts
             else f"rule must be 'aggregate' or 'correlation' to learn counts, got {recipe.rule!r}"
-        )
-    if counted and is_static("auto", backend.from_numpy(np.zeros(1, dtype=np.float32))):
-        raise ValueError(
-            f"backend must be one whose shapes can depend on values, to count spikes by "
-            f"rule={recipe.rule!r}: numpy or torch, got {backend}"
         )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..arrays.choices import check_choice
+from ..arrays.host import to_host
 from ..arrays.namespace import array_namespace, known_true
 from ..arrays.settings import under_own_settings
 from ..events import Events
@@ -14,6 +16,7 @@ from ..learning.spike_counts import aggregate_labels, correlation_rule
 from ..learning.threshold_driven import without_history
 from ..spiking import eligibility, revive_threshold
 from .activity_rule import activity_gradients
+from .counting import counting
 from .learning_step import Step, awake
 from .network import Network
 
@@ -67,14 +70,20 @@ def count_step(
     -------
     callable
         Its `Step` has ``loss``, the spikes too many or too few per pattern; ``hits``, the patterns
-        counted exactly, by each output in part; and no gradients where there is no error.
+        counted exactly, by each output in part; and no gradients where there is no error.  Where
+        spikes can only be counted on NumPy, see `counting`, the step is taken there, but for a
+        network with ``max_spikes``.
     """
     check_counting(network, rule)
     check_choice("recovery", recovery, ("none", "eligibility", "end"))
 
+    counter, moved = counting(network)
+    if network.max_spikes is not None:
+        counter = network
+
     @under_own_settings
     def step(events: Events, wanted: Array, weights: tuple[Array, ...]) -> Step:
-        current = network.with_weights(weights)
+        current = counter.with_weights(weights)
         activity = current.forward(events)
         counts = activity.spikes.counts
         loss, k, cotangent, where = aggregate_labels(counts, wanted, dtype=weights[-1].dtype)
@@ -104,4 +113,13 @@ def count_step(
             gradients = clipped(gradients, clip_norm)
         return Step(loss, exact, gradients, awake(activity, current, learns))
 
-    return step
+    if counter is network:
+        return step
+
+    def elsewhere(events: Events, wanted: Array, weights: tuple[Array, ...]) -> Step:
+        found = step(moved(events), to_host(wanted), tuple(map(to_host, weights)))
+        back = partial(events.xp.asarray, device=events.device)
+        gradients = None if found.gradients is None else tuple(map(back, found.gradients))
+        return Step(back(found.loss), back(found.hits), gradients, tuple(map(back, found.awake)))
+
+    return elsewhere

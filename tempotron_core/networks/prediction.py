@@ -13,9 +13,8 @@ from ..arrays.host import to_host
 from ..arrays.namespace import array_namespace
 from ..arrays.registry import compiled
 from ..events import Events
-from ..events.batch import map_arrays
 from ..neuron import Neuron
-from ..readouts.arguments import is_static
+from .counting import counting
 from .learning_step import Objective
 from .network import Network
 
@@ -82,14 +81,10 @@ def spike_counts(
     integer array of NumPy, shape (n_patterns, O)
     """
     found = [np.zeros((0, network.weights[-1].shape[0]), dtype=np.int64)]
-    on_host = is_static("auto", network.weights[0])  # a library that counts no more than asked for
-    if on_host:
-        network = network.with_weights([to_host(weight) for weight in network.weights])
+    network, moved = counting(network)
     for begin in range(0, n_patterns, batch_size):
         events = batch(np.arange(begin, min(begin + batch_size, n_patterns)))
-        if on_host:
-            events = map_arrays(events, to_host)
-        found.append(to_host(network.forward(events).spikes.counts))
+        found.append(to_host(network.forward(moved(events)).spikes.counts))
     counts: NDArray[np.int64] = np.concatenate(found)
     return counts
 
