@@ -10,6 +10,7 @@ from .steps import free_state
 __all__ = ["rising_root"]
 
 _STEPS = 60  # bisection alone would reach the last digit of a float64 in about as many
+_ROUNDING = 1e-16  # of potentials of about one
 
 
 @compiled
@@ -17,8 +18,9 @@ def rising_root(v, d, top, v_top, threshold, constants):
     """Root of V(u) = threshold on [0, top], where V rises to v_top and is concave.
 
     From V'' = -(1/tau + 1/tau_s) V' - V/(tau tau_s), each step solves the parabola that has the
-    value, slope and curvature of V (Euler's method), kept in a bracket.  It starts at the top,
-    where the parabola has a root even if the crossing grazes a maximum.
+    value, slope and curvature of V (Euler's method), kept in a bracket, until what the parabola
+    leaves out is below rounding.  If the crossing grazes a maximum, a parabola may miss the
+    threshold: its top stands for the root then.
 
     Potentials are taken in units of about the largest, a power of two so that nothing is rounded,
     and slopes per tau: no square leaves the range of numbers, whatever the scale of the weights.
@@ -27,21 +29,27 @@ def rising_root(v, d, top, v_top, threshold, constants):
     unit = math.ldexp(1.0, math.frexp(max(abs(v), v_top))[1])
     v, d, threshold = v / unit, d / unit, threshold / unit
     ratio = tau / tau_s
-    low, high, u = 0.0, top, top
-    for _ in range(_STEPS):
-        potential, slope = free_state(v, d, u, constants)
+    both = 1.0 + ratio
+    low, high, u, potential, slope = 0.0, top, 0.0, v, tau * d
+    for step in range(_STEPS):
         excess = potential - threshold
-        slope = tau * slope
-        curvature = -(1.0 + ratio) * slope - ratio * potential
         if excess > 0.0:
             high = u
         else:
             low = u
+        curvature = -both * slope - ratio * potential
         reach = slope + math.sqrt(max(slope * slope - 2.0 * excess * curvature, 0.0))
-        target = u - 2.0 * excess / reach * tau if reach > 0.0 else u
+        ahead = -2.0 * excess / reach if reach > 0.0 else 0.0
+        target = u + ahead * tau
         if not low <= target <= high:
-            target = 0.5 * (low + high)
-        if abs(target - u) <= 1e-16 * top:
+            target = top if step == 0 and target > top else 0.5 * (low + high)
+        elif (both * both * abs(slope) + both * ratio * abs(potential)) * abs(
+            ahead * ahead * ahead
+        ) <= _ROUNDING:
+            return target
+        if target == u:
             return target
         u = target
+        potential, slope = free_state(v, d, u, constants)
+        slope = tau * slope
     return u

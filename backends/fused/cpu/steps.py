@@ -71,10 +71,13 @@ def free_state(v, d, u, constants):
     """Potential and slope a time u later, for numbers."""
     tau, tau_s, _, beta, _, _ = constants
     slow = math.exp(-u / tau)
-    k = slow * u if beta == 0.0 else slow * (-math.expm1(-beta * u) / beta)
-    return (slow + k / tau) * v + k * d, -k / (tau * tau_s) * v + (
-        math.exp(-u / tau_s) - k / tau
-    ) * d
+    if beta == 0.0:
+        fast, k = slow, slow * u
+    else:
+        lost = slow * math.expm1(-beta * u)
+        fast, k = slow + lost, -lost / beta
+    k_tau = k / tau
+    return (slow + k_tau) * v + k * d, (fast - k_tau) * d - k_tau / tau_s * v
 
 
 @compiled
