@@ -16,7 +16,7 @@ __all__ = ["find_thresholds"]
 
 _KEPT = 0.85  # of the threshold to begin with: the level down to which its course is kept
 # Of a threshold, alone and for all spikes: maxima further below propose nothing.
-_REACH, _REACH_OF_ALL = 0.1, 0.2
+_REACH, _REACH_OF_ALL = 0.1, 0.4
 _KNOWN = 6  # proposals that are kept
 _FEW = 2  # so many are tried one by one
 _FAR = 0.8  # of a threshold: no step without a proposal is larger
