@@ -7,11 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from math import prod
 from typing import Any
 
-import array_api_compat.numpy as xp
 import numpy as np
 from numpy.typing import NDArray
 
-from ._backend import Framework
 from .fused.choice import for_numpy
 
 
@@ -81,21 +79,31 @@ def own_settings() -> AbstractContextManager[object]:
 
 _NOTHING = nullcontext()
 
-FRAMEWORK = Framework(
-    name="numpy",
-    version=np.__version__,
-    xp=xp,
-    default_dtype="float64",
-    survey=survey,
-    missing_dtypes=missing_dtypes,
-    native_device=native_device,
-    place=place,
-    to_numpy=to_numpy,
-    synchronise=synchronise,
-)
-
 KERNELS: dict[str, Callable[..., Any]] = {
     "index_sum": index_sum,
     "fused": for_numpy,
     "settings": own_settings,
 }
+
+
+def __getattr__(name: str) -> Any:
+    """Make the framework's record when it is asked for: kernels alone need no namespace."""
+    if name != "FRAMEWORK":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import array_api_compat.numpy as xp
+
+    from ._backend import Framework
+
+    record = Framework(
+        name="numpy",
+        version=np.__version__,
+        xp=xp,
+        default_dtype="float64",
+        survey=survey,
+        missing_dtypes=missing_dtypes,
+        native_device=native_device,
+        place=place,
+        to_numpy=to_numpy,
+        synchronise=synchronise,
+    )
+    return globals().setdefault(name, record)

@@ -90,6 +90,25 @@ print(*sys.modules)
     assert not loaded & set(OPTIONAL) - {"numba", "scipy"}
 
 
+def test_the_first_peak_loads_what_it_needs():
+    """So that it takes not much longer than to import Numba, whose compiler takes as long again."""
+    pytest.importorskip("numba")
+    code = """
+import sys
+import numpy as np
+from tempotron_core import Events, Neuron, peak
+peak(Events.from_latencies(np.ones((1, 2)), 50.0), np.ones((1, 2)), Neuron())
+print(*sys.modules)
+"""
+    python(code)  # compiles what has not been compiled yet
+    loaded = set(python(code).split())
+    assert "tempotron_backends.fused.cpu.peak_scan" in loaded
+    compiler = {"numba.np.arraymath", "numba.np.arrayobj", "numba.cpython.unicode"}
+    # with the namespace of NumPy come all parts of NumPy, and a compiler of Fortran among them
+    others = {"array_api_compat.numpy", "array_api_extra", "numpy.f2py", "numpy.ma"}
+    assert not loaded & {*compiler, *others, "tempotron_backends.fused.cpu.spiking"}
+
+
 def test_import_loads_its_own_modules_alone():
     """So that it takes no time to speak of beyond what its dependencies take."""
     code = """

@@ -7,9 +7,10 @@ or broken, the Array API form serves, and a broken one is named in a warning, on
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,12 +51,54 @@ def for_cupy(array: Any) -> Forms:
     return fused_for_cupy(array)
 
 
+_ON_CPU = {
+    "all_within": "functions",
+    "first_crossing": "functions",
+    "first_crossing_vjp": "functions",
+    "peak": "functions",
+    "peak_vjp": "functions",
+    "voltage": "functions",
+    "voltage_vjp": "functions",
+    "learn_online": "learning",
+    "sort_spikes": "preparing",
+    "critical_threshold": "spiking",
+    "critical_threshold_vjp": "spiking",
+    "output_spikes": "spiking",
+    "output_spikes_vjp": "spiking",
+    "follow_stream": "streaming",
+    "adam_step": "training",
+    "class_cost": "training",
+}
+"""The module of `cpu` that holds each form."""
+
+
+class _Forms(Mapping[str, Callable[..., Any]]):
+    """Forms of compiled kernels, each of which is imported when it is first asked for."""
+
+    def __init__(self, wrap: Callable[[Any], Callable[..., Any]] | None = None) -> None:
+        self._wrap = wrap
+        self._found: dict[str, Callable[..., Any]] = {}
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        form = self._found.get(name)
+        if form is None:
+            form = getattr(importlib.import_module(f".cpu.{_ON_CPU[name]}", __package__), name)
+            form = self._found[name] = form if self._wrap is None else self._wrap(form)
+        return form
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_ON_CPU)
+
+    def __len__(self) -> int:
+        return len(_ON_CPU)
+
+
 @functools.cache
 def _on_cpu() -> Forms:
     if importlib.util.find_spec("numba") is None:
         return {}
     try:
-        from .cpu import functions, learning, preparing, spiking, streaming, training
+        from .cpu import compiled  # noqa: F401
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, we can do without
         warnings.warn(
             f"Numba is installed but cannot be used, so the compiled kernels are not: {error}",
@@ -63,11 +106,7 @@ def _on_cpu() -> Forms:
             stacklevel=2,
         )
         return {}
-    return {
-        name: getattr(module, name)
-        for module in (functions, learning, preparing, spiking, streaming, training)
-        for name in module.__all__
-    }
+    return _Forms()
 
 
 @functools.cache
@@ -76,4 +115,4 @@ def _on_cpu_tensors() -> Forms:
         return {}
     from .tensors import on_tensors
 
-    return {name: on_tensors(form) for name, form in _on_cpu().items()}
+    return _Forms(on_tensors)

@@ -84,7 +84,7 @@ def compute(name: str, model: Model, samples: Tensor | None, options: str, metho
         return functools.partial(function.__wrapped__, *model)  # type: ignore[attr-defined]
 
     if name == "peak":
-        return tuple(peak_found(*model, _grid(options), method, xp))
+        return tuple(peak_found(*model, _grid(options), method))
     if name == "first_crossing":
         return (plain(first_crossing)(method=method),)
     if name == "voltage":

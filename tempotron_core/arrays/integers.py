@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import array_api_compat
-import array_api_extra as xpx
 
+from .extras import default_dtype
 from .namespace import check_floating, device_of, known_true
 
 __all__ = ["as_floating", "as_index", "check_exact"]
@@ -26,7 +26,7 @@ def as_index(integers: Array, *, xp: Namespace) -> Array:
     if integers.dtype == xp.int64:
         return integers
     # not always int64: JAX has 32 bits unless told
-    dtype = xpx.default_dtype(xp, "indexing", device=device_of(integers))
+    dtype = default_dtype(xp, "indexing", device=device_of(integers))
     index = xp.astype(integers, dtype, copy=False)
     largest = int(xp.iinfo(dtype).max)
     if int(xp.iinfo(integers.dtype).max) > largest:
@@ -45,7 +45,7 @@ def as_floating(name: str, values: Array, *, xp: Namespace) -> Array:
         If an integer would be rounded.
     """
     if xp.isdtype(values.dtype, "integral"):
-        dtype = xpx.default_dtype(xp, device=device_of(values))
+        dtype = default_dtype(xp, "real floating", device=device_of(values))
         dtype = dtype if dtype in (xp.float32, xp.float64) else xp.float32  # torch can be told so
         check_exact(name, values, dtype, xp=xp)
         return xp.astype(values, dtype)

@@ -12,11 +12,13 @@ from .plain import check_plain
 
 __all__ = [
     "array_namespace",
+    "check_arrays",
     "check_dense",
     "check_floating",
     "check_same_device",
     "clip",
     "device_of",
+    "is_plain_floating",
     "known_int",
     "known_true",
     "namespace_of",
@@ -62,6 +64,14 @@ def array_namespace(**arrays: Array) -> Namespace:
             f"{', '.join(missing)}: make it a NumPy array first"
         )
     return xp
+
+
+def check_arrays(**arrays: Array) -> None:
+    """Raise what `array_namespace` would, without the namespace, whose import takes its time."""
+    for array in arrays.values():
+        if type(array) is not np.ndarray or array.dtype.kind == "V":
+            array_namespace(**arrays)
+            return
 
 
 def namespace_of(array: Array) -> Namespace:
@@ -118,6 +128,14 @@ def check_floating(name: str, array: Array, *, xp: Namespace) -> None:
     """Raise TypeError unless the array is float32 or float64."""
     if array.dtype != xp.float32 and array.dtype != xp.float64:
         raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
+
+
+def is_plain_floating(array: Array) -> bool:
+    """Whether it is NumPy's own array of float32 or float64, which can be seen at a glance."""
+    return type(array) is np.ndarray and array.dtype in _FLOATING
+
+
+_FLOATING = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def known_int(number: Array) -> int | None:

@@ -68,7 +68,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 __all__ = ["compiled", "fused", "implementation", "is_followed", "repeated"]
@@ -79,9 +79,15 @@ GROUP = "tempotron_core.kernels"
 @functools.cache
 def _implementations(library: str) -> Mapping[str, Callable[..., Any]]:
     found: dict[str, Callable[..., Any]] = {}
-    for entry_point in entry_points(group=GROUP, name=library):
+    for entry_point in _registered().select(name=library):
         found.update(entry_point.load())
     return found
+
+
+@functools.cache
+def _registered() -> EntryPoints:
+    """Everything of the group: found by reading a file of every installed package."""
+    return entry_points(group=GROUP)
 
 
 def implementation(name: str, array: Any) -> Callable[..., Any] | None:

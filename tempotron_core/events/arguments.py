@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..arrays.integers import as_floating, as_index
-from ..arrays.namespace import check_dense, known_true
+from ..arrays.namespace import (
+    check_arrays,
+    check_dense,
+    is_plain_floating,
+    known_true,
+    namespace_of,
+)
 from ..arrays.numbers import positive_float
 
 __all__ = ["checked_lists", "checked_times"]
@@ -14,14 +22,19 @@ Array = Any
 
 
 def checked_times(
-    name: str, times: Array, duration: float, axes: str, ndim: int, xp: Any
+    name: str, times: Array, duration: float, axes: str, ndim: int
 ) -> tuple[Array, float]:
     """Times of ``ndim`` axes as floats, and the duration as a Python float."""
+    check_arrays(**{name: times})
     duration = positive_float("duration", duration)
     if times.ndim != ndim:
         raise ValueError(f"{name} must have shape {axes}, got {tuple(times.shape)}")
-    check_dense(name, times)
-    times = as_floating(name, times, xp=xp)
+    plain = is_plain_floating(times)
+    # NumPy itself has the functions below: the rest of its namespace is not imported for them
+    xp = np if plain else namespace_of(times)
+    if not plain:
+        check_dense(name, times)
+        times = as_floating(name, times, xp=xp)
     longest = float(xp.finfo(times.dtype).max) / 2.0
     if duration > longest:
         raise ValueError(f"duration must be at most {longest} in {times.dtype}, got {duration}")

@@ -161,7 +161,7 @@ class Events:
         """
         xp = array_namespace(times=times, afferents=afferents, offsets=offsets)
         check_same_device(times=times, afferents=afferents, offsets=offsets)
-        times, duration = checked_times("times", times, duration, "(E,)", 1, xp)
+        times, duration = checked_times("times", times, duration, "(E,)", 1)
         n_afferents = whole_number("n_afferents", n_afferents, least=0)
         afferents, offsets = checked_lists(times, afferents, offsets, n_afferents, xp)
         starts, lengths = offsets[:-1], offsets[1:] - offsets[:-1]
@@ -375,11 +375,10 @@ class Events:
 
 def from_latencies(name: str, times: Array, duration: float) -> Events:
     """`Events.from_latencies` of an argument that errors call ``name``."""
-    xp = array_namespace(**{name: times})
-    times, duration = checked_times(name, times, duration, "(B, N)", 2, xp)
+    times, duration = checked_times(name, times, duration, "(B, N)", 2)
     n_afferents = times.shape[1]
     return Events(
-        *sorted_spikes(times, 1, n_afferents, duration, xp),
+        *sorted_spikes(times, 1, n_afferents, duration),
         n_afferents,
         duration,
         source_shape=(n_afferents,),
@@ -388,12 +387,11 @@ def from_latencies(name: str, times: Array, duration: float) -> Events:
 
 def from_trains(name: str, times: Array, duration: float) -> Events:
     """`Events.from_trains` of an argument that errors call ``name``."""
-    xp = array_namespace(**{name: times})
-    times, duration = checked_times(name, times, duration, "(B, N, S)", 3, xp)
+    times, duration = checked_times(name, times, duration, "(B, N, S)", 3)
     n_patterns, n_afferents, n_slots = times.shape
-    flat = xp.reshape(times, (n_patterns, n_afferents * n_slots))
+    flat = namespace_of(times).reshape(times, (n_patterns, n_afferents * n_slots))
     return Events(
-        *sorted_spikes(flat, n_slots, n_afferents, duration, xp),
+        *sorted_spikes(flat, n_slots, n_afferents, duration),
         n_afferents,
         duration,
         source_shape=(n_afferents, n_slots),

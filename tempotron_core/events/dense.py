@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import array_api_compat
-import array_api_extra as xpx
 
+from ..arrays.extras import searchsorted
 from ..arrays.namespace import device_of, known_int
 
 __all__ = ["latencies", "trains"]
@@ -50,7 +50,7 @@ def _runs(times: Array, afferents: Array, n_afferents: int) -> tuple[Array, Arra
     afferents = xp.take_along_axis(afferents, by_afferent, axis=1)
     wanted = xp.arange(n_afferents + 1, dtype=afferents.dtype, device=device_of(times))
     wanted = xp.tile(wanted[None, :], (times.shape[0], 1))  # padding is last, under N
-    starts = xpx.searchsorted(afferents, wanted, xp=xp)
+    starts = searchsorted(afferents, wanted, xp=xp)
     return xp.take_along_axis(times, by_afferent, axis=1), starts[:, :-1], starts[:, 1:]
 
 

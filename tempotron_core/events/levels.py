@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import array_api_extra as xpx
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays.extras import default_dtype
 from .batch import Events, map_arrays
 
 __all__ = ["assembled", "by_level", "rows"]
@@ -53,5 +53,5 @@ def assembled(pieces: list[tuple[Events, Integers]]) -> tuple[list[Events], Arra
 
 def _indices(numbers: Integers, events: Events) -> Array:
     """Numbers of the host as an index of the events' arrays."""
-    integer = xpx.default_dtype(events.xp, "indexing", device=events.device)
+    integer = default_dtype(events.xp, "indexing", device=events.device)
     return events.xp.asarray(numbers, dtype=integer, device=events.device)

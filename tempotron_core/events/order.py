@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import array_api_extra as xpx
-
-from ..arrays.namespace import device_of, known_int
+from ..arrays.extras import default_dtype
+from ..arrays.namespace import device_of, known_int, namespace_of
 from ..arrays.registry import fused, is_followed
 
 __all__ = ["sorted_lists", "sorted_spikes"]
@@ -35,18 +34,19 @@ def sorted_lists(
         found: Sorted = form(times, afferents, starts, lengths, n_afferents, duration)
         return found
     rows, afferents = _rows_of_lists(times, afferents, starts, lengths, xp)
-    return sorted_spikes(rows, afferents, n_afferents, duration, xp)
+    return sorted_spikes(rows, afferents, n_afferents, duration)
 
 
 def sorted_spikes(
-    times: Array, afferents: Array | int, n_afferents: int, duration: float, xp: Any
+    times: Array, afferents: Array | int, n_afferents: int, duration: float
 ) -> Sorted:
     """Sort the rows of ``times`` [B, M], drop what is no spike, pad to the longest pattern.
 
     The afferent of each entry is given; or how many entries, one after the other, each has.
     """
     if times.shape[1] == 0:  # no afferents: one column of padding
-        times = xp.full((times.shape[0], 1), -1.0, dtype=times.dtype, device=device_of(times))
+        xp, n_patterns = namespace_of(times), times.shape[0]
+        times = xp.full((n_patterns, 1), -1.0, dtype=times.dtype, device=device_of(times))
         afferents = 1
     form = fused("sort_spikes", "auto", times)
     if form and times.shape[1] < MOST:
@@ -54,7 +54,9 @@ def sorted_spikes(
         if not is_followed(times):
             return found
         # autodiff has to see which time comes from where
-        return _in_order(times, found[3], found[2], found[0].shape[1], xp)[0], *found[1:]
+        given = found[3], found[2], found[0].shape[1], namespace_of(times)
+        return _in_order(times, *given)[0], *found[1:]
+    xp = namespace_of(times)
     is_spike = (times >= 0.0) & (times <= duration)
     # A finite key past the duration sends all else to the end of its row.
     key = xp.where(is_spike, times, 2.0 * duration)
@@ -78,7 +80,7 @@ def _in_order(
 ) -> tuple[Array, Array, Array]:
     """The first columns of rows in their order, padded; their entries, and which are spikes."""
     device = device_of(times)
-    integer = xpx.default_dtype(xp, "indexing", device=device)
+    integer = default_dtype(xp, "indexing", device=device)
     kept = xp.astype(order[:, :width], integer, copy=False)
     present = xp.arange(width, dtype=counts.dtype, device=device)[None, :] < counts[:, None]
     times = xp.take_along_axis(times, kept, axis=1)

@@ -128,7 +128,7 @@ class RaggedEvents(Events):
         """
         xp = array_namespace(times=times, afferents=afferents, offsets=offsets)
         check_same_device(times=times, afferents=afferents, offsets=offsets)
-        times, duration = checked_times("times", times, duration, "(E,)", 1, xp)
+        times, duration = checked_times("times", times, duration, "(E,)", 1)
         n_afferents = whole_number("n_afferents", n_afferents, least=0)
         afferents, offsets = checked_lists(times, afferents, offsets, n_afferents, xp)
         starts = to_host(offsets)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import array_api_extra as xpx
-
+from ..arrays.extras import default_dtype
 from .batch import Events
 from .order import sorted_spikes
 
@@ -19,10 +18,10 @@ def resorted(events: Events, times: Array) -> Events:
     """Give the columns of each pattern these times and sort them; a negative one is no spike."""
     xp, width = events.xp, events.times.shape[1]
     times, afferents, counts, places = sorted_spikes(
-        times, events.afferents, events.n_afferents, events.duration, xp
+        times, events.afferents, events.n_afferents, events.duration
     )
     # places among the columns, from which those in the source follow
-    places = xp.astype(places, xpx.default_dtype(xp, "indexing", device=events.device))
+    places = xp.astype(places, default_dtype(xp, "indexing", device=events.device))
     order = xp.take_along_axis(events.order[:, :width], places, axis=1)
     order = xp.concat([order, events.order[:, width:]], axis=1)
     return replace(events, times=times, afferents=afferents, counts=counts, order=order)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import array_api_extra as xpx
-
+from ..arrays.extras import searchsorted
 from ..arrays.namespace import device_of
 from ..kernel import Kernel
 from .integration import Membrane
@@ -67,7 +66,7 @@ def locate(
     if own:
         shape = query.shape
         query = xp.reshape(xp.permute_dims(query, (1, 0, 2)), (n_patterns, -1))
-    k = xpx.searchsorted(membrane.times, query, side=side, xp=xp) - 1
+    k = searchsorted(membrane.times, query, side=side, xp=xp) - 1
     if own:
         by_output = (n_patterns, shape[0], shape[2])
         k, query = (xp.permute_dims(xp.reshape(a, by_output), (1, 0, 2)) for a in (k, query))

@@ -11,9 +11,11 @@ import numpy as np
 from ..arrays.choices import check_choice
 from ..arrays.namespace import (
     array_namespace,
+    check_arrays,
     check_floating,
     check_same_device,
     device_of,
+    is_plain_floating,
     known_true,
     namespace_of,
 )
@@ -25,6 +27,7 @@ from ..neuron import Neuron, ParametricNeuron
 from ..traced import TracedNeuron
 
 __all__ = [
+    "check_fit",
     "check_fixed",
     "check_grid",
     "check_neuron",
@@ -40,8 +43,6 @@ Array = Any
 
 _METHODS = ("auto", "static", "pruned")
 
-_FLOATING = (np.dtype(np.float64), np.dtype(np.float32))
-
 
 def is_settled(events: object = None, weight: Array = None, neuron: object = None) -> bool:
     """Whether it can be seen at a glance that `check_readout` and autodiff have nothing to say.
@@ -51,10 +52,9 @@ def is_settled(events: object = None, weight: Array = None, neuron: object = Non
     """
     return (
         type(events) is Events
-        and type(weight) is np.ndarray
+        and is_plain_floating(weight)
         and type(neuron) is Neuron
         and type(events.times) is np.ndarray
-        and weight.dtype in _FLOATING
         and weight.ndim == 2
         and weight.shape[1] == events.n_afferents
         and events._units.seen
@@ -68,14 +68,20 @@ def check_readout(
 
     A `ParametricNeuron` is refused unless ``parametric``.
     """
+    check_fit(events, weight, neuron, parametric=parametric)
+    return namespace_of(weight)
+
+
+def check_fit(events: Events, weight: Array, neuron: Neuron, *, parametric: bool = False) -> None:
+    """Do what `check_readout` does, without the namespace, whose import takes its time."""
     if is_settled(events, weight, neuron):
-        return namespace_of(weight)
+        return
     if not isinstance(events, Events):
         raise TypeError(
             f"events must be an Events (see Events.from_latencies), got {type(events).__name__}"
         )
     check_neuron(neuron, parametric=parametric)
-    xp = array_namespace(**{"events.times": events.like, "weight": weight})
+    check_arrays(**{"events.times": events.like, "weight": weight})
     check_same_device(**{"events.times": events.like, "weight": weight})
     if weight.ndim != 2:
         raise ValueError(f"weight must have shape (O, N), got {tuple(weight.shape)}")
@@ -84,12 +90,12 @@ def check_readout(
             f"weight must have one column per afferent, got shape {tuple(weight.shape)} "
             f"for {events.n_afferents} afferents"
         )
-    check_floating("weight", weight, xp=xp)
+    if not is_plain_floating(weight):
+        check_floating("weight", weight, xp=namespace_of(weight))
     if isinstance(neuron, ParametricNeuron):
         array_namespace(weight=weight, **neuron.arrays)
     elif isinstance(neuron, Neuron):
         check_units(events, neuron)
-    return xp
 
 
 def check_neuron(neuron: object, *, parametric: bool = False) -> None:
@@ -115,8 +121,8 @@ def check_fixed(neuron: object) -> None:
 def check_output(name: str, array: Array, events: Events, weight: Array, *more: int) -> None:
     """Raise unless ``array`` lives beside ``weight`` and has shape (B, O, ...)."""
     expected = (len(events), weight.shape[0], *more)
-    if type(array) is np.ndarray and type(weight) is np.ndarray:  # of one library, on one device
-        if array.shape == expected and array.dtype in _FLOATING:
+    if is_plain_floating(array) and type(weight) is np.ndarray:  # of one library, on one device
+        if array.shape == expected:
             return
     elif array is None:
         raise TypeError(f"{name} must be an array of shape {expected}, got None")

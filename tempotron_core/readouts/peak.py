@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from ..arrays.candidates import pick, rows_by_pair, take_like
-from ..arrays.namespace import clip
+from ..arrays.namespace import clip, namespace_of
 from ..arrays.registry import fused
 from ..events import Events
 from ..events.grouping import by_groups
@@ -22,7 +22,7 @@ from ..membrane.integration import (
 from ..membrane.sampling import sample
 from ..membrane.tiles import map_tiles
 from ..neuron import Neuron
-from .arguments import check_grid, check_readout, grid_times, is_static
+from .arguments import check_fit, check_grid, grid_times, is_static
 from .crossing import crossing_interval, interval_top
 from .dispatch import differentiable
 
@@ -108,10 +108,10 @@ def peak(
     >>> print(v_max.round(3), t_max.round(3))
     [[1.983]] [[9.096]]
     """
-    xp = check_readout(events, weight, neuron)
+    check_fit(events, weight, neuron)
     if grid is not None:
         grid = check_grid(grid, neuron)
-    return peak_found(events, weight, neuron, grid, method, xp)
+    return peak_found(events, weight, neuron, grid, method)
 
 
 def peak_found(
@@ -120,13 +120,12 @@ def peak_found(
     neuron: Neuron,
     grid: tuple[int, float] | None,
     method: str,
-    xp: Any,
 ) -> Peak:
     """`peak` of arguments that were checked."""
     if form := fused("peak", method, weight):
         return Peak(*form(events, weight, neuron, grid))
+    xp, kernel = namespace_of(weight), neuron.kernel
     static = is_static(method, events.times, weight)
-    kernel = neuron.kernel
 
     def of_tile(part: Events, rows: Array) -> tuple[Array, Array]:
         membrane = integrate(part, rows, kernel, static=static)

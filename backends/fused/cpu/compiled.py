@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import os
 import pickle
 import re
@@ -14,7 +15,15 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
+from llvmlite import binding as llvm
+from numba.core import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+from numba.core.environment import Environment, lookup_environment
+from numba.core.registry import CPUDispatcher
+from numba.core.runtime import _nrt_python
+from numba.core.types.misc import unliteral
+from numba.np import numpy_support
 
 __all__ = ["compiled", "told"]
 
@@ -30,13 +39,54 @@ def compiled(function: F) -> F:
     Floating-point operations are neither reordered nor fused, and divisions by zero give what IEEE
     754 says.
     """
-    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
-    try:
-        dispatcher._cache = _KernelCache(function)
-    except RuntimeError:  # no folder to write to
-        dispatcher._cache = _NoCache()
-        _warn_uncached()
-    return cast(F, dispatcher)
+    options = {"nopython": True, "nogil": True, "error_model": "numpy", "boundscheck": None}
+    # a function pointer for C is taken of none
+    options |= {"no_cfunc_wrapper": True}
+    return cast(F, _Kernel(function, targetoptions=options))
+
+
+class _Kernel(CPUDispatcher):  # type: ignore[misc]
+    """Numba's dispatcher, quick to make and to load."""
+
+    _opened: Any = None
+
+    @property
+    def _cache(self) -> Any:
+        """Where machine code is kept: looked for when the function is called, which many never are.
+
+        What a kernel calls is loaded with it.
+        """
+        if self._opened is None:
+            try:
+                self._opened = _KernelCache(self.py_func)
+            except RuntimeError:  # no folder to write to
+                self._opened = _NoCache()
+                _warn_uncached()
+        return self._opened
+
+    @_cache.setter
+    def _cache(self, _: Any) -> None:
+        """Pass over the cache that Numba starts with, which keeps nothing."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """Compile a counter that starts at 0 as an integer alone, not as the number 0 too."""
+        return super().get_call_template(tuple(map(unliteral, args)), kws)
+
+    def typeof_pyval(self, val: Any) -> Any:
+        """Tell the type of a plain array without NumPy's masked ones, which Numba asks after."""
+        if type(val) is not np.ndarray:
+            return super().typeof_pyval(val)
+        kind = types.Array(
+            numpy_support.from_dtype(val.dtype),
+            val.ndim,
+            numpy_support.map_layout(val),
+            readonly=not val.flags.writeable,
+        )
+        self._types_active_call.add(kind)
+        return kind
+
+    def _compilation_chain_init_hook(self) -> None:
+        """Load no extensions of Numba, of which kernels use none."""
 
 
 class _KernelCache(FunctionCache):  # type: ignore[misc]
@@ -53,7 +103,10 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """Load, or say once that what is not there is compiled now."""
-        found = super().load_overload(signature, target_context)
+        # Numba's own way starts its whole compiler first, which takes longer than all the rest
+        _name_runtime()
+        with self._guard_against_spurious_io_errors():
+            found = self._load_overload(signature, target_context)
         if found is None:
             _say_compiling()
         return found
@@ -103,10 +156,43 @@ class _CheckedFile(IndexDataCacheFile):  # type: ignore[misc]
 
     def _load_data(self, name: str) -> Any:
         try:
-            return pickle.loads(_checked(Path(self._data_path(name)).read_bytes()))
+            stored = _checked(Path(self._data_path(name)).read_bytes())
+            return _CodeLoader(io.BytesIO(stored)).load()
         except ValueError:
             _warn_damaged(self._cache_path)
             return None
+
+
+@functools.cache
+def _name_runtime() -> None:
+    """Let machine code find the functions by which it asks for memory."""
+    for name, address in _nrt_python.c_helpers.items():
+        llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
+
+
+class _CodeLoader(pickle.Unpickler):
+    """Loads machine code without the modules of Numba whose functions it contains.
+
+    They are what an error would name, and kernels raise none.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Look up a class, or a function that makes an object."""
+        if (module, name) == ("numba.core.environment", "_rebuild_env"):
+            return _environment
+        return super().find_class(module, name)
+
+
+def _environment(module: str, constants: list[Any], name: str) -> Environment:
+    """Make what compiled code calls its globals and constants."""
+    found = lookup_environment(name)
+    if found is None:
+        known = sys.modules.get(module)
+        found = Environment({"__name__": module} if known is None else known.__dict__)
+        found.consts[:] = constants
+        found.env_name = name
+        Environment._memo[name] = found
+    return found
 
 
 def _digest(data: bytes) -> bytes:

@@ -70,6 +70,30 @@ def test_nothing_is_said_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compiled.told == []
 
 
+def test_a_counter_is_compiled_as_an_integer_alone() -> None:
+    """Its first value, 0, is a type of its own to Numba, for which nothing need be compiled."""
+
+    @compiled.compiled
+    def longer(n):  # type: ignore[no-untyped-def]
+        return n + 1
+
+    @compiled.compiled
+    def counted(most):  # type: ignore[no-untyped-def]
+        n = 0
+        while n < most:
+            n = longer(n)
+        return n
+
+    assert counted(3) == 3
+    assert [str(given) for given in longer.signatures] == ["(int64,)"]  # type: ignore[attr-defined]
+
+
+def test_forms_are_found_where_they_are() -> None:
+    forms = choice.for_numpy(np.zeros(1))
+    assert all(form.__name__ == name for name, form in forms.items())
+    assert forms.get("no such form") is None
+
+
 def test_every_kernel_is_among_them() -> None:
     called = {name.partition(" ")[0] for name, _ in ahead._calls(np.dtype("float32"), 1)}
     assert called == set(choice.for_numpy(np.zeros(1)))
