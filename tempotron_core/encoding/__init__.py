@@ -6,6 +6,7 @@ from .features import feature_range
 from .latency import encode_latency
 from .poisson import encode_poisson, poisson_trains
 from .receptive_fields import GaussianReceptiveFields
+from .warping import warp_time
 
 __all__ = [
     "GaussianReceptiveFields",
@@ -17,5 +18,6 @@ __all__ = [
     "jitter_spikes",
     "poisson_trains",
     "shift_image",
+    "warp_time",
     "with_clock",
 ]
