@@ -184,7 +184,8 @@ def _draw(figure: Figure, done: Done) -> None:
             linewidth=1.2, elinewidth=0.8, label=f"{kind}, {_trained(largest)}",
         )  # fmt: skip
     right.set(xlabel="largest factor of the test patterns", ylabel="part decided wrongly")
-    right.legend(fontsize=7)
+    right.set_ylim(top=1.35 * right.get_ylim()[1])  # room for the legend
+    right.legend(fontsize=7, loc="upper left")
     top = figure.add_subplot(grid[0, 0])
     below = figure.add_subplot(grid[1, 0], sharex=top)
     top.tick_params(labelbottom=False)
@@ -195,7 +196,8 @@ def _draw(figure: Figure, done: Done) -> None:
                 time, v, linestyle=style, linewidth=1.0, color=colours[kind],
                 label=f"factor {factor:g}",
             )  # fmt: skip
-        axes.set_ylabel(f"potential\n({kind})")
+        low, high = axes.get_ylim()
+        axes.set(ylabel=f"potential\n({kind})", ylim=(low, high + 0.25 * (high - low)))
         axes.legend(fontsize=7, loc="upper right", ncols=2)
     below.set_xlabel("time / factor (ms)")
 
