@@ -16,15 +16,7 @@ NAMES = (
     "time-warp-2009",
     "gumbel-2010",
     "capacity-2010",
-NAMES = (
-    "capacity-2006",
-    "robustness-2006",
-    "synchrony-2006",
-    "time-warp-2009",
-    "gumbel-2010",
-    "capacity-2010",
     "clues-2016",
-)
 )
 """On the command line; the module of each has underscores for hyphens."""
 

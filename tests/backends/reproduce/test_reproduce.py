@@ -83,7 +83,7 @@ def test_workers_of_a_cluster_find_the_same_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["gumbel"], "NAME must be one of capacity-2006, robustness-2006, gumbel-2010"),
+        (["gumbel"], "NAME must be one of capacity-2006, robustness-2006, synchrony-2006"),
         ([], "NAME must be one of capacity-2006"),
         (["gumbel-2010", "--jobs", "0"], "--jobs must be at least 1, got 0"),
         (["gumbel-2010", "--seed", "-1"], "--seed must not be negative, got -1"),
