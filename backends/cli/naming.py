@@ -29,7 +29,13 @@ ARGUMENTS = {
     "info": {"data": "FILE", "path": "FILE"} | TRIALS,
     "eval": {"counts": "--counts", "data": "--data", "device": "--device"} | CHECKPOINT | TRIALS,
     "detect": {"events": "EVENTS", "device": "--device"} | CHECKPOINT,
-    "reproduce": {"name": "NAME", "out": "--out", "jobs": "--jobs", "seed": "--seed"},
+    "reproduce": {
+        "name": "NAME",
+        "out": "--out",
+        "jobs": "--jobs",
+        "seed": "--seed",
+        "data": "--data",
+    },
     "predict": {"input": "INPUT", "data": "INPUT", "device": "--device"} | CHECKPOINT,
 }
 """What a message of the library begins with, and what that is on the command line."""

@@ -40,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: a folder of that name)",
     )
     parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="what to learn from, for those that do not come with it: for mnist, the folder of its "
+        "files",
+    )
+    parser.add_argument(
         "--cluster", metavar="ADDRESS", help="a Dask scheduler, whose workers run it instead"
     )
 
@@ -82,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
                 seed=args.seed,
                 jobs=_processors() if args.jobs is None else args.jobs,
                 cluster=args.cluster,
+                data=args.data,
                 tell=tell,
             )
         done = [(each["job"], each["result"]) for each in record["jobs"]]

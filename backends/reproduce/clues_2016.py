@@ -54,8 +54,10 @@ def _all_jobs(seed: int) -> list[Job]:
     for number, (task, settings) in enumerate(SETTINGS.items()):
         easy = settings is MOMENTUM
         exact = {"task": task, "rule": "exact", "noise": False, "cost": COSTS[task], **settings}
-        kinds = [(exact, SEEDS if task != "5F5S" else FEWER)]
-        kinds += [({**exact, "rule": rule}, FEWEST) for rule in RULES[1:] if easy or rule in CHEAP]
+        long = task == "5F5S"
+        others = 1 if long else FEWEST
+        kinds = [(exact, FEWER if long else SEEDS)]
+        kinds += [({**exact, "rule": rule}, others) for rule in RULES[1:] if easy or rule in CHEAP]
         if easy:
             slower = {"learning_rate": PUBLISHED_RATE, "cost": 2.0 * COSTS[task]}
             kinds += [({**exact, **slower}, FEWER)]

@@ -17,6 +17,9 @@ NAMES = (
     "gumbel-2010",
     "capacity-2010",
     "clues-2016",
+    "digits",
+    "mnist",
+    "uci",
 )
 """On the command line; the module of each has underscores for hyphens."""
 

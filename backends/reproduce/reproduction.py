@@ -64,6 +64,8 @@ class Reproduction:
         What a reader has to know of the numbers.
     size : (float, float)
         Of the figure, in inches.
+    data : str
+        What has to be given to run it, in words: a path that jobs find as ``job["data"]``.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Reproduction:
     draw: Callable[[Figure, Done], None]
     notes: str = ""
     size: tuple[float, float] = (7.2, 3.4)
+    data: str = ""
 
 
 def agreement(published: float, low: float, high: float) -> str:

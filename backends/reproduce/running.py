@@ -40,6 +40,7 @@ def run_all(
     seed: int = 0,
     jobs: int = 1,
     cluster: str | None = None,
+    data: str | None = None,
     tell: Tell = lambda *_: None,
 ) -> Record:
     """Run what is missing of a reproduction, and return all of it.
@@ -55,6 +56,8 @@ def run_all(
         Processes side by side.
     cluster : str, optional
         Address of a Dask scheduler, whose workers run the jobs instead.
+    data : str, optional
+        Path of what a reproduction learns from, if it asks for one.
     tell : callable, optional
         Takes the cost that is done and that of all jobs, and the numbers of both, before the first
         job and after each.
@@ -73,7 +76,12 @@ def run_all(
     """
     jobs = whole_number("jobs", jobs)
     seed = whole_number("seed", seed, least=0)
-    todo = find(name).jobs(quick, seed)
+    what = find(name)
+    if what.data and data is None:
+        raise ValueError(f"data must be {what.data}, got none")
+    if data is not None and not what.data:
+        raise ValueError(f"data must be left out for {name}, which has its own, got {data!r}")
+    todo = what.jobs(quick, seed)
     record = read_run(out / FILE, name, quick, seed)
     results: dict[int, Any] = {each["number"]: each for each in record["jobs"]}
     costs = [float(job.get("cost", 1.0)) for job in todo]
@@ -83,7 +91,9 @@ def run_all(
         tell(done, sum(costs), len(results), len(todo))
 
     say()
-    missing = {number: job for number, job in enumerate(todo) if number not in results}
+    # where the data lie is no part of a run: it may go on elsewhere
+    found = {} if data is None else {"data": os.fspath(data)}
+    missing = {number: job | found for number, job in enumerate(todo) if number not in results}
     for number, seconds, result in _run(name, missing, jobs, cluster):
         results[number] = {
             "number": number, "job": todo[number], "seconds": seconds, "result": result
