@@ -55,6 +55,9 @@ Names asked for:
       order; their times, (S,)
     - ``class_cost(v_max, labels, objective, class_weight)``: the loss of an `Objective`, (), its
       cotangent, (B, O), and the hits, (); None where an argument may be wrong
+    - ``learn_classes(events, labels, weight, neuron, objective, class_weight)``: what one layer
+      learns from a batch, without recovery: the loss, (), the hits, (), the gradient, (O, N), and
+      the outputs that rise above rest in any pattern, (O,); None where an argument may be wrong
     - ``adam_step(weight, gradient, mean, square, numbers)``: the three after the step, of which the
       moments are None before the first; None where dtypes differ
     - ``all_within(times, latest)``: whether all times, of any shape, are in [0, latest]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..arrays.namespace import array_namespace, device_of
-from ..arrays.registry import compiled, fused
+from ..arrays.registry import compiled, fused, is_followed
 from ..arrays.settings import under_own_settings
 from ..events import Events
 from ..learning.clipping import clip_norm
 from ..learning.losses import cross_entropy_loss, mse_loss, tempotron_loss
 from ..learning.pooling import pool, pool_vjp
+from ..readouts.arguments import check_readout
 from ..readouts.recovery import revive
 from .activity import Activity
 from .network import Network
@@ -143,30 +144,71 @@ def learning_step(
     callable
         Compiled for the shapes of its arguments where the weights' library gains from that.
     """
+    simple = (
+        len(network.weights) == 1
+        and network.readout == "peak"
+        and not (network.clock or network.reference_times)
+        and objective.recovery == "none"
+        and type(objective) is Objective
+    )
 
     @under_own_settings
     def step(events: Events, labels: Array, weights: tuple[Array, ...]) -> Step:
         current = network.with_weights(weights)
-        activity = current.forward(events)
-        responding = awake(activity, current, activity.peak.t_max > 0.0)
-        found = activity.peak
-        if objective.recovery != "none":
-            found = revive(
-                activity.inputs[-1], weights[-1], current.neurons[-1], found, at=objective.recovery
-            )
-            activity = activity._replace(peak=found)
         by_class = class_weight
         if by_class is not None:
-            xp = array_namespace(v_max=found.v_max)
-            device = device_of(found.v_max)
-            by_class = xp.asarray(by_class, dtype=found.v_max.dtype, device=device)
-        loss, cotangent, hits = objective.cost(found.v_max, labels, by_class)
-        gradients = current.vjp(activity, cotangent).weights
-        if objective.clip_norm > 0.0:
-            gradients = clip_norm(gradients, objective.clip_norm)
-        return Step(loss, hits, gradients, responding)
+            xp, like = array_namespace(weights=weights[-1]), weights[-1]
+            by_class = xp.asarray(by_class, dtype=like.dtype, device=device_of(like))
+        given = current, events, labels, objective, by_class
+        found = _at_once(*given) if simple else None
+        if found is None:
+            found = _in_turn(*given)
+        if objective.clip_norm > 0.0 and found.gradients is not None:
+            found = found._replace(gradients=clip_norm(found.gradients, objective.clip_norm))
+        return found
 
     return compiled(step, network.weights[0])
+
+
+def _in_turn(
+    network: Network,
+    events: Events,
+    labels: Array,
+    objective: Objective,
+    class_weight: Array | None,
+) -> Step:
+    """Return what a batch teaches: forward, cost, and back."""
+    activity = network.forward(events)
+    responding = awake(activity, network, activity.peak.t_max > 0.0)
+    found = activity.peak
+    if objective.recovery != "none":
+        last = activity.inputs[-1], network.weights[-1], network.neurons[-1]
+        found = revive(*last, found, at=objective.recovery)
+        activity = activity._replace(peak=found)
+    loss, cotangent, hits = objective.cost(found.v_max, labels, class_weight)
+    return Step(loss, hits, network.vjp(activity, cotangent).weights, responding)
+
+
+def _at_once(
+    network: Network,
+    events: Events,
+    labels: Array,
+    objective: Objective,
+    class_weight: Array | None,
+) -> Step | None:
+    """Return the same by the fused form for one layer, or None where there is none."""
+    weight, neuron = network.weights[0], network.neurons[0]
+    form = fused("learn_classes", "auto", weight)
+    if form is None or type(events) is not Events or is_followed(weight):
+        return None
+    check_readout(events, weight, neuron)
+    if is_followed(events.times):
+        return None
+    found = form(events, labels, weight, neuron, objective, class_weight)
+    if found is None:
+        return None
+    loss, hits, gradient, responding = found
+    return Step(loss, hits, (gradient,), (responding,))
 
 
 def awake(activity: Activity, network: Network, last: Array) -> tuple[Array, ...]:

@@ -39,7 +39,7 @@ def cost_of_classes(
             share *= class_weight[label]
         best = 0
         for c in range(n_classes):
-            values[c] = _pooled(v_max[b], c * size, size, pooling, pool_temperature)
+            values[c] = _pooled(v_max, b, c * size, size, pooling, pool_temperature)
             if values[c] > values[best] or (np.isnan(values[c]) and not np.isnan(values[best])):
                 best = c
         hits += best == label
@@ -49,51 +49,54 @@ def cost_of_classes(
             cost += share * _errors(values, label, threshold, margin, loss == 2, towards)
         for c in range(n_classes):
             _pull_back(
-                v_max[b], c * size, size, pooling, pool_temperature, share * towards[c],
-                cotangent[b],
+                v_max, b, c * size, size, pooling, pool_temperature, share * towards[c],
+                cotangent,
             )  # fmt: skip
     return cost, hits, True
 
 
 @compiled
-def _largest(v, first, size):
+def _largest(v, b, first, size):
     """Position of the largest of some values, the first of several; of NaN if there is one."""
     best = first
     for o in range(first + 1, first + size):
-        if v[o] > v[best] or (np.isnan(v[o]) and not np.isnan(v[best])):
+        if v[b, o] > v[b, best] or (np.isnan(v[b, o]) and not np.isnan(v[b, best])):
             best = o
     return best
 
 
 @compiled
-def _pooled(v, first, size, pooling, temperature):
+def _pooled(v, b, first, size, pooling, temperature):
     """One value from those of a class's neurons."""
     if size == 1:
-        return np.float64(v[first])
-    largest = np.float64(v[_largest(v, first, size)])
+        return np.float64(v[b, first])
+    largest = np.float64(v[b, _largest(v, b, first, size)])
     if pooling == 0:
         return largest
     total = 0.0
     for o in range(first, first + size):
-        total += v[o] if pooling == 1 else np.exp((v[o] - largest) / temperature)
+        total += v[b, o] if pooling == 1 else np.exp((v[b, o] - largest) / temperature)
     return total / size if pooling == 1 else largest + temperature * np.log(total / size)
 
 
 @compiled
-def _pull_back(v, first, size, pooling, temperature, cotangent, towards):
+def _pull_back(v, b, first, size, pooling, temperature, cotangent, towards):
     """Share the cotangent of a pooled value out among its neurons."""
-    largest = _largest(v, first, size)
-    total = 0.0
+    if size == 1:
+        towards[b, first] = cotangent
+        return
+    best = _largest(v, b, first, size)
+    largest, total = np.float64(v[b, best]), 0.0
     if pooling == 2:
         for o in range(first, first + size):
-            total += np.exp((v[o] - np.float64(v[largest])) / temperature)
+            total += np.exp((v[b, o] - largest) / temperature)
     for o in range(first, first + size):
         if pooling == 2:
-            towards[o] = cotangent * np.exp((v[o] - np.float64(v[largest])) / temperature) / total
+            towards[b, o] = cotangent * np.exp((v[b, o] - largest) / temperature) / total
         elif pooling == 1:
-            towards[o] = cotangent / size
+            towards[b, o] = cotangent / size
         else:
-            towards[o] = cotangent if o == largest else 0.0
+            towards[b, o] = cotangent if o == best else 0.0
 
 
 @compiled

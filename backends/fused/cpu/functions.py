@@ -175,11 +175,17 @@ def peak(
 ) -> tuple[Array, Array]:
     """Largest potential and its time."""
     batch = Batch(events, weight, neuron)
+    if grid is None:
+        return peaks(batch, neuron)
     v_max, t_max = np.empty(batch.shape, batch.dtype), np.empty(batch.shape, batch.times.dtype)
-    if grid is not None:
-        samples = grid_times(grid, batch.times, events.xp)
-        batch.over_patterns(sampled_peaks, batch.lanes, samples, v_max, t_max)
-        return v_max, t_max
+    samples = grid_times(grid, batch.times, events.xp)
+    batch.over_patterns(sampled_peaks, batch.lanes, samples, v_max, t_max)
+    return v_max, t_max
+
+
+def peaks(batch: Batch, neuron: Neuron) -> tuple[Array, Array]:
+    """`peak` of a batch."""
+    v_max, t_max = np.empty(batch.shape, batch.dtype), np.empty(batch.shape, batch.times.dtype)
     batch.over_patterns(scan_peaks, batch.scan_lanes, v_max, t_max)
     if neuron.shunt:
         t_spike, _, v_free, t_free = _crossings(batch, neuron)
@@ -218,12 +224,20 @@ def peak_vjp(
 ) -> tuple[Array, Array | None]:
     """Gradients of a peak by the weights and the sorted spike times."""
     batch = Batch(events, weight, neuron)
+    return peaks_vjp(batch, neuron, peak, v_cotangent, t_cotangent, times, grid)
+
+
+def peaks_vjp(
+    batch: Batch, neuron: Neuron, peak: tuple[Array, Array], v_cotangent: Array,
+    t_cotangent: Array | None, times: bool, grid: tuple[int, float] | None,
+) -> tuple[Array, Array | None]:  # fmt: skip
+    """`peak_vjp` of a batch."""
     t_star, v_bar = usable(peak[1]), usable(v_cotangent, batch.dtype)
     t_bar = None if t_cotangent is None or grid is not None else usable(t_cotangent, batch.dtype)
     if not all_within(t_star, math.inf):
         lost = np.isnan(t_star)
         wanted = v_bar != 0.0 if t_bar is None else (v_bar != 0.0) | (t_bar != 0.0)
-        t_star = np.where(lost, t_star.dtype.type(events.duration), t_star)
+        t_star = np.where(lost, t_star.dtype.type(batch.duration), t_star)
         v_bar = np.where(lost & wanted, v_bar.dtype.type(np.nan), v_bar)
     last_event = _last_events(batch, neuron)
     if grid is not None or (t_bar is None and not times):

@@ -13,6 +13,9 @@ __all__ = ["Adam"]
 
 Array = Any
 
+_LEAST = 2.0**-126
+"""The smallest normal number of any dtype of weights, which is that of float32."""
+
 
 class Adam(UpdateRule):
     r"""Steps scaled by running moments of each weight's gradient [1]_, with decoupled decay [2]_.
@@ -84,21 +87,23 @@ class Adam(UpdateRule):
         self.square: Array | None = None
         self.n_steps = 0
 
-    def _updated(self, weight: Array, gradient: Array, xp: Any) -> Array:
+    def _at_once(self, weight: Array, gradient: Array) -> Array | None:
+        form = fused("adam_step", "auto", weight)
+        if form is None or self.epsilon < _LEAST:
+            return None
+        found = form(weight, gradient, self.mean, self.square, self._of_step(self.n_steps + 1))
+        if found is None:
+            return None
+        updated, self.mean, self.square = found
+        self.n_steps += 1
+        return updated
+
+    def _change(self, gradient: Array, xp: Any) -> Array:
         least = float(xp.finfo(gradient.dtype).smallest_normal)
         if self.epsilon < least:  # it would round to 0, and 0/0 is no number
             raise ValueError(
                 f"epsilon must be at least {least} in {gradient.dtype}, got {self.epsilon}"
             )
-        if form := fused("adam_step", "auto", weight):
-            found = form(weight, gradient, self.mean, self.square, self._of_step(self.n_steps + 1))
-            if found is not None:
-                updated, self.mean, self.square = found
-                self.n_steps += 1
-                return updated
-        return super()._updated(weight, gradient, xp)
-
-    def _change(self, gradient: Array, xp: Any) -> Array:
         self.n_steps += 1
         by = self._of_step(self.n_steps)
         mean, square = by["add_mean"] * gradient, by["add_square"] * (gradient * gradient)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import array_api_compat
+import numpy as np
 
-from ...arrays.namespace import array_namespace, check_same_device
+from ...arrays.namespace import array_namespace, check_same_device, namespace_of
 from ...arrays.settings import under_own_settings
 
 __all__ = ["UpdateRule", "below_one"]
@@ -49,7 +50,6 @@ class UpdateRule:
     def weight_decay(self, value: float) -> None:
         self._weight_decay = _not_negative("weight_decay", value)
 
-    @under_own_settings
     def step(self, weight: Array, gradient: Array) -> Array:
         """Return the updated weights; the arguments are left as they are.
 
@@ -71,8 +71,11 @@ class UpdateRule:
             If they, or the weights of the last step, differ in shape or device.
         """
         kept = {n: getattr(self, n) for n in self._ARRAYS if getattr(self, n) is not None}
+        if _are_alike(weight, gradient, *kept.values()):
+            updated = self._at_once(weight, gradient)
+            return self._updated(weight, gradient) if updated is None else updated
         named = {f"{name} of the last step": array for name, array in kept.items()}
-        xp = array_namespace(weight=weight, gradient=gradient, **named)
+        array_namespace(weight=weight, gradient=gradient, **named)
         check_same_device(weight=weight, gradient=gradient, **named)
         if gradient.shape != weight.shape:
             raise ValueError(
@@ -85,11 +88,17 @@ class UpdateRule:
                     f"weight must keep its shape between steps, {tuple(array.shape)}, "
                     f"got {tuple(weight.shape)}"
                 )
-        return self._updated(weight, gradient, xp)
+        updated = self._at_once(weight, gradient)
+        return self._updated(weight, gradient) if updated is None else updated
 
-    def _updated(self, weight: Array, gradient: Array, xp: Any) -> Array:
+    def _at_once(self, weight: Array, gradient: Array) -> Array | None:  # noqa: ARG002
+        """Do what `_updated` does by a fused form, or return None where there is none."""
+        return None
+
+    @under_own_settings
+    def _updated(self, weight: Array, gradient: Array) -> Array:
         """Return the weights after the step; keeps what the next one needs."""
-        change = self._change(gradient, xp)
+        change = self._change(gradient, namespace_of(weight))
         if self.weight_decay > 0.0:
             weight = weight - (self.learning_rate * self.weight_decay) * weight
         return weight + change
@@ -166,6 +175,14 @@ def below_one(name: str, value: object) -> float:
     if not (isinstance(value, int | float) and 0.0 <= value < 1.0):
         raise ValueError(f"{name} must be a number in [0, 1), got {value!r}")
     return float(value)
+
+
+def _are_alike(weight: Array, *others: Array) -> bool:
+    """Whether it can be seen at a glance that they are NumPy's own arrays of one shape."""
+    if type(weight) is not np.ndarray:
+        return False
+    shape = weight.shape
+    return all([type(array) is np.ndarray and array.shape == shape for array in others])  # noqa: C419 - is faster
 
 
 def _not_negative(name: str, value: object) -> float:

@@ -7,11 +7,12 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tempotron_core import Network, Neuron
+from tempotron_core import Events, Network, Neuron
 from tempotron_core.arrays.registry import fused
 from tempotron_core.learning import Adam, Momentum
 from tempotron_core.learning.optimisers.update_rule import UpdateRule
-from tempotron_core.networks.learning_step import Objective
+from tempotron_core.networks import learning_step as steps
+from tempotron_core.networks.learning_step import Objective, learning_step
 
 RNG = np.random.default_rng(11)
 DTYPES = [np.float32, np.float64]
@@ -87,11 +88,65 @@ def test_errors_are_those_of_the_passes(options, labels, weight):
     assert str(found.value) == str(expected.value)
 
 
+def layer(dtype=np.float64, **constants):
+    """Events and a network of one layer: one output is silent, one pattern has no spike."""
+    times = RNG.uniform(0.0, 50.0, (PATTERNS, 20)).astype(dtype)
+    times[1] = np.inf
+    weight = RNG.normal(0.1, 0.5, (2 * CLASSES, 20)).astype(dtype)
+    weight[3] = -1.0
+    return Events.from_latencies(times, 50.0), Network([weight], Neuron(**constants))
+
+
+SIMPLE = {
+    "plain": ({}, {}),
+    "tempotron rule": ({"loss": "tempotron"}, {}),
+    "limited": ({"clip_norm": 1e-3}, {}),
+    "shunted": ({}, {"shunt": True, "v_threshold": 0.5}),
+}
+
+
+@compiled
+@pytest.mark.parametrize(("options", "constants"), SIMPLE.values(), ids=SIMPLE)
+@pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
+def test_a_step_at_once_to_the_last_bit(options, constants, weighted, monkeypatch):
+    events, network = layer(np.float32, **constants)
+    by_class = np.arange(1.0, 1.0 + CLASSES) if weighted else None
+    objective = Objective(neurons_per_class=2, **options)
+    step = learning_step(network, objective, by_class)
+    at_once, taken = steps._at_once, []
+    monkeypatch.setattr(
+        steps, "_at_once", lambda *given: taken.append(at_once(*given)) or taken[-1]
+    )
+    found = step(events, LABELS, network.weights)
+    assert taken[0] is not None
+    monkeypatch.setattr(steps, "_at_once", lambda *_: None)
+    expected = step(events, LABELS, network.weights)
+    assert found.awake[0].tolist() == [o != 3 for o in range(2 * CLASSES)]
+    for ours, theirs in zip(
+        (found.loss, found.hits, *found.gradients, *found.awake),
+        (expected.loss, expected.hits, *expected.gradients, *expected.awake),
+        strict=True,
+    ):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@compiled
+@pytest.mark.parametrize("wrong", ["late", "shape", "floats"])
+def test_errors_of_a_step_at_once(wrong):
+    events, network = layer()
+    step = learning_step(network, Objective(neurons_per_class=2))
+    with pytest.raises((TypeError, ValueError), match="labels"):
+        step(events, WRONG[wrong][1], network.weights)
+    other = Events.from_latencies(np.ones((PATTERNS, 3)), 50.0)
+    with pytest.raises(ValueError, match="one column per afferent"):
+        step(other, LABELS, network.weights)
+
+
 @compiled
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 def test_adam_to_the_last_bit(dtype, decay):
-    xp = pytest.importorskip("array_api_compat.numpy")
     fast, slow = Adam(0.1, weight_decay=decay), Adam(0.1, weight_decay=decay)
     weight = expected = RNG.normal(size=(5, 9)).astype(dtype)
     for _ in range(4):
@@ -99,7 +154,7 @@ def test_adam_to_the_last_bit(dtype, decay):
         before = weight.copy(), weight
         weight = fast.step(weight, gradient)
         np.testing.assert_array_equal(*before)
-        expected = UpdateRule._updated(slow, expected, gradient, xp)
+        expected = UpdateRule._updated(slow, expected, gradient)
         np.testing.assert_array_equal(weight, expected)
         np.testing.assert_array_equal(fast.mean, slow.mean)
         np.testing.assert_array_equal(fast.square, slow.square)
