@@ -68,6 +68,7 @@ _ON_CPU = {
     "follow_stream": "streaming",
     "adam_step": "training",
     "class_cost": "training",
+    "learn_classes": "training",
 }
 """The module of `cpu` that holds each form."""
 

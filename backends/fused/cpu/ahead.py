@@ -81,6 +81,8 @@ def _calls(dtype: np.dtype[Any], n_outputs: int) -> Iterator[tuple[str, Callable
     two, labels = np.ones((1, 2), dtype), np.zeros(1, np.int64)
     objective = Objective(neurons_per_class=1)
     yield "class_cost", lambda: training.class_cost(two, labels, objective, None)
+    of_two = events, labels, np.ones((2, 2), dtype), neuron, objective, None
+    yield "learn_classes", lambda: training.learn_classes(*of_two)
     numbers = dict.fromkeys("abcdefgh", 0.5)
     yield "adam_step", lambda: training.adam_step(weight, weight, weight, weight, numbers)
     fire, order = np.ones((1, n_outputs), bool), np.zeros((1, 1), np.int64)
