@@ -122,3 +122,10 @@ def test_the_laws_of_extremes_are_those_of_simulated_processes():
         [np.cos(w * t + phase).sum(axis=0).max() for w, phase in zip(*waves, strict=True)]
     )
     assert gumbel_2010.distance(top, 100.0, "Rice") < 0.1
+
+
+def test_the_variance_of_potentials_is_the_integral_of_the_kernel_squared():
+    t = np.linspace(0.0, 300.0, 300_001)
+    shape = np.exp(-t / 15.0) - np.exp(-t / 3.75)
+    expected = ((shape / shape.max()) ** 2).sum() * (t[1] - t[0])
+    assert gumbel_2010._energy() == pytest.approx(expected, rel=1e-5)
