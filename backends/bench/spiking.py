@@ -71,10 +71,9 @@ def measure_spiking(workload: Workload, backends: Iterable[Backend], settings: S
             continue
         for form in forms_of(backend, workload.dtype):
             if form == "jit":
-                notes.append(
-                    f"{backend}: no more than {2 * SPIKES} spikes are looked for, and thresholds, "
-                    f"which take a minute to compile, are left out"
-                )
+                notes.append(f"{backend}: no more than {2 * SPIKES} spikes are looked for")
+                if not _called_by_jax():
+                    notes[-1] += ", and thresholds, which take a minute to compile, are left out"
             subject, count = _subject(workload, weight, backend, form)
             subjects.append(subject)
             counts[subject.label] = count()
@@ -139,14 +138,12 @@ def _subject(
         "peak": lambda: peak(events, weight, NEURON, **how),
         "spikes": spikes,
     }
+    gradients = spikes_gradient, threshold_gradient
     if form == "jit":
-        calls["spikes_gradient"] = _compiled_gradient(events, weight, kept)
-    else:
-        calls |= {
-            "spikes_gradient": spikes_gradient,
-            "threshold": threshold,
-            "threshold_gradient": threshold_gradient,
-        }
+        gradients = _compiled_gradients(events, weight)
+    calls["spikes_gradient"] = gradients[0]
+    if form != "jit" or _called_by_jax():
+        calls |= {"threshold": threshold, "threshold_gradient": gradients[1]}
     subject = Subject(
         str(backend),
         form,
@@ -157,16 +154,26 @@ def _subject(
     return subject, lambda: backend.to_numpy(spikes().counts)
 
 
-def _compiled_gradient(
-    events: Events, weight: Array, kept: int | None
-) -> Callable[[], tuple[Array, ...]]:
-    """Return JAX's gradient of the sum of all spike times, compiled as one."""
+def _called_by_jax() -> bool:
+    """Whether JAX calls the kernels, on the processor."""
+    from ..jax.kernels import mode, serves
+
+    return serves(NEURON, mode())
+
+
+def _compiled_gradients(
+    events: Events, weight: Array
+) -> tuple[Callable[[], tuple[Array, ...]], Callable[[], tuple[Array, ...]]]:
+    """Return JAX's gradients of the sums of spike times and thresholds, each compiled as one."""
     import jax
     import jax.numpy as jnp
 
-    def total(w: Array) -> Any:
-        times = output_spikes(events, w, NEURON, max_spikes=kept).times
+    def of_times(w: Array) -> Any:
+        times = output_spikes(events, w, NEURON, max_spikes=2 * SPIKES).times
         return jnp.where(jnp.isfinite(times), times, 0.0).sum()
 
-    compiled = jax.jit(jax.grad(total))
-    return lambda: (compiled(weight),)
+    def of_thresholds(w: Array) -> Any:
+        return critical_threshold(events, w, NEURON, SPIKES).theta.sum()
+
+    by_times, by_thresholds = jax.jit(jax.grad(of_times)), jax.jit(jax.grad(of_thresholds))
+    return lambda: (by_times(weight),), lambda: (by_thresholds(weight),)

@@ -31,6 +31,18 @@ def test_multi_spike_neurons_are_timed(tmp_path, capsys):
     assert not (tmp_path / "bench.png").exists()
 
 
+def test_jax_calls_the_kernels(tmp_path):
+    """For thresholds as well, which take a minute to compile otherwise."""
+    pytest.importorskip("jax")
+    pytest.importorskip("numba")
+    given = [*QUICK[:-3], "jax", "--threads", "1", "--out", str(tmp_path)]
+    assert main(given) == 0
+    for case in json.loads((tmp_path / "bench.json").read_text())["spiking"]:
+        (subject,) = case["subjects"]
+        assert subject["form"] == "jit"
+        assert subject["threshold_gradient"]["median"] > 0.0
+
+
 @pytest.mark.parametrize("other", ["--sweep", "--small", "--peers"])
 def test_it_is_measured_by_itself(other, capsys):
     assert main([*QUICK, other]) == 2
