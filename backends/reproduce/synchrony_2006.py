@@ -116,10 +116,14 @@ def _draw(figure: Figure, done: Done) -> None:
     left, right = figure.subplots(1, 2, sharey=True)
     colours = {"pairs": TARGET, "alone": QUIET}
     for kind, curve in _found(done, "curve").items():
-        met = BLOCK * np.arange(len(curve))
+        met = 1e-3 * BLOCK * np.arange(len(curve))
         left.plot(met, curve, color=colours[kind], linewidth=0.5, alpha=0.3)
         left.plot(met, curve.mean(axis=1), color=colours[kind], label=KINDS[kind])
-    left.set(xlabel="patterns met", ylabel="part of new patterns decided wrongly", ylim=(0, None))
+    left.set(
+        xlabel="patterns met (thousands)",
+        ylabel="part of new patterns decided wrongly",
+        ylim=(0, None),
+    )
     left.legend(fontsize=8)
     for kind, wrong in _found(done, "wrong").items():
         right.errorbar(

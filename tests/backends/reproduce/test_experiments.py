@@ -127,3 +127,19 @@ def test_conductances_never_fall_below_nothing():
     learner.learn(events, np.ones((10, time_warp.TRIALS), bool), 1.0, rng)
     assert (learner.gain >= 0.0).all()
     assert (learner.gain == 0.0).any()
+
+
+def test_capacities_are_counted_and_long_patterns_have_more_spikes():
+    learned = {(k, load): 16 * (load < 3.0) for k in (10, 67, 320) for load in (2.5, 3.5)}
+    done = [
+        ({"k": k, "load": load}, {"epochs": [9] * n + [0] * (16 - n)})
+        for (k, load), n in learned.items()
+    ]
+    rows = {row.quantity: row for row in capacity_2010.REPRODUCTION.rows(done)}
+    assert 2.5 < float(rows["load half learned, K = 67"].here) < 3.5
+    assert rows["slope against ln ln K"].published == "0.7213"
+    spikes = {
+        job["k"]: job["cost"] / (job["load"] * job["n"] ** 2)
+        for job in capacity_2010.REPRODUCTION.jobs(False, 0)
+    }
+    assert spikes == pytest.approx({10: 1.0, 24: 1.0, 67: 1.0, 160: 2.0, 320: 5.0})

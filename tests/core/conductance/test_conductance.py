@@ -69,6 +69,19 @@ def test_voltage_and_peak_are_those_of_the_differential_equation(case):
     assert (v_max > 0.1).all()
 
 
+def test_peaks_are_the_largest_of_many_patterns():
+    rng, neuron = np.random.default_rng(7), ConductanceNeuron(leak=0.05, tau_s=4.0)
+    events = Events.from_latencies(rng.uniform(0.0, LENGTH, (150, 12)), LENGTH)
+    given = events, rng.exponential(0.05, (2, 12)), np.arange(12) % 3 > 0, neuron
+    v_max, t_max = peak(*given)
+    sampled = voltage(*given, np.linspace(0.0, LENGTH, 601))
+    assert (v_max >= sampled.max(axis=2) - 1e-14).all()
+    for b in range(10):
+        beside = np.minimum(t_max[b, :, None] + np.asarray([-1e-5, 1e-5]), LENGTH)
+        around = voltage(events[b], *given[1:], np.sort(beside.ravel()))
+        assert (v_max[b] >= around[0].max(axis=1) - 1e-14).all()
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_gradient_is_that_of_difference_quotients(case):
     times, length, gain, excitatory, neuron = problem(case)
