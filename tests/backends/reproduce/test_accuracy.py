@@ -26,15 +26,22 @@ from tempotron_backends.reproduce.accuracy import LOGISTIC, Published
 @pytest.mark.parametrize("model", [LOGISTIC, "tempotrons"])
 def test_it_is_the_held_out_patterns_that_are_scored(model):
     rng = np.random.default_rng(0)
-    features, labels = rng.uniform(0.0, 1.0, (160, 30)), rng.permutation(np.arange(160) % 2)
-    settings = {"hold_out": 0.5, "epochs": 15, "neurons_per_class": 1, "deletion": 0.0, "seed": 3}
+    features, labels = rng.uniform(0.0, 1.0, (160, 120)), rng.permutation(np.arange(160) % 2)
+    settings = {
+        "hold_out": 0.5,
+        "epochs": 15,
+        "encoder": "latency",
+        "neurons_per_class": 1,
+        "deletion": 0.0,
+        "seed": 3,
+    }
     # labels at random: what was trained on would be known by heart
     chance = accuracy.run(
         {"model": model, "recipe": settings}, Dataset("random", features, labels, (0.0, 1.0))
     )
     assert chance["held_out"] == 80
     assert 20 < chance["correct"] < 60
-    features[:, :4] = labels[:, None]
+    features[:, :16] = labels[:, None]
     told = accuracy.run(
         {"model": model, "recipe": settings}, Dataset("told", features, labels, (0.0, 1.0))
     )
