@@ -11,7 +11,7 @@ import torch
 from tempotron_core import Events
 from tempotron_core.events.batch import changed, map_arrays
 
-__all__ = ["on_tensors"]
+__all__ = ["on_tensors", "to_numpy"]
 
 
 def on_tensors(form: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,10 +23,43 @@ def on_tensors(form: Callable[..., Any]) -> Callable[..., Any]:
     return of_tensors
 
 
+class _Memory:
+    """A tensor's memory, as NumPy asks for it."""
+
+    __slots__ = ("__array_interface__", "tensor")
+
+    def __init__(self, tensor: torch.Tensor, kind: str) -> None:
+        self.tensor = tensor
+        self.__array_interface__ = {
+            "shape": tuple(tensor.shape),
+            "typestr": kind,
+            "data": (tensor.data_ptr(), False),
+            "version": 3,
+        }
+
+
+_KINDS = {
+    torch.float32: np.dtype(np.float32).str,
+    torch.float64: np.dtype(np.float64).str,
+    torch.int32: np.dtype(np.int32).str,
+    torch.int64: np.dtype(np.int64).str,
+}
+
+
+def to_numpy(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """Return an array that shares a tensor's memory and keeps it alive, without its graph."""
+    # `numpy()` would forbid torch for good to resize the tensor, as sharded training does
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    kind = _KINDS.get(tensor.dtype)
+    if kind is None or not tensor.is_contiguous() or tensor.numel() == 0:
+        return np.from_dlpack(tensor)
+    return np.asarray(_Memory(tensor, kind))  # takes half as long
+
+
 def _to_numpy(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
-        # `numpy()` would forbid torch for good to resize the tensor, as sharded training does
-        return np.from_dlpack(value.detach() if value.requires_grad else value)
+        return to_numpy(value)
     if type(value) is Events:  # whose order no form looks at
         return changed(
             value,

@@ -55,7 +55,7 @@ from tempotron_core.spiking.output_spikes_gradient import (
     output_spikes_constants,
 )
 
-__all__ = ["as_text", "compute", "numbers", "pull_back"]
+__all__ = ["as_text", "compute", "grid_of", "numbers", "pull_back"]
 
 Tensors = tuple[Tensor, ...]
 Model = tuple[Events, Tensor, Neuron]
@@ -72,7 +72,8 @@ def numbers(text: str) -> tuple[float, ...]:
     return tuple(map(float, text.split()))
 
 
-def _grid(options: str) -> tuple[int, float] | None:
+def grid_of(options: str) -> tuple[int, float] | None:
+    """Read the grid of a peak, if it has one."""
     read = numbers(options)
     return (int(read[0]), read[1]) if read else None
 
@@ -84,7 +85,7 @@ def compute(name: str, model: Model, samples: Tensor | None, options: str, metho
         return functools.partial(function.__wrapped__, *model)  # type: ignore[attr-defined]
 
     if name == "peak":
-        return tuple(peak_found(*model, _grid(options), method))
+        return tuple(peak_found(*model, grid_of(options), method))
     if name == "first_crossing":
         return (plain(first_crossing)(method=method),)
     if name == "voltage":
@@ -141,7 +142,7 @@ def pull_back(
     given: tuple[Any, ...]
     if name == "peak":
         given = peak_adjoint, peak_constants, Peak(first, second), bar, second_bar
-        return both(*given, options=(_grid(options),))
+        return both(*given, options=(grid_of(options),))
     if name == "first_crossing":
         given = first_crossing_adjoint, first_crossing_constants, first, bar
         return both(*given, options=numbers(options))

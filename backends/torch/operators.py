@@ -44,7 +44,8 @@ def pack(neuron: Neuron, duration: float) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _unpacked(constants: str) -> tuple[Neuron, float]:
+def unpacked(constants: str) -> tuple[Neuron, float]:
+    """Read what `pack` wrote."""
     tau, tau_s, v_threshold, psp_peak, shunt, duration = numbers(constants)
     return Neuron(tau, tau_s, v_threshold, psp_peak=psp_peak, shunt=bool(shunt)), duration
 
@@ -88,7 +89,7 @@ def _model(
     constants: str,
 ) -> tuple[Events, Tensor, Neuron]:
     """The core's form of an operator's arguments, outside the autograd graph."""
-    neuron, duration = _unpacked(constants)
+    neuron, duration = unpacked(constants)
     if learned is not None:
         neuron = _with_learned(neuron, learned)
     # the order of the source is not needed for a readout
@@ -280,7 +281,7 @@ def sort_spikes(in_spikes: Tensor, constants: str) -> tuple[Tensor, Tensor, Tens
     For graphs and transforms, where shapes cannot depend on values.  N S is at least 1.
     """
     in_spikes = in_spikes.detach()
-    _, duration = _unpacked(constants)
+    _, duration = unpacked(constants)
     if in_spikes.ndim == 2:
         events = from_latencies("in_spikes", in_spikes, duration)
     else:

@@ -31,7 +31,13 @@ from torch_cases import (  # noqa: E402
     traced,
 )
 
-from tempotron_backends.torch import ExactTempotron, Readout, Tempotron  # noqa: E402
+from tempotron_backends.torch import (  # noqa: E402
+    ExactTempotron,
+    Readout,
+    Tempotron,
+    autograd,
+    direct,
+)
 from tempotron_backends.torch.operators import pack  # noqa: E402
 
 # a layer's readouts differ in what is picked from one operator's results
@@ -642,6 +648,62 @@ def test_a_weight_can_be_resized_after_a_call():
     weight = layer_of(ExactTempotron).fc.weight.detach().clone()
     peak(Events.from_latencies(spikes(), T), weight, Neuron())
     weight.untyped_storage().resize_(0)
+
+
+@pytest.mark.parametrize("name", ["peak", "first_crossing"])
+def test_direct_calls_find_what_the_operators_find(name, monkeypatch):
+    pytest.importorskip("numba")
+    layer = layer_of(ExactTempotron)
+    events = Events.from_latencies(spikes(), T)
+    bars = torch.rand(len(events), OUT, dtype=torch.float64)
+
+    def found():
+        times, weight = events.times.clone().requires_grad_(), layer.fc.weight
+        given = name, (times, events.afferents, events.counts), weight, layer._constants
+        output = autograd.differentiable_readout(*given, "" if name == "peak" else "0.0")
+        total = sum((values.nan_to_num(posinf=0.0) * bars).sum() for values in output)
+        return *output, *torch.autograd.grad(total, (times, weight))
+
+    monkeypatch.setattr(autograd, "read", None)
+    direct = found()
+    monkeypatch.undo()
+    monkeypatch.setattr(autograd, "read_directly", lambda *_: None)
+    for ours, theirs in zip(direct, found(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_call_asks_few_tensors_for_their_memory(monkeypatch):
+    pytest.importorskip("numba")
+    layer, events = layer_of(ExactTempotron), Events.from_latencies(spikes(), T)
+    asked, to_numpy = [], direct.to_numpy
+    monkeypatch.setattr(direct, "to_numpy", lambda tensor: asked.append(1) or to_numpy(tensor))
+    v_max = layer(events, "v_max")
+    assert len(asked) == 4
+    v_max.backward(torch.ones_like(v_max))
+    assert len(asked) == 9
+    assert layer.fc.weight.grad is not None
+
+
+def test_a_weight_may_move_or_must_not_change_before_its_gradient():
+    layer, given = layer_of(ExactTempotron), spikes()
+    v_max = layer(given, "v_max")
+    expected = torch.autograd.grad(v_max.sum(), layer.fc.weight, retain_graph=True)[0]
+    weight = layer.fc.weight.detach().clone()
+    storage = layer.fc.weight.untyped_storage()
+    size = storage.nbytes()
+    storage.resize_(0)  # as sharded training frees it, and gathers it again
+    kept = torch.empty(2 * N * OUT, dtype=torch.float64)
+    storage.resize_(size)
+    version = layer.fc.weight._version
+    layer.fc.weight.data.copy_(weight)
+    assert layer.fc.weight._version == version
+    again = torch.autograd.grad(v_max.sum(), layer.fc.weight, retain_graph=True)[0]
+    assert torch.equal(again, expected)
+    del kept
+    with torch.no_grad():
+        layer.fc.weight += 1.0
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        v_max.sum().backward()
 
 
 @traced
