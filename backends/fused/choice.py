@@ -87,6 +87,10 @@ class _Forms(Mapping[str, Callable[..., Any]]):
             form = self._found[name] = form if self._wrap is None else self._wrap(form)
         return form
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a form; quickly, since it is asked for at every call."""
+        return self._found.get(name) or (self[name] if name in _ON_CPU else default)
+
     def __iter__(self) -> Iterator[str]:
         return iter(_ON_CPU)
 

@@ -263,11 +263,12 @@ class Events:
     def __getitem__(self, patterns: Any) -> Events:
         """Select patterns by number, slice, list, or integer or boolean array; always a batch."""
         n_patterns = len(self)
-        number = pattern_number(patterns)
+        number = patterns if type(patterns) is int else pattern_number(patterns)
         if number is not None:
             if not -n_patterns <= number < n_patterns:
                 raise IndexError(f"pattern {number} is out of range for {n_patterns} patterns")
-            patterns = slice(number % n_patterns, number % n_patterns + 1)
+            one = slice(number % n_patterns, number % n_patterns + 1)
+            return map_arrays(self, lambda a: a[one, ...])
         if isinstance(patterns, slice):
             start, stop, step = patterns.indices(n_patterns)
             if step > 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import array_api_compat
@@ -32,6 +32,7 @@ __all__ = [
     "check_grid",
     "check_neuron",
     "check_output",
+    "check_outputs",
     "check_readout",
     "check_within",
     "grid_times",
@@ -118,6 +119,21 @@ def check_fixed(neuron: object) -> None:
         )
 
 
+def check_outputs(
+    names: Sequence[str], arrays: Sequence[Array], events: Events, weight: Array
+) -> None:
+    """Raise unless all arrays, of those names, live beside ``weight`` and have shape (B, O)."""
+    expected = (len(events), weight.shape[0])
+    if type(weight) is np.ndarray:
+        for array in arrays:
+            if not is_plain_floating(array) or array.shape != expected:
+                break
+        else:
+            return
+    for name, array in zip(names, arrays, strict=False):
+        check_output(name, array, events, weight)
+
+
 def check_output(name: str, array: Array, events: Events, weight: Array, *more: int) -> None:
     """Raise unless ``array`` lives beside ``weight`` and has shape (B, O, ...)."""
     expected = (len(events), weight.shape[0], *more)
@@ -145,7 +161,7 @@ def check_grid(grid: tuple[int, float], neuron: Neuron) -> tuple[int, float]:
 
 
 def check_within(
-    name: str, times: Array, latest: float, looked_at: Callable[[], Array], method: str, xp: Any
+    name: str, times: Array, latest: float, looked_at: Callable[[], Array], method: str
 ) -> None:
     """Raise unless the times of a readout that are ``looked_at`` are in [0, latest].
 
@@ -157,6 +173,7 @@ def check_within(
     all_within = fused("all_within", method, times)
     if all_within is not None and all_within(times, latest):
         return
+    xp = namespace_of(times)
     # the end itself may have been rounded up, to float32
     wrong = looked_at() & ~((times >= 0.0) & (times <= latest * (1.0 + 2.0**-23)))
     if known_true(xp.any(wrong)):

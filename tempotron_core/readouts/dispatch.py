@@ -6,6 +6,7 @@ What is registered is looked up in `registry`.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -19,10 +20,42 @@ from ..neuron import ParametricNeuron
 from ..traced import traced
 from .arguments import is_settled
 
-__all__ = ["constant", "differentiable"]
+__all__ = ["at_a_glance", "constant", "differentiable"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def at_a_glance(settled: Callable[..., R]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Call ``settled``, which takes no second look, where compiled kernels take what is given.
+
+    It has the arguments of the function, of which the first three are known to be settled, and its
+    fused form in front.  For a pattern or two all other ways to make sure of that take longer than
+    the kernels.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        name = function.__name__
+        parameters = inspect.signature(function).parameters.values()
+        options = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
+        most = len(parameters) - len(options)
+        least = sum(each.default is each.empty for each in parameters)
+
+        @functools.wraps(function)
+        def looked_at(*args: P.args, **kwargs: P.kwargs) -> R:
+            fit = least <= len(args) <= most and kwargs.keys() <= options
+            if fit and is_settled(args[0], args[1], args[2]):
+                method: Any = kwargs.get("method", "auto")
+                form = fused(name, method, args[1])
+                if form is not None:
+                    return settled(form, *args, **kwargs)
+            return function(*args, **kwargs)
+
+        # what the function itself calls undecorated
+        looked_at.__wrapped__ = getattr(function, "__wrapped__", function)
+        return looked_at
+
+    return decorate
 
 
 def differentiable(function: Callable[P, R]) -> Callable[P, R]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..arrays.candidates import pick, rows_by_pair, take_like
@@ -24,7 +25,7 @@ from ..membrane.tiles import map_tiles
 from ..neuron import Neuron
 from .arguments import check_fit, check_grid, grid_times, is_static
 from .crossing import crossing_interval, interval_top
-from .dispatch import differentiable
+from .dispatch import at_a_glance, differentiable
 
 __all__ = ["Peak", "peak", "peak_found"]
 
@@ -47,6 +48,19 @@ class Peak(NamedTuple):
     t_max: Array
 
 
+def _at_a_glance(
+    form: Callable[..., tuple[Array, Array]],
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    *,
+    grid: tuple[int, float] | None = None,
+    method: str = "auto",  # noqa: ARG001 - by which the form was chosen
+) -> Peak:
+    return Peak(*form(events, weight, neuron, None if grid is None else check_grid(grid, neuron)))
+
+
+@at_a_glance(_at_a_glance)
 @by_groups()
 @differentiable
 def peak(

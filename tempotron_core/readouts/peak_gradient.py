@@ -18,9 +18,11 @@ docs/mathematics.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from ..arrays.namespace import clip
+from ..arrays.namespace import clip, namespace_of
 from ..arrays.registry import fused
 from ..events import Events
 from ..events.grouping import by_groups
@@ -28,10 +30,10 @@ from ..membrane.constants import course
 from ..membrane.integration import Membrane, integrate, with_nobody
 from ..membrane.tiles import map_tiles
 from ..neuron import Neuron
-from .arguments import check_grid, check_output, check_readout, check_within, is_static
+from .arguments import check_fit, check_grid, check_outputs, check_within, is_static
 from .constants import Constants, Summed, constants_gradient, summed
 from .crossing import crossing_interval
-from .dispatch import constant
+from .dispatch import at_a_glance, constant
 from .gradient import Gradient, GradientWithConstants, Pairs, added, as_given, pair_gradient
 from .peak import Peak
 
@@ -40,6 +42,32 @@ __all__ = ["peak_vjp"]
 Array = Any
 
 
+def _at_a_glance(
+    form: Callable[..., tuple[Array, Array | None]],
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    peak: Peak,
+    v_cotangent: Array,
+    t_cotangent: Array | None = None,
+    *,
+    times: bool = False,
+    constants: bool = False,
+    grid: tuple[int, float] | None = None,
+    method: str = "auto",
+) -> Gradient | GradientWithConstants:
+    given = events, weight, neuron, peak, v_cotangent, t_cotangent
+    grid = _checked(*given, grid, method)
+    found = form(*given, times, grid)
+    if not (times or constants):
+        return Gradient(*found)
+    of_constants = None
+    if constants:
+        of_constants = peak_constants(*given, grid, method, namespace_of(weight))
+    return as_given(events, *found, of_constants)
+
+
+@at_a_glance(_at_a_glance)
 @by_groups("peak", "v_cotangent", "t_cotangent", join=added)
 @constant
 def peak_vjp(
@@ -113,32 +141,44 @@ def peak_vjp(
     >>> print(gradient.weight.round(3))
     [[0.988 0.995 0.   ]]
     """
-    xp = check_readout(events, weight, neuron)
+    check_fit(events, weight, neuron)
+    given = events, weight, neuron, peak, v_cotangent, t_cotangent
+    grid = _checked(*given, grid, method)
+    xp = namespace_of(weight)
+    found = peak_adjoint(*given, times, grid, method, xp)
+    of_constants = peak_constants(*given, grid, method, xp) if constants else None
+    return as_given(events, *found, of_constants)
+
+
+def _checked(
+    events: Events,
+    weight: Array,
+    neuron: Neuron,
+    peak: Peak,
+    v_cotangent: Array,
+    t_cotangent: Array | None,
+    grid: tuple[int, float] | None,
+    method: str,
+) -> tuple[int, float] | None:
+    """Return the grid as Python numbers; raise unless the peak and its cotangents fit."""
     if not isinstance(peak, Peak):
         raise TypeError(f"peak must be a Peak (what peak() returned), got {type(peak).__name__}")
-    for name, array in (("peak.v_max", peak.v_max), ("peak.t_max", peak.t_max)):
-        check_output(name, array, events, weight)
-    check_output("v_cotangent", v_cotangent, events, weight)
-    if t_cotangent is not None:
-        check_output("t_cotangent", t_cotangent, events, weight)
+    outputs = [*peak, v_cotangent] if t_cotangent is None else [*peak, v_cotangent, t_cotangent]
+    names = ("peak.v_max", "peak.t_max", "v_cotangent", "t_cotangent")
+    check_outputs(names, outputs, events, weight)
     latest = events.duration
     if grid is not None:
-        n_steps, dt = check_grid(grid, neuron)
+        grid = n_steps, dt = check_grid(grid, neuron)
         latest = (n_steps - 1) * dt
 
-    def known() -> Array:
-        return ~(xp.isnan(peak.t_max) & xp.isnan(peak.v_max))
+    check_within("peak.t_max", peak.t_max, latest, partial(_known, peak), method)
+    return grid
 
-    check_within("peak.t_max", peak.t_max, latest, known, method, xp)
-    found = peak_adjoint(
-        events, weight, neuron, peak, v_cotangent, t_cotangent, times, grid, method, xp
-    )
-    of_constants = None
-    if constants:
-        of_constants = peak_constants(
-            events, weight, neuron, peak, v_cotangent, t_cotangent, grid, method, xp
-        )
-    return as_given(events, *found, of_constants)
+
+def _known(peak: Peak) -> Array:
+    """Where a peak is known: there its time has to be one of the pattern."""
+    xp = namespace_of(peak.t_max)
+    return ~(xp.isnan(peak.t_max) & xp.isnan(peak.v_max))
 
 
 def peak_adjoint(

@@ -7,6 +7,7 @@ copied.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from functools import cached_property
@@ -43,36 +44,50 @@ Array = NDArray[Any]
 WORTH_THREADS = 200_000
 """Spikes times outputs from which on threads save more time than it takes to start them."""
 
-_INT64 = np.dtype(np.int64)
+_FLOAT64, _INT64 = np.dtype(np.float64), np.dtype(np.int64)
 _HUGE = 1e300
 """Below this, potentials and slopes do not leave the range of float64."""
 
 
 class Batch:
-    """Arguments as the kernels take them."""
+    """Arguments as the kernels take them.
 
-    def __init__(self, events: Events, weight: Array, neuron: Neuron) -> None:
-        self.times = usable(events.times)
-        self.afferents = usable(events.afferents)
-        self.counts = usable(events.counts, _INT64)
-        self.duration = events.duration
-        kernel = neuron.kernel
-        self.constants = kernel_constants(kernel)
-        self.shape = (self.times.shape[0], weight.shape[0])
-        self.lanes = lanes_for(weight.shape[0])
-        self.scan_lanes = scan_lanes(weight.shape[0])
-        self.width = -(-weight.shape[0] // len(self.lanes)) * len(self.lanes)
-        self.dtype = weight.dtype
-        self.n_afferents = events.n_afferents
-        self.kernel = kernel
-        self.weight = usable(weight)
-        self.rows = np.zeros((events.n_afferents, self.width), weight.dtype)
-        to_rows(self.weight, self.rows)
+    For a kernel that reads no weights (``reads_weights`` False) there are no rows of them.
+    """
+
+    def __init__(
+        self, events: Events, weight: Array, neuron: Neuron, *, reads_weights: bool = True
+    ) -> None:
+        times = usable(events.times)
+        n_outputs, n_afferents = weight.shape
+        self.lanes = lanes = lanes_for(n_outputs)
+        self.width = width = -(-n_outputs // len(lanes)) * len(lanes)
+        self.kernel, self.duration = neuron.kernel, events.duration
+        self.n_afferents = n_afferents
+        self.dtype = dtype = weight.dtype
+        self.shape = (times.shape[0], n_outputs)
+        self.weight = weight
+        if reads_weights:
+            self.weight = weight = usable(weight)
+            rows = np.zeros((n_afferents, width), dtype)
+            to_rows(weight, rows)
+        else:
+            rows = np.empty((0, width), dtype)
+        self.times, self.counts = times, usable(events.counts, _INT64)
+        self.given = (
+            times, usable(events.afferents), self.counts, rows, events.duration,
+            kernel_constants(self.kernel),
+        )  # fmt: skip
 
     @cached_property
     def n_spikes(self) -> int:
         """Spikes in all patterns together."""
         return int(self.counts.sum())
+
+    @property
+    def scan_lanes(self) -> tuple[int, ...]:
+        """Lanes in which potentials are followed; the width is a multiple of their number."""
+        return scan_lanes(self.shape[1])
 
     @property
     def stays_finite(self) -> bool:
@@ -84,17 +99,14 @@ class Batch:
     def over_patterns(self, kernel: Callable[..., None], *arguments: Any) -> None:
         """Run a kernel that treats every pattern on its own."""
         if not self.worth_threads:
-            self.call(kernel, 0, self.shape[0], *arguments)
+            kernel(*self.given, 0, self.shape[0], *arguments)
             return
         parts = split(self.shape[0], min(self.shape[0], 4 * n_threads()))
         run(lambda part: self.call(kernel, *part, *arguments), parts)
 
     def call(self, kernel: Callable[..., None], first: int, last: int, *arguments: Any) -> None:
         """Run a kernel on the patterns from ``first`` to ``last``."""
-        kernel(
-            self.times, self.afferents, self.counts, self.rows, self.duration, self.constants,
-            first, last, *arguments,
-        )  # fmt: skip
+        kernel(*self.given, first, last, *arguments)
 
     def gradient(
         self, kernel: Callable[..., None], *arguments: Any, times: bool
@@ -111,11 +123,14 @@ class Batch:
         if self.worth_threads:
             spikes_per_weight = max(1.0, self.n_spikes / (8.0 * max(1, self.n_afferents)))
             n_shards = max(1, min(8, n_patterns, 2 ** round(math.log2(spikes_per_weight))))
-        sums = np.zeros((n_shards, self.n_afferents, self.width))
-        time_sum = np.zeros((n_patterns if times else 0, self.times.shape[1]))
+        shape = (self.n_afferents, self.width)
+        time_sum = np.zeros((n_patterns, self.times.shape[1])) if times else no_rows(_FLOAT64)
         if n_shards == 1:
-            self.call(kernel, 0, n_patterns, *arguments, sums[0], time_sum)
+            sum_of_all = np.zeros(shape)
+            kernel(*self.given, 0, n_patterns, *arguments, sum_of_all, time_sum)
+            sums = sum_of_all[None]
         else:
+            sums = np.zeros((n_shards, *shape))
 
             def add(shard: tuple[tuple[int, int], Array]) -> None:
                 patterns, weight_sum = shard
@@ -136,13 +151,15 @@ class Batch:
     @property
     def worth_threads(self) -> bool:
         """Whether there is more to do than to start threads."""
-        width = max(self.width, len(WIDE))  # narrow lanes do not take that much less
-        most = self.times.size * width
-        return bool(most > WORTH_THREADS and self.n_spikes * width > WORTH_THREADS)
+        # narrow lanes do not take that much less than wide ones
+        enough = WORTH_THREADS // max(self.width, len(WIDE))
+        return bool(self.times.size > enough and self.n_spikes > enough)
 
-    def no_rows(self, dtype: Any) -> Array:
-        """Stand for an array [B, O] that is not there."""
-        return np.empty((0, self.shape[1]), dtype)
+
+@functools.cache
+def no_rows(dtype: Any) -> Array:
+    """Stand for an array [B, O] that is not there."""
+    return np.empty((0, 0), dtype)
 
 
 def kernel_constants(kernel: Kernel) -> tuple[float, ...]:
@@ -159,13 +176,15 @@ def kernel_constants(kernel: Kernel) -> tuple[float, ...]:
 
 def usable(array: Array, dtype: Any = None) -> Array:
     """Return the array itself where the kernels can use it, else a copy."""
-    if array.flags.carray and (dtype is None or array.dtype == dtype):
+    if array.flags.carray and (dtype is None or array.dtype is dtype):
         return array
     return np.require(array, dtype, ["C", "W"])
 
 
 def all_within(times: Array, latest: float) -> bool:
     """Whether all times are in [0, latest]."""
+    if times.size == 1:
+        return 0.0 <= float(times.item()) <= latest
     within: bool = times_within(usable(times).ravel(), latest)
     return within
 
@@ -209,7 +228,7 @@ def _crossings(batch: Batch, neuron: Neuron) -> tuple[Array, Array, Array, Array
 
 def _last_events(batch: Batch, neuron: Neuron) -> Array:
     """Last spike [B, O] that counts for each pair; of no rows where all do."""
-    return _crossings(batch, neuron)[1] if neuron.shunt else batch.no_rows(np.int64)
+    return _crossings(batch, neuron)[1] if neuron.shunt else no_rows(_INT64)
 
 
 def peak_vjp(
@@ -223,7 +242,8 @@ def peak_vjp(
     grid: tuple[int, float] | None,
 ) -> tuple[Array, Array | None]:
     """Gradients of a peak by the weights and the sorted spike times."""
-    batch = Batch(events, weight, neuron)
+    reads_weights = times or neuron.shunt or (grid is None and t_cotangent is not None)
+    batch = Batch(events, weight, neuron, reads_weights=reads_weights)
     return peaks_vjp(batch, neuron, peak, v_cotangent, t_cotangent, times, grid)
 
 
@@ -233,21 +253,21 @@ def peaks_vjp(
 ) -> tuple[Array, Array | None]:  # fmt: skip
     """`peak_vjp` of a batch."""
     t_star, v_bar = usable(peak[1]), usable(v_cotangent, batch.dtype)
-    t_bar = None if t_cotangent is None or grid is not None else usable(t_cotangent, batch.dtype)
+    last_event = _last_events(batch, neuron)
+    if grid is not None or (t_cotangent is None and not times):
+        given = (batch.lanes, t_star, v_bar, last_event, grid is not None)
+        return batch.gradient(add_potential_gradient, *given, times=times)
+    t_bar = None if t_cotangent is None else usable(t_cotangent, batch.dtype)
     if not all_within(t_star, math.inf):
         lost = np.isnan(t_star)
         wanted = v_bar != 0.0 if t_bar is None else (v_bar != 0.0) | (t_bar != 0.0)
         t_star = np.where(lost, t_star.dtype.type(batch.duration), t_star)
         v_bar = np.where(lost & wanted, v_bar.dtype.type(np.nan), v_bar)
-    last_event = _last_events(batch, neuron)
-    if grid is not None or (t_bar is None and not times):
-        of_potential = (batch.lanes, t_star, v_bar, last_event, grid is not None)
-        return batch.gradient(add_potential_gradient, *of_potential, times=times)
     # a silent pair has its maximum, 0, at t = 0, before which there is no spike to pull back to
     v_bar = np.where(t_star > 0.0, v_bar, 0.0)
     t_bar = None if t_bar is None else np.where(t_star > 0.0, t_bar, 0.0)
     active = v_bar != 0.0 if t_bar is None else (v_bar != 0.0) | (t_bar != 0.0)
-    t_bar = batch.no_rows(batch.dtype) if t_bar is None else t_bar
+    t_bar = no_rows(batch.dtype) if t_bar is None else t_bar
     pairs = t_star, v_bar, t_bar, active, last_event
     return batch.gradient(add_peak_gradient, batch.lanes, *pairs, times=times)
 
@@ -269,7 +289,7 @@ def first_crossing_vjp(
         t_spike = np.where(lost, t_spike.dtype.type(events.duration), t_spike)
         t_bar = np.where(lost & (t_bar != 0.0), t_bar.dtype.type(np.nan), t_bar)
     active = np.isfinite(t_spike) & (t_bar != 0.0)
-    given = (batch.lanes, t_spike, t_bar, active, batch.no_rows(np.int64), float(min_slope))
+    given = (batch.lanes, t_spike, t_bar, active, no_rows(_INT64), float(min_slope))
     return batch.gradient(add_crossing_gradient, *given, times=times)
 
 

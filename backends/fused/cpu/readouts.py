@@ -93,17 +93,24 @@ def potential_starts(
     times, afferents, counts, rows, duration, constants, first, last, t_star, v_bar, last_event,
     inclusive, event, x, p_bar, q_bar,
 ):  # fmt: skip
-    """Find them for potentials at t_star [B, O] with cotangents v_bar; zeros are left out."""
+    """Find them for potentials at t_star [B, O] with cotangents v_bar; zeros are left out.
+
+    Where t_star is no number, no gradient of the pair is one.
+    """
     for p in range(first, last):
         for o in range(v_bar.shape[1]):
             if v_bar[p, o] != 0.0:
-                k = last_event_until(times[p], counts[p], t_star[p, o], inclusive)
+                when, cotangent = t_star[p, o], v_bar[p, o]
+                if np.isnan(when):
+                    when = t_star.dtype.type(duration)
+                    cotangent = v_bar.dtype.type(np.nan)
+                k = last_event_until(times[p], counts[p], when, inclusive)
                 if last_event.shape[0] > 0:
                     k = min(k, last_event[p, o])
                 if k >= 0:
                     event[p - first, o] = k
-                    x[p - first, o] = np.float64(t_star[p, o]) - times[p, k]
-                    p_bar[p - first, o] = v_bar[p, o]
+                    x[p - first, o] = np.float64(when) - times[p, k]
+                    p_bar[p - first, o] = cotangent
 
 
 @compiled

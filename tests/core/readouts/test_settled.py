@@ -74,9 +74,17 @@ def test_same_errors_of_gradients(found, cotangent):
 
 
 def test_same_errors_of_options():
-    for options in ({"method": "fast"}, {"grid": 3}, {"grid": (0, 1.0)}, {"unknown": 1}):
+    wrong = {"method": "fast"}, {"grid": 3}, {"grid": (0, 1.0)}, {"unknown": 1}, {"weight": WEIGHT}
+    for options in wrong:
         first = message(peak, given(seen=False), WEIGHT, NEURON, **options)
         assert message(peak, given(seen=True), WEIGHT, NEURON, **options) == first
+
+
+def test_same_errors_of_numbers_of_arguments():
+    found = Peak(ONES, ONES)
+    for more in ((), (found,), (found, ONES, None, False)):
+        first = message(peak_vjp, given(seen=False), WEIGHT, NEURON, *more)
+        assert message(peak_vjp, given(seen=True), WEIGHT, NEURON, *more) == first
 
 
 def test_same_results():
