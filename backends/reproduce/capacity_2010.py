@@ -201,8 +201,8 @@ REPRODUCTION = Reproduction(
     shows="how the capacity grows with the length of patterns",
     paper="Rubin, Monasson & Sompolinsky, Physical Review Letters 105, 218102 (2010)",
     time="6 minutes on one core",
-    quick_lacks=f"{QUICK_N} afferents in {QUICK_EPOCHS} epochs learn less of longer patterns, so that "
-    "the slope has the wrong sign.",
+    quick_lacks=f"{QUICK_N} afferents in {QUICK_EPOCHS} epochs learn less of longer patterns, so "
+    "that the slope has the wrong sign.",
     jobs=_jobs,
     run=_run,
     rows=_rows,
