@@ -87,7 +87,7 @@ def scan_crossings(
                             limit[o + lane] = np.inf
                             silent -= 1
                             now = np.float64(times[p, start + i])
-                            reached = rising_root(
+                            reached, _ = rising_root(
                                 v0, d0, top_now[lane], value, threshold, constants
                             )
                             t_spike[p, o + lane] = min(now + reached, next_time[i])

@@ -18,20 +18,15 @@ import numpy as np
 from .compiled import compiled
 from .course import (
     BLOCK,
-    BLOCK_BOUND,
     BLOCK_DECAY,
-    BOUND,
-    D_AFTER,
-    D_END,
-    D_START,
     GAP,
-    TO_END,
-    TO_START,
-    V_END,
-    V_START,
+    V,
+    after_input,
+    at_end,
+    left_of_resets,
+    slope_beyond,
 )
 from .resets import crossing_after, top_after
-from .steps import free_state
 
 __all__ = [
     "ABOVE",
@@ -54,7 +49,10 @@ _STEEPEST = 1e-12  # a slope of less than this part of kappa counts as this
 
 
 @compiled
-def follow(course, n, threshold, low, high, reach, kind, most, constants, tau, seen, spikes):
+def follow(
+    course, threshold, low, high, reach, kind, most, constants, tau, seen,
+    spikes,
+):  # fmt: skip
     """See the maxima of a kind that come closest to a threshold, up to ``most`` output spikes.
 
     Parameters
@@ -72,7 +70,8 @@ def follow(course, n, threshold, low, high, reach, kind, most, constants, tau, s
     int
         How many maxima were seen.
     """
-    floor = _STEEPEST * constants[2]
+    pattern, states, tops, lane, n = course
+    floor, left = _STEEPEST * constants[2], left_of_resets(tau, constants)
     # sums of resets and of the gain D - 1 over all spikes, and the same but for the last one
     resets, gain, other_resets, other_gain = 0.0, 0.0, 0.0, 0.0
     found, known, highest = 0, 0, np.inf
@@ -81,47 +80,48 @@ def follow(course, n, threshold, low, high, reach, kind, most, constants, tau, s
     while i + 1 < n:
         i += 1
         if i % BLOCK == 0:  # many are passed over as a whole
-            bound, decay = course[BLOCK_BOUND, i // BLOCK], course[BLOCK_DECAY, i // BLOCK]
+            bound, decay = tops[i // BLOCK, lane], pattern[BLOCK_DECAY, i // BLOCK]
             if bound - decay * resets <= least and bound - decay * other_resets <= highest:
                 resets, gain = decay * resets, decay * gain
                 other_resets, other_gain = decay * other_resets, decay * other_gain
                 i += BLOCK - 1
                 continue
-        decay = course[TO_END, i]
+        decay = pattern[left, i]
         before, gain_before, other_before, other_gain_before = (
             resets, gain, other_resets, other_gain,
         )  # fmt: skip
         resets, gain = decay * resets, decay * gain
         other_resets, other_gain = decay * other_resets, decay * other_gain
-        bound = course[BOUND, i]
-        if bound - resets <= least and bound - other_resets <= highest:
+        gap = pattern[GAP, i]
+        v, d = after_input(course, i, constants)
+        bound = max(v + max(d, 0.0) * gap, states[i + 1, V, lane])
+        if not gap > 0.0 or (bound - resets <= least and bound - other_resets <= highest):
             continue
-        decay, gap = course[TO_START, i], course[GAP, i]
+        v_end, d_end = at_end(course, i, constants)
+        d_beyond = slope_beyond(course, i, constants)
         if bound - other_resets > highest:
-            reset = decay * other_before
             u, value = maximum_after(
-                course[V_START, i] - reset, course[D_START, i] + reset / tau, gap,
-                course[V_END, i] - other_resets, course[D_END, i] + other_resets / tau,
-                course[D_AFTER, i] + other_resets / tau, constants,
+                v - other_before, d + other_before / tau, gap, v_end - other_resets,
+                d_end + other_resets / tau, d_beyond + other_resets / tau, constants,
             )  # fmt: skip
             if value > highest:
                 highest = value if value < threshold + reach else np.inf
-                other = decay * other_gain_before * math.exp(-u / tau)
+                other = other_gain_before * math.exp(-u / tau)
                 known = _keep(seen, known, value, other, found - 1, i, threshold, low, high)
-        reset, within, now = decay * before, decay * gain_before, 0.0
-        v, d = course[V_START, i] - reset, course[D_START, i] + reset / tau
-        v_end, d_end = course[V_END, i] - resets, course[D_END, i] + resets / tau
+        within, now = gain_before, 0.0
+        v, d = v - before, d + before / tau
+        v_end, d_end = v_end - resets, d_end + resets / tau
         while True:
-            reached = crossing_after(v, d, gap, v_end, d_end, threshold, constants)
+            reached, d = crossing_after(v, d, gap, v_end, d_end, threshold, constants)
             if reached < 0.0:
                 break
-            d = max(free_state(v, d, reached, constants)[1], floor)
+            d = max(d, floor)
             now, gap = now + reached, max(gap - reached, 0.0)
             within *= math.exp(-reached / tau)
             decay = math.exp(-gap / tau)
             if kind == ABOVE:
                 u, value = maximum_after(
-                    threshold, d, gap, v_end, d_end, course[D_AFTER, i] + resets / tau, constants
+                    threshold, d, gap, v_end, d_end, d_beyond + resets / tau, constants
                 )
                 if value > threshold:
                     other = within * math.exp(-u / tau)
@@ -139,9 +139,7 @@ def follow(course, n, threshold, low, high, reach, kind, most, constants, tau, s
             resets += reset
             v_end, d_end = v_end - reset, d_end + reset / tau
         if kind == BELOW and max(v + max(d, 0.0) * gap, v_end) > least:
-            u, value = maximum_after(
-                v, d, gap, v_end, d_end, course[D_AFTER, i] + resets / tau, constants
-            )
+            u, value = maximum_after(v, d, gap, v_end, d_end, d_beyond + resets / tau, constants)
             if value > least:
                 other = within * math.exp(-u / tau)
                 known = _keep(seen, known, value, other, found, i, threshold, low, high)

@@ -16,7 +16,7 @@ import math
 
 from .compiled import compiled
 from .elementary import exponential, log1p
-from .lanes import both, divide, either, fma, maximum, minimum, select
+from .lanes import both, divide, either, fma, lanes_of, maximum, minimum, select
 from .steps import free_state
 
 __all__ = [
@@ -118,6 +118,7 @@ def interval_tops(v, d, v_end, d_end, gap, floor, limit, constants):
     turns = minimum(d, 0.0 - d_end) > 0.0
     bound = closest_bounds(v, d, v_end, d_end, gap, floor, constants)
     bound = select(turns, bound, -math.inf)
-    top, value = interior_maxima(v, d, gap, floor, bound, constants)
-    exceeds = bound > limit
+    exceeds, top, value = bound > limit, v_end, v_end
+    if lanes_of(exceeds):  # seldom, where spikes are dense: they turn the potential
+        top, value = interior_maxima(v, d, gap, floor, bound, constants)
     return select(exceeds, top, gap), select(exceeds, maximum(value, v_end), v_end)

@@ -9,9 +9,9 @@ multiplied and compared like a number, and a Python float stands for as many equ
     v = fma(decay, v, gain * load(row, output, WIDE))
     store(potential, output, v)
 
-How many is told by a tuple of that length, `WIDE` or `NARROW`, since the compiler knows the length
-of a tuple: a kernel that is given one is compiled for each.  A lane does the same arithmetic in
-either, so that results do not depend on it.
+How many is told by a tuple of that length, `WIDE` or `NARROW`, or `SINGLE` for one, since the
+compiler knows the length of a tuple: a kernel that is given one is compiled for each.  A lane does
+the same arithmetic in any, so that results do not depend on it.
 
 Every operation rounds as IEEE 754 says and none is reordered, so results do not depend on how the
 compiler arranges them.  All of this exists in compiled code alone.
@@ -31,6 +31,7 @@ from numba.extending import intrinsic, models, overload, register_model
 
 __all__ = [
     "NARROW",
+    "SINGLE",
     "WIDE",
     "both",
     "divide",
@@ -49,7 +50,7 @@ __all__ = [
     "store",
 ]
 
-WIDE, NARROW = tuple(range(16)), tuple(range(4))
+WIDE, NARROW, SINGLE = tuple(range(16)), tuple(range(4)), (0,)
 """Lanes of a value, by their numbers."""
 
 

@@ -10,24 +10,27 @@ from .steps import free_state
 __all__ = ["rising_root"]
 
 _STEPS = 60  # bisection alone would reach the last digit of a float64 in about as many
-_ROUNDING = 1e-16  # of potentials of about one
+_ROUNDING = 1e-16  # of the largest potential
+_SMALL, _LARGE = 1e-100, 1e100
 
 
 @compiled
 def rising_root(v, d, top, v_top, threshold, constants):
-    """Root of V(u) = threshold on [0, top], where V rises to v_top and is concave.
+    """Root of V(u) = threshold on [0, top], and the slope there; V rises to v_top and is concave.
 
     From V'' = -(1/tau + 1/tau_s) V' - V/(tau tau_s), each step solves the parabola that has the
     value, slope and curvature of V (Euler's method), kept in a bracket, until what the parabola
     leaves out is below rounding.  If the crossing grazes a maximum, a parabola may miss the
     threshold: its top stands for the root then.
 
-    Potentials are taken in units of about the largest, a power of two so that nothing is rounded,
-    and slopes per tau: no square leaves the range of numbers, whatever the scale of the weights.
+    Slopes are taken per tau, and potentials of an unusual size in units of about the largest, a
+    power of two so that nothing is rounded: no square leaves the range of numbers.
     """
     tau, tau_s, _, _, _, _ = constants
-    unit = math.ldexp(1.0, math.frexp(max(abs(v), v_top))[1])
-    v, d, threshold = v / unit, d / unit, threshold / unit
+    largest, unit = max(abs(v), v_top), 1.0
+    if not _SMALL < largest < _LARGE:
+        unit = math.ldexp(1.0, math.frexp(largest)[1])
+        v, d, threshold, largest = v / unit, d / unit, threshold / unit, largest / unit
     ratio = tau / tau_s
     both = 1.0 + ratio
     low, high, u, potential, slope = 0.0, top, 0.0, v, tau * d
@@ -43,13 +46,16 @@ def rising_root(v, d, top, v_top, threshold, constants):
         target = u + ahead * tau
         if not low <= target <= high:
             target = top if step == 0 and target > top else 0.5 * (low + high)
-        elif (both * both * abs(slope) + both * ratio * abs(potential)) * abs(
-            ahead * ahead * ahead
-        ) <= _ROUNDING:
-            return target
-        if target == u:
-            return target
+            if target == u:
+                break
+        elif target == u or (
+            (both * both * abs(slope) + both * ratio * abs(potential)) * abs(ahead * ahead * ahead)
+            <= _ROUNDING * largest
+        ):
+            third = -both * curvature - ratio * slope
+            u, slope = target, slope + ahead * (curvature + 0.5 * ahead * third)
+            break
         u = target
         potential, slope = free_state(v, d, u, constants)
         slope = tau * slope
-    return u
+    return u, slope / tau * unit

@@ -12,124 +12,152 @@ import numpy as np
 
 from .compiled import compiled
 from .course import (
-    COLUMNS,
-    D_START,
-    START,
-    V_START,
+    BLOCK,
+    FAST,
+    PSP,
+    SLOW,
+    TIME,
+    after_input,
     count_spikes,
+    course_space,
     fill_pattern,
     pattern_space,
     trace,
 )
+from .lanes import fma, load, splat, store
 from .readouts import last_event_until
 from .steps import free_state
 
 __all__ = ["add_spike_gradient", "add_threshold_gradient"]
 
-_LEVEL = 0.999  # of a threshold: rounding must not leave out where it is touched
 _NOTHING = 1e-280  # states are taken for 0 before they become subnormal numbers, which are slow
 
 
 @compiled
 def add_spike_gradient(
-    times, afferents, counts, rows, duration, constants, first, last, threshold, tau, spike_times,
-    cotangent, min_slope, weight_sum, time_sum,
+    times, afferents, counts, rows, duration, constants, first, last, lanes, threshold, tau,
+    spike_times, cotangent, min_slope, weight_sum, time_sum,
 ):  # fmt: skip
     """Add the gradients of output spikes [B, O, S], inf where there is none, with cotangents."""
     most = spike_times.shape[2]
-    space, at, bar, slopes = (
-        pattern_space(times.shape[1]), np.empty(most), np.empty(most), np.empty(most),
-    )  # fmt: skip
+    n_outputs, n_lanes, most = spike_times.shape[1], len(lanes), spike_times.shape[2]
+    pattern, slopes = pattern_space(times.shape[1]), np.empty(most)
+    at, bar = np.empty((n_lanes, most)), np.empty((n_lanes, most))
+    n_at = np.zeros(n_lanes, np.int64)
     for p in range(first, last):
         filled = False
-        for o in range(spike_times.shape[1]):
-            n, wanted = 0, False
-            while n < most and spike_times[p, o, n] < np.inf:
-                at[n], bar[n] = spike_times[p, o, n], cotangent[p, o, n]
-                wanted = wanted or bar[n] != 0.0
-                n += 1
-            if not wanted:
-                if np.isnan(spike_times[p, o, 0]) and cotangent[p, o, 0] != 0.0:
-                    at[0], bar[0], n = duration, np.nan, 1
-                else:
+        for o in range(0, n_outputs, n_lanes):
+            n_at[:] = 0
+            for lane in range(min(n_lanes, n_outputs - o)):
+                given, given_bar = spike_times[p, o + lane], cotangent[p, o + lane]
+                n, wanted = 0, np.isnan(given[0]) and given_bar[0] != 0.0
+                while n < most and given[n] < np.inf:
+                    at[lane, n], bar[lane, n] = given[n], given_bar[n]
+                    wanted = wanted or given_bar[n] != 0.0
+                    n += 1
+                if not wanted:
                     continue
-            if not filled:
-                fill_pattern(times[p], counts[p], duration, constants, space)
-                filled = True
-            if wanted:
-                _slopes(
-                    times[p], afferents[p], counts[p], rows, o, constants, space, at, n, slopes
-                )  # fmt: skip
-                resets = 0.0
-                for k in range(n):
-                    resets = (resets + 1.0) * math.exp((at[k - 1] - at[k]) / tau) if k else 0.0
-                    slopes[k] += resets * threshold / tau
-                    if slopes[k] < min_slope:
-                        slopes[k] = min_slope
-                later = 0.0
-                for k in range(n - 1, -1, -1):
-                    total = bar[k] + later
-                    bar[k] = -total / slopes[k] if slopes[k] > 0.0 else 0.0
-                    if k:
-                        later -= bar[k] * threshold / tau
-                        later *= math.exp((at[k - 1] - at[k]) / tau)
+                if not filled:
+                    fill_pattern(times[p], counts[p], duration, constants, pattern)
+                    filled = True
+                if n > 0:
+                    n_at[lane] = n
+                    _slopes(
+                        times[p], afferents[p], counts[p], rows, o + lane, constants, pattern,
+                        at[lane], n, slopes,
+                    )  # fmt: skip
+                    _through_resets(at[lane], bar[lane], slopes, n, threshold, tau, min_slope)
+                else:
+                    at[lane, 0], bar[lane, 0], n_at[lane] = duration, np.nan, 1
             _pull_back(
-                times[p], afferents[p], counts[p], rows, o, constants, space, at, bar, n,
-                weight_sum, time_sum, p,
+                times[p], afferents[p], counts[p], rows, o, lanes, constants, pattern, at, bar,
+                n_at, weight_sum, time_sum, p,
             )  # fmt: skip
 
 
 @compiled
+def _through_resets(at, bar, slopes, n, threshold, tau, min_slope):
+    """Turn cotangents of n spikes, given slopes without resets, into those of the potential."""
+    resets = 0.0
+    for k in range(n):
+        resets = (resets + 1.0) * math.exp((at[k - 1] - at[k]) / tau) if k else 0.0
+        slopes[k] += resets * threshold / tau
+        if slopes[k] < min_slope:
+            slopes[k] = min_slope
+    later = 0.0
+    for k in range(n - 1, -1, -1):
+        total = bar[k] + later
+        bar[k] = -total / slopes[k] if slopes[k] > 0.0 else 0.0
+        if k:
+            later -= bar[k] * threshold / tau
+            later *= math.exp((at[k - 1] - at[k]) / tau)
+
+
+@compiled
 def add_threshold_gradient(
-    times, afferents, counts, rows, duration, constants, first, last, tau, theta, t, n_before,
-    cotangent, floor, most, weight_sum, time_sum,
+    times, afferents, counts, rows, duration, constants, first, last, lanes, tau, theta, t,
+    n_before, cotangent, floor, most, weight_sum, time_sum,
 ):  # fmt: skip
     """Add the gradients of critical thresholds, with cotangents [B, O].
 
     ``most`` is the largest ``n_before``, and ``floor`` the least slope of a spike.
     """
-    space, course = pattern_space(times.shape[1]), np.empty((COLUMNS, times.shape[1]))
-    at, bar, slopes = np.empty(most + 1), np.empty(most + 1), np.empty(most + 1)
+    n_outputs, n_lanes, by_times = theta.shape[1], len(lanes), time_sum.shape[0] > 0
+    pattern, (states, tops) = pattern_space(times.shape[1]), course_space(times.shape[1], lanes)
+    bounds, sizes, slopes = np.empty(n_lanes), np.empty(n_lanes), np.empty(most + 1)
+    at, bar = np.empty((n_lanes, most + 1)), np.empty((n_lanes, most + 1))
+    n_at, n_events = np.zeros(n_lanes, np.int64), np.zeros(n_lanes, np.int64)
     for p in range(first, last):
         filled = 0
-        for o in range(theta.shape[1]):
-            if cotangent[p, o] == 0.0 or t[p, o] <= 0.0:
-                continue
-            threshold, when, n = np.float64(theta[p, o]), np.float64(t[p, o]), 0
-            until = duration if np.isnan(threshold) else when
-            count = last_event_until(times[p], counts[p], until, False) + 1
-            if count > filled:  # all that outputs need
-                fill_pattern(times[p], count, duration, constants, space)
-                filled = count
-            if np.isnan(threshold):
-                at[0], bar[0] = duration, np.nan
-            else:
-                at_cusp, length = time_sum.shape[0] > 0 and when < duration, 0
-                if at_cusp or n_before[p, o] > 0:
-                    length, _, _ = trace(
-                        times[p], afferents[p], count, rows, o, duration, constants, tau, space,
-                        _LEVEL * threshold if threshold > 0.0 else -np.inf, course,
-                    )  # fmt: skip
-                if n_before[p, o] > 0:
+        for o in range(0, n_outputs, n_lanes):
+            n_at[:], n_events[:] = 0, 0
+            traced = 0
+            for lane in range(min(n_lanes, n_outputs - o)):
+                when = np.float64(t[p, o + lane])
+                if cotangent[p, o + lane] == 0.0 or when <= 0.0:
+                    continue
+                lost = np.isnan(theta[p, o + lane])
+                until = duration if lost else when
+                n_events[lane] = last_event_until(times[p], counts[p], until, False) + 1
+                if not lost and (n_before[p, o + lane] > 0 or (by_times and when < duration)):
+                    traced = max(traced, n_events[lane])
+            # all that outputs need, and the end of its last interval
+            needed = min(n_events.max() + 1, counts[p])
+            if n_events.max() > 0 and needed > filled:
+                fill_pattern(times[p], needed, duration, constants, pattern)
+                filled = needed
+            if traced > 0:
+                trace(
+                    afferents[p], traced, rows, o, lanes, constants, tau, pattern, states, tops,
+                    bounds, sizes,
+                )  # fmt: skip
+            for lane in range(n_lanes):
+                if n_events[lane] == 0:
+                    continue
+                threshold, when = np.float64(theta[p, o + lane]), np.float64(t[p, o + lane])
+                if np.isnan(threshold):
+                    at[lane, 0], bar[lane, 0], n_at[lane] = duration, np.nan, 1
+                    continue
+                course, n = (pattern, states, tops, lane, n_events[lane]), 0
+                if n_before[p, o + lane] > 0:
                     n = count_spikes(
-                        course, length, threshold, n_before[p, o], constants, tau, at, slopes
+                        course, threshold, n_before[p, o + lane], constants, tau, at[lane], slopes
                     )
-                    n = min(n, n_before[p, o])
-                while n > 0 and at[n - 1] >= when:
+                while n > 0 and at[lane, n - 1] >= when:
                     n -= 1
-                at[n] = when
-                _shares(at, slopes, n, threshold, tau, floor, bar)
+                at[lane, n], n_at[lane] = when, n + 1
+                _shares(at[lane], slopes, n, threshold, tau, floor, bar[lane])
                 for j in range(n + 1):
-                    bar[j] *= cotangent[p, o]
-                if at_cusp:
-                    slope = _slope_before(course, length, at, n, threshold, tau, constants)
+                    bar[lane, j] *= cotangent[p, o + lane]
+                if by_times and when < duration:
+                    slope = _slope_before(course, at[lane], n, threshold, tau, constants)
                     _move_cusp(
-                        times[p], afferents[p], counts[p], rows, o, constants, when, slope, bar[n],
-                        time_sum, p,
+                        times[p], afferents[p], counts[p], rows, o + lane, constants, when, slope,
+                        bar[lane, n], time_sum, p,
                     )  # fmt: skip
             _pull_back(
-                times[p], afferents[p], counts[p], rows, o, constants, space, at, bar, n + 1,
-                weight_sum, time_sum, p,
+                times[p], afferents[p], counts[p], rows, o, lanes, constants, pattern, at, bar,
+                n_at, weight_sum, time_sum, p,
             )  # fmt: skip
 
 
@@ -157,14 +185,13 @@ def _shares(at, slopes, n, threshold, tau, floor, bar):
 
 
 @compiled
-def _slope_before(course, length, at, n, threshold, tau, constants):
+def _slope_before(course, at, n, threshold, tau, constants):
     """Slope of the potential with its resets just before the graze."""
-    i = 0
-    while i + 1 < length and course[START, i + 1] < at[n]:
+    pattern, i = course[0], 0
+    while i + 1 < course[4] and pattern[TIME, i + 1] < at[n]:
         i += 1
-    slope = free_state(
-        course[V_START, i], course[D_START, i], at[n] - course[START, i], constants
-    )[1]  # fmt: skip
+    v, d = after_input(course, i, constants)
+    slope = free_state(v, d, at[n] - pattern[TIME, i], constants)[1]
     for j in range(n):
         slope += threshold / tau * math.exp((at[j] - at[n]) / tau)
     return slope
@@ -190,9 +217,9 @@ def _move_cusp(
 
 
 @compiled
-def _slopes(times, afferents, count, rows, o, constants, space, at, n, slopes):
+def _slopes(times, afferents, count, rows, o, constants, pattern, at, n, slopes):
     """Slopes of the potential without resets just before n times."""
-    _, _, slow, fast, psp = space
+    slow, fast, psp = pattern[SLOW], pattern[FAST], pattern[PSP]
     tau, _, kappa, _, _, _ = constants
     v, s, j = 0.0, 0.0, 0
     while j < n and (count == 0 or at[j] <= times[0]):
@@ -210,23 +237,57 @@ def _slopes(times, afferents, count, rows, o, constants, space, at, n, slopes):
 
 @compiled
 def _pull_back(
-    times, afferents, count, rows, o, constants, space, at, bar, n, weight_sum, time_sum, p
+    times, afferents, count, rows, o, lanes, constants, pattern, at, bar, n_at, weight_sum,
+    time_sum, p,
 ):  # fmt: skip
-    """Add what n cotangents at ascending times pull back, to inputs strictly before them."""
-    _, _, slow, fast, psp = space
-    tau, tau_s, kappa, _, _, _ = constants
-    h, s, j = 0.0, 0.0, n - 1
-    for i in range(last_event_until(times, count, at[n - 1], False), -1, -1):
-        h, s = slow[i] * h + psp[i] * s, fast[i] * s  # nothing at the first
-        while j >= 0 and at[j] > times[i]:
-            x = at[j] - times[i]
-            h += bar[j] * kappa * free_state(0.0, 1.0, x, constants)[0]
-            s += bar[j] * math.exp(-x / tau_s)
-            j -= 1
-        if abs(h) + abs(s) < _NOTHING:
-            h, s = 0.0, 0.0
-            if j < 0:
+    """Add what cotangents pull back, to inputs strictly before them.
+
+    Each of the outputs from ``o`` on has ``n_at`` of them, ``bar``, at ascending times ``at``.
+    """
+    n_lanes, (tau, tau_s, kappa, _, _, _) = len(lanes), constants
+    h_now, s_now, left = np.empty(n_lanes), np.empty(n_lanes), n_at.copy()
+    latest = _latest(at, left)
+    h, s = splat(0.0, lanes), splat(0.0, lanes)
+    for i in range(last_event_until(times, count, latest, False), -1, -1):
+        # nothing at the first
+        h = fma(pattern[SLOW, i], h, pattern[PSP, i] * s)
+        s = pattern[FAST, i] * s
+        if latest > times[i]:
+            store(h_now, 0, h)
+            store(s_now, 0, s)
+            for lane in range(n_lanes):
+                while left[lane] > 0 and at[lane, left[lane] - 1] > times[i]:
+                    left[lane] -= 1
+                    x, c = at[lane, left[lane]] - times[i], bar[lane, left[lane]]
+                    h_now[lane] += c * kappa * free_state(0.0, 1.0, x, constants)[0]
+                    s_now[lane] += c * math.exp(-x / tau_s)
+            latest = _latest(at, left)
+            h, s = load(h_now, 0, lanes), load(s_now, 0, lanes)
+        elif i % BLOCK == 0:
+            store(h_now, 0, h)
+            store(s_now, 0, s)
+            ended = latest < 0.0
+            for lane in range(n_lanes):
+                if abs(h_now[lane]) + abs(s_now[lane]) < _NOTHING:
+                    h_now[lane], s_now[lane] = 0.0, 0.0
+                else:
+                    ended = False
+            if ended:
                 break
-        weight_sum[afferents[i], o] += h
+            h, s = load(h_now, 0, lanes), load(s_now, 0, lanes)
+        row = weight_sum[afferents[i]]
+        store(row, o, load(row, o, lanes) + h)
         if time_sum.shape[0] > 0:
-            time_sum[p, i] -= rows[afferents[i], o] * (kappa * s - h / tau)
+            store(h_now, 0, load(rows[afferents[i]], o, lanes) * (kappa * s - h * (1.0 / tau)))
+            for lane in range(n_lanes):
+                time_sum[p, i] -= h_now[lane]
+
+
+@compiled
+def _latest(at, left):
+    """Latest of the times that are left, -1 if there are none."""
+    latest = -1.0
+    for lane in range(left.shape[0]):
+        if left[lane] > 0:
+            latest = max(latest, at[lane, left[lane] - 1])
+    return latest

@@ -116,7 +116,7 @@ def scan_spikes(
                         if not least < rounded[0] < np.inf:
                             continue
                         v_lane, d_lane, passed = v_now[lane], d_now[lane], 0.0
-                        reached = rising_root(
+                        reached, d_lane = rising_root(
                             v_lane, d_lane, top_now[lane], value_now[lane], threshold, constants
                         )
                         while reached >= 0.0:
@@ -134,7 +134,6 @@ def scan_spikes(
                                 pair[n] = p * n_outputs + o + lane
                                 n += 1
                             n_found[p, o + lane] += 1
-                            d_lane = free_state(v_lane, d_lane, reached, constants)[1]
                             v_lane, d_lane = 0.0, d_lane + threshold / tau
                             left = max(u[i] - passed, 0.0)
                             v_end, d_end = free_state(v_lane, d_lane, left, constants)
@@ -142,7 +141,7 @@ def scan_spikes(
                             if n_found[p, o + lane] == counted:
                                 limit[o + lane] = np.inf
                                 break
-                            reached = crossing_after(
+                            reached, d_lane = crossing_after(
                                 v_lane, d_lane, left, v_end, d_end, threshold, constants
                             )
                     v, d = load(v_after, 0, lanes), load(d_after, 0, lanes)

@@ -13,6 +13,7 @@ from tempotron_core import Events, Neuron
 from tempotron_core.spiking.arguments import too_close
 
 from .functions import Array, Batch, usable
+from .lanes import NARROW, SINGLE
 from .peak_scan import scan_peaks
 from .spike_gradients import add_spike_gradient, add_threshold_gradient
 from .spike_scan import place_spikes, scan_spikes
@@ -73,7 +74,14 @@ def output_spikes_vjp(
 ) -> tuple[Array, Array | None]:
     """Gradients of output spike times by the weights and the sorted input times."""
     batch = Batch(events, weight, neuron)
-    given = neuron.v_threshold, neuron.tau, usable(spike_times), usable(cotangent), min_slope
+    given = (
+        _few(batch),
+        neuron.v_threshold,
+        neuron.tau,
+        usable(spike_times),
+        usable(cotangent),
+        min_slope,
+    )
     return batch.gradient(add_spike_gradient, *given, times=times)
 
 
@@ -84,7 +92,7 @@ def critical_threshold(
     batch = Batch(events, weight, neuron)
     theta, t = np.zeros(batch.shape, batch.dtype), np.zeros(batch.shape, batch.times.dtype)
     n_before = np.zeros(batch.shape, np.int64)
-    given = neuron.v_threshold, neuron.tau, usable(k, np.int64)
+    given = _few(batch), neuron.v_threshold, neuron.tau, usable(k, np.int64)
     if (k > 1).any():
         batch.over_patterns(find_thresholds, *given, theta, t, n_before)
     doubtful = n_before < 0
@@ -100,6 +108,11 @@ def critical_threshold(
         theta, t = np.where(by_peak, v_max, theta), np.where(by_peak, t_max, t)
         n_before = np.where(by_peak, 0, np.where(doubtful, -1 - n_before, n_before))
     return theta, t, n_before
+
+
+def _few(batch: Batch) -> tuple[int, ...]:
+    """Lanes for what is done for one output after the other, and little for several at once."""
+    return SINGLE if batch.shape[1] == 1 else NARROW
 
 
 def _stretches(chosen: Array, n_parts: int) -> list[tuple[int, int]]:
@@ -127,4 +140,4 @@ def critical_threshold_vjp(
     theta, t, n_before = critical
     most = int(n_before.max(initial=0))
     given = usable(theta), usable(t), usable(n_before, np.int64), usable(cotangent), floor, most
-    return batch.gradient(add_threshold_gradient, neuron.tau, *given, times=times)
+    return batch.gradient(add_threshold_gradient, _few(batch), neuron.tau, *given, times=times)

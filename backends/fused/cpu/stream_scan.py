@@ -168,7 +168,7 @@ def _fire(
     n : int
         How many spikes they hold; -1 if two cannot be told apart.
     """
-    reached = _spike_after(v, d, gap - past, threshold, constants)
+    reached, slope = _spike_after(v, d, gap - past, threshold, constants)
     while reached >= 0.0:
         if past > 0.0 and reached <= _APART * (past + tau):
             return v, d, past, found, output, -1
@@ -178,21 +178,24 @@ def _fire(
         found[n] = min(origin + past, np.float64(end))
         output[n] = o
         n += 1
-        v, d = 0.0, free_state(v, d, reached, constants)[1] + threshold / tau
-        reached = _spike_after(v, d, gap - past, threshold, constants)
+        v, d = 0.0, slope + threshold / tau
+        reached, slope = _spike_after(v, d, gap - past, threshold, constants)
     return v, d, past, found, output, n
 
 
 @compiled
 def _spike_after(v, d, left, threshold, constants):
-    """Time from a state to the output spike it leads to, -1 if that is not sooner than ``left``."""
+    """Time from a state to the output spike it leads to, and the slope there.
+
+    The time is -1 if it is not sooner than ``left``.
+    """
     if v > threshold:  # by rounding, where the interval before ended
-        return _AT_ONCE
+        return _AT_ONCE, d
     room = _ROOM * (abs(v) + constants[0] * abs(d))
     if not (d > 0.0 and v + d * left > threshold - room):
-        return -1.0
+        return -1.0, d
     top, value = top_after(v, d, math.inf, 0.0, 0.0, constants)
     if not value > threshold:
-        return -1.0
-    reached = rising_root(v, d, top, value, threshold, constants)
-    return reached if reached < left else -1.0
+        return -1.0, d
+    reached, slope = rising_root(v, d, top, value, threshold, constants)
+    return (reached, slope) if reached < left else (-1.0, d)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import compiled
-from .course import COLUMNS, count_spikes, fill_pattern, pattern_space, trace
+from .course import count_spikes, course_space, fill_pattern, pattern_space, trace
 from .grazes import ABOVE, BEFORE, BELOW, DETAILS, INTERVAL, PROPOSED, follow
 from .touching import touched
 
 __all__ = ["find_thresholds"]
 
-_KEPT = 0.85  # of the threshold to begin with: the level down to which its course is kept
+_BEGIN = 0.85  # of a bound of the potential: where to begin if the first guess is not below
 # Of a threshold, alone and for all spikes: maxima further below propose nothing.
 _REACH, _REACH_OF_ALL = 0.1, 0.4
 _KNOWN = 6  # proposals that are kept
@@ -31,8 +31,8 @@ _APART, _APART_OF_SCALE, _ROUNDING = 2e-12, 1e-13, 1e-15
 
 @compiled
 def find_thresholds(
-    times, afferents, counts, rows, duration, constants, first, last, guess, tau, k, theta, t,
-    n_before,
+    times, afferents, counts, rows, duration, constants, first, last, lanes, guess, tau, k, theta,
+    t, n_before,
 ):  # fmt: skip
     """Fill critical thresholds, their times and the spikes before, arrays [B, O].
 
@@ -40,43 +40,43 @@ def find_thresholds(
     begins at ``guess``.  Where a threshold is so small that only the peak can tell whether there is
     one, -1 - n_before stands for n_before.
     """
-    space, course = pattern_space(times.shape[1]), np.empty((COLUMNS, times.shape[1]))
+    n_outputs, n_lanes = k.shape[1], len(lanes)
+    pattern, (states, tops) = pattern_space(times.shape[1]), course_space(times.shape[1], lanes)
+    bounds, sizes = np.empty(n_lanes), np.empty(n_lanes)
     seen, spikes = np.empty((_KNOWN, DETAILS)), np.empty((2, 2, 2 * max(k.max(), 1) + _MORE))
     for p in range(first, last):
         filled = False
-        for o in range(k.shape[1]):
-            if k[p, o] < 2:
-                continue
-            if not filled:
-                fill_pattern(times[p], counts[p], duration, constants, space)
-                filled = True
-            low, high, begin, level = 0.0, np.inf, guess, _KEPT * guess
-            while True:
-                n, bound, scale = trace(
-                    times[p], afferents[p], counts[p], rows, o, duration, constants, tau, space,
-                    level, course,
-                )  # fmt: skip
+        for o in range(0, n_outputs, n_lanes):
+            traced = False
+            for lane in range(min(n_lanes, n_outputs - o)):
+                wanted = k[p, o + lane]
+                if wanted < 2:
+                    continue
+                if not filled:
+                    fill_pattern(times[p], counts[p], duration, constants, pattern)
+                    filled = True
+                if not traced:
+                    trace(
+                        afferents[p], counts[p], rows, o, lanes, constants, tau, pattern, states,
+                        tops, bounds, sizes,
+                    )  # fmt: skip
+                    traced = True
+                bound, scale = bounds[lane], sizes[lane]
                 if not bound > 0.0:  # NaN, or a potential that never rises
-                    theta[p, o], t[p, o] = bound, bound
-                    break
-                if high == np.inf:
-                    high = bound
-                    begin = min(begin, _KEPT * bound) if begin >= bound else begin
-                found, time, before, low, high = _search(
-                    course, n, k[p, o], begin, low, high, level, scale, constants, tau, seen,
-                    spikes,
+                    theta[p, o + lane], t[p, o + lane] = bound, bound
+                    continue
+                begin = guess if guess < bound else min(guess, _BEGIN * bound)
+                course = pattern, states, tops, lane, counts[p]
+                found, time, before = _search(
+                    course, wanted, begin, bound, scale, constants, tau, seen, spikes
                 )  # fmt: skip
-                if time >= 0.0:
-                    doubtful = found <= _DOUBTFUL * scale
-                    theta[p, o], t[p, o] = found, time
-                    n_before[p, o] = -1 - before if doubtful else before
-                    break
-                # below what counts can tell apart, everything is kept
-                begin, level = found, 0.5 * found if found > 1e3 * _APART_OF_SCALE * scale else 0.0
+                theta[p, o + lane], t[p, o + lane] = found, time
+                # below what counts can tell apart, the peak decides
+                n_before[p, o + lane] = -1 - before if found <= _DOUBTFUL * scale else before
 
 
 @compiled
-def _search(course, n, k, theta, low, high, level, scale, constants, tau, seen, spikes):
+def _search(course, k, theta, high, scale, constants, tau, seen, spikes):
     """Find the smallest threshold at which fewer than k spikes are counted.
 
     Maxima near a threshold propose others, further up where k spikes are counted, else further
@@ -84,10 +84,8 @@ def _search(course, n, k, theta, low, high, level, scale, constants, tau, seen, 
 
     Parameters
     ----------
-    course, n, level
-        What was traced, and above what.
-    theta, low, high
-        Where to begin, a threshold that k spikes are known of, and one that fewer are known of.
+    theta, high
+        Where to begin, and a threshold that fewer than k spikes are known of.
     scale
         Size of the potentials that are added.
     seen, spikes
@@ -96,23 +94,18 @@ def _search(course, n, k, theta, low, high, level, scale, constants, tau, seen, 
     Returns
     -------
     theta, t, n_before
-        t is -1 where a course of a level below ``theta`` is needed.
-    low, high
-        What is known by then.
     """
     nowhere, most = np.empty(0), 2 * k + _MORE
-    n_low, n_high = 0.0, 0.0  # spikes counted there, or nearby
+    low, n_low, n_high = 0.0, 0.0, 0.0  # spikes counted there, or nearby
     for step in range(_STEPS):
         if high <= _ROUNDING * scale:
-            return 0.0, 0.0, 0, low, high
+            return 0.0, 0.0, 0
         apart = max(_APART * theta, _APART_OF_SCALE * scale)
         if high - low <= 2.0 * apart or high - low <= 4e-16 * high:
             break
         if not low < theta < high:
             theta = 0.5 * (low + high)
-        if level > 0.0 and theta - 4.0 * apart <= level:
-            return theta, -1.0, 0, low, high
-        found = count_spikes(course, n, theta, most, constants, tau, nowhere, nowhere)
+        found = count_spikes(course, theta, most, constants, tau, nowhere, nowhere)
         if found >= k:
             kind, low, n_low = ABOVE, theta, found
         else:
@@ -123,37 +116,38 @@ def _search(course, n, k, theta, low, high, level, scale, constants, tau, seen, 
             elif n_low > n_high and step < _GUIDED:
                 theta = high + (low - high) * (k - 0.5 - n_high) / (n_low - n_high)
             continue
-        reach = min(min(_REACH, _REACH_OF_ALL / k) * theta, theta - level)
+        reach = min(_REACH, _REACH_OF_ALL / k) * theta
         known = follow(
-            course, n, theta, low, high, reach, kind, most, constants, tau, seen, spikes[0]
-        )
+            course, theta, low, high, reach, kind, most, constants, tau,
+            seen, spikes[0],
+        )  # fmt: skip
         _in_order(seen, known, theta)
         alone = known > 0  # the closest first, then one of few that counts have left
         while known > 0:
             if alone or known <= _FEW:
                 before, interval = np.int64(seen[0, BEFORE]), np.int64(seen[0, INTERVAL])
                 exact, time = touched(
-                    course, n, seen[0, PROPOSED], before, interval, spikes[0], low, high,
-                    0.1 * apart, constants, tau, spikes[1],
+                    course, seen[0, PROPOSED], before, interval, spikes[0], low,
+                    high, 0.1 * apart, constants, tau, spikes[1],
                 )  # fmt: skip
                 seen[0, PROPOSED] = np.nan
                 if time >= 0.0:
                     below, above = max(exact - apart, 0.5 * exact), exact + apart
                     if kind == BELOW:  # the count that is in doubt first
-                        reached = _reached(course, n, k, below, low, high, constants, tau)
-                        kept = reached and _reached(course, n, k, above, low, high, constants, tau)
+                        reached = _reached(course, k, below, low, high, constants, tau)
+                        kept = reached and _reached(course, k, above, low, high, constants, tau)
                     else:
-                        kept = _reached(course, n, k, above, low, high, constants, tau)
-                        reached = kept or _reached(course, n, k, below, low, high, constants, tau)
+                        kept = _reached(course, k, above, low, high, constants, tau)
+                        reached = kept or _reached(course, k, below, low, high, constants, tau)
                     if reached and not kept:
-                        return exact, time, before, low, high
+                        return exact, time, before
                     if kept:
                         low = max(low, above)
                     else:
                         high = min(high, below)
             else:
                 between = 0.5 * (seen[known // 2 - 1, PROPOSED] + seen[known // 2, PROPOSED])
-                if _reached(course, n, k, between, low, high, constants, tau):
+                if _reached(course, k, between, low, high, constants, tau):
                     low = between
                 else:
                     high = between
@@ -167,18 +161,18 @@ def _search(course, n, k, theta, low, high, level, scale, constants, tau, seen, 
         theta = max(theta, middle) if kind == BELOW else min(theta, middle)
     # no proposal: the bracket itself, and the maximum that comes closest
     kind = np.int64(BELOW)  # no constant, for which everything would be compiled once more
-    reach = high - level
     known = follow(
-        course, n, high, 0.0, np.inf, reach, kind, most, constants, tau, seen, spikes[0]
+        course, high, 0.0, np.inf, high, kind, most, constants, tau, seen,
+        spikes[0],
     )  # fmt: skip
     if known == 0:
-        return high, 0.0, 0, low, high
+        return high, 0.0, 0
     before, interval = np.int64(seen[0, BEFORE]), np.int64(seen[0, INTERVAL])
     _, time = touched(
-        course, n, high, before, interval, spikes[0], 0.0, np.inf, np.inf, constants, tau,
-        spikes[1],
+        course, high, before, interval, spikes[0], 0.0, np.inf, np.inf,
+        constants, tau, spikes[1],
     )  # fmt: skip
-    return high, max(time, 0.0), before, low, high
+    return high, max(time, 0.0), before
 
 
 @compiled
@@ -203,9 +197,9 @@ def _between(seen, known, low, high):
 
 
 @compiled
-def _reached(course, n, k, theta, low, high, constants, tau):
+def _reached(course, k, theta, low, high, constants, tau):
     """Whether there are k spikes at a threshold, given one where there are and one without."""
     if not low < theta < high:
         return theta <= low
     nowhere = np.empty(0)
-    return count_spikes(course, n, theta, k, constants, tau, nowhere, nowhere) == k
+    return count_spikes(course, theta, k, constants, tau, nowhere, nowhere) == k

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from .compiled import compiled
-from .course import D_AFTER, D_END, D_START, END, GAP, START, V_END, V_START
+from .course import GAP, TIME, after_input, at_end, slope_beyond
 from .grazes import maximum_after
 from .steps import free_state
 
@@ -21,8 +21,9 @@ _STEEPEST = 1e-12  # a slope of less than this part of kappa counts as this
 
 @compiled
 def touched(
-    course, n, threshold, before, interval, spikes, low, high, tolerance, constants, tau, room
-):
+    course, threshold, before, interval, spikes, low, high, tolerance, constants,
+    tau, room,
+):  # fmt: skip
     """Find the threshold between two that a maximum in an interval touches.
 
     Parameters
@@ -39,6 +40,7 @@ def touched(
     threshold, t
         t is -1 where there is none, or it was not found.
     """
+    pattern, n = course[0], course[4]
     tau_slow, tau_fast, kappa, _, _, _ = constants
     rate, product = 1.0 / tau_slow + 1.0 / tau_fast, 1.0 / (tau_slow * tau_fast)
     floor = _STEEPEST * kappa
@@ -50,9 +52,10 @@ def touched(
         for j in range(before):
             i, u = int(room[0, j]), room[1, j]
             if j > 0:
-                decay = math.exp((latest - course[START, i] - u) / tau)
+                decay = math.exp((latest - pattern[TIME, i] - u) / tau)
                 resets, gain = decay * resets, decay * gain
-            v, d = free_state(course[V_START, i], course[D_START, i], u, constants)
+            v, d = after_input(course, i, constants)
+            v, d = free_state(v, d, u, constants)
             v, d = v - resets, d + resets / tau
             if not d > 0.0:
                 return threshold, -1.0
@@ -64,44 +67,45 @@ def touched(
                 / (d + math.sqrt(max(d * d + 2.0 * (threshold - v) * curvature, 0.0)))
             )
             u += step
-            while u < 0.0 and i > 0 and course[END, i - 1] == course[START, i]:
+            while u < 0.0 and i > 0:
                 i -= 1
-                u += course[GAP, i]
-            while u > course[GAP, i] and i + 1 < n and course[START, i + 1] == course[END, i]:
-                u -= course[GAP, i]
+                u += pattern[GAP, i]
+            while u > pattern[GAP, i] and i + 1 < n:
+                u -= pattern[GAP, i]
                 i += 1
-            if not 0.0 <= u <= course[GAP, i]:
+            if not 0.0 <= u <= pattern[GAP, i]:
                 return threshold, -1.0
             resets = (resets * math.exp(-step / tau)) + threshold
             d = max(d + step * curvature, floor)
             gain = (1.0 + gain) * (1.0 + threshold / (tau * d))
             room[0, j], room[1, j] = i, u
-            latest = course[START, i] + u
+            latest = pattern[TIME, i] + u
         passed = 0.0
         if before and i == interval:
             passed = u
-            v, d = free_state(course[V_START, i], course[D_START, i], u, constants)
+            v, d = after_input(course, i, constants)
+            v, d = free_state(v, d, u, constants)
         else:
             i = interval
             if before:
-                if latest > course[START, i]:
+                if latest > pattern[TIME, i]:
                     return threshold, -1.0
-                decay = math.exp((latest - course[START, i]) / tau)
+                decay = math.exp((latest - pattern[TIME, i]) / tau)
                 resets, gain = decay * resets, decay * gain
-            v, d = course[V_START, i], course[D_START, i]
+            v, d = after_input(course, i, constants)
         v, d = v - resets, d + resets / tau
-        gap = course[GAP, i] - passed
+        gap = pattern[GAP, i] - passed
         left = resets * math.exp(-gap / tau)
-        d_after = course[D_AFTER, i] + left / tau
-        u, value = maximum_after(
-            v, d, gap, course[V_END, i] - left, course[D_END, i] + left / tau, d_after, constants
-        )
+        v_end, d_end = at_end(course, i, constants)
+        d_beyond = slope_beyond(course, i, constants) + left / tau
+        u, value = maximum_after(v, d, gap, v_end - left, d_end + left / tau, d_beyond, constants)
         if u == 0.0:  # it has moved on, or back
-            if d > 0.0 and d_after > 0.0 and i + 1 < n and course[START, i + 1] == course[END, i]:
-                interval = i + 1
-                continue
-            if passed == 0.0 and i > 0 and course[END, i - 1] == course[START, i]:
-                interval = i - 1
+            step = 1 if d > 0.0 and d_beyond > 0.0 else -1
+            i += step
+            while 0 <= i < n and not pattern[GAP, i] > 0.0:
+                i += step
+            if 0 <= i < n and (step > 0 or passed == 0.0):
+                interval = i
                 continue
             return threshold, -1.0
         step = (value - threshold) / (1.0 + gain * math.exp(-u / tau))
@@ -109,5 +113,5 @@ def touched(
         if not low < threshold < high:
             return threshold, -1.0
         if abs(step) <= tolerance:
-            return threshold, course[END, i] if u == gap else course[START, i] + passed + u
+            return threshold, pattern[TIME, i + 1] if u == gap else pattern[TIME, i] + passed + u
     return threshold, -1.0
