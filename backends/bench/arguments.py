@@ -50,6 +50,11 @@ def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure how patterns are prepared: from dense times, trains, lists, and sorted anew",
     )
     shape.add_argument(
+        "--online",
+        action="store_true",
+        help="measure epochs of learning pattern by pattern beside a scan of the patterns",
+    )
+    shape.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help="(default: %(default)s)"
     )
     shape.add_argument(

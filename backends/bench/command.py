@@ -17,13 +17,22 @@ from .._backend import Backend
 from .arguments import SIZES
 from .machine import check_threads, describe, limited_to, versions
 from .measure import Record, Settings, measure
+from .online import measure_online
 from .peers import Peer
 from .preparing import measure_preparing
 from .report import markdown, print_tables, require_rich
 from .spiking import measure_spiking
 from .step import measure_step
 from .sweep import QUICK_VALUES, VALUES, sweeps
-from .workload import DEFAULT_SHAPES, QUICK_SHAPES, SMALL_SHAPE, STEP_SHAPES, Shape, Workload
+from .workload import (
+    DEFAULT_SHAPES,
+    ONLINE_SHAPES,
+    QUICK_SHAPES,
+    SMALL_SHAPE,
+    STEP_SHAPES,
+    Shape,
+    Workload,
+)
 
 __all__ = ["FORMAT", "run"]
 
@@ -32,8 +41,13 @@ FORMAT = 1
 
 RUNS, QUICK_RUNS = 9, 2
 
-ALONE = ("spiking", "step", "prepare")
-"""Options that are measurements of their own."""
+ALONE: dict[str, tuple[str, Callable[[Workload, list[Backend], Settings], Record]]] = {
+    "spiking": ("spiking", measure_spiking),
+    "step": ("steps", measure_step),
+    "prepare": ("preparing", measure_preparing),
+    "online": ("online", measure_online),
+}
+"""Options that are measurements of their own: where they are recorded, and what measures."""
 
 FILL = 0.05
 """Seconds that a run lasts at least."""
@@ -89,17 +103,11 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         _print_machine(record, console)
         for shape in shapes:
             workload = Workload(shape, args.dtype)
-            if args.spiking:
-                record["spiking"].append(measure_spiking(workload, backends, settings))
-                print_tables(record | {"spiking": record["spiking"][-1:]}, console)
-                continue
-            if args.step:
-                record["steps"].append(measure_step(workload, backends, settings))
-                print_tables(record | {"steps": record["steps"][-1:]}, console)
-                continue
-            if args.prepare:
-                record["preparing"].append(measure_preparing(workload, backends, settings))
-                print_tables(record | {"preparing": record["preparing"][-1:]}, console)
+            alone = next((name for name in ALONE if getattr(args, name)), None)
+            if alone is not None:
+                key, measure_alone = ALONE[alone]
+                record[key].append(measure_alone(workload, backends, settings))
+                print_tables(record | {key: record[key][-1:]}, console)
                 continue
             case = measure(workload, backends, peers, settings, folder)
             record["cases"].append(case)
@@ -137,8 +145,9 @@ def _shapes(args: argparse.Namespace) -> tuple[Shape, ...]:
         return (SMALL_SHAPE,)
     if args.quick:
         return tuple(shape.with_(**given) for shape in QUICK_SHAPES)
-    if args.step:
-        return tuple(shape.with_(**given) for shape in STEP_SHAPES)
+    for name, shapes in (("step", STEP_SHAPES), ("online", ONLINE_SHAPES)):
+        if getattr(args, name):
+            return tuple(shape.with_(**given) for shape in shapes)
     return (Shape(**given),) if given else DEFAULT_SHAPES
 
 
@@ -177,6 +186,7 @@ def _header(backends: list[Backend], peers: list[Peer], settings: Settings) -> R
         "spiking": [],
         "steps": [],
         "preparing": [],
+        "online": [],
         "sweeps": [],
     }
 

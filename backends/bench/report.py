@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .measure import Record
+from .online import ONLINE_CALLS
 from .preparing import PREPARE_CALLS
 from .spiking import SPIKING_CALLS
 from .step import STEP_CALLS
@@ -63,6 +64,8 @@ def tables(record: Record) -> Iterator[Table]:
         yield _steps(case, record)
     for case in record.get("preparing", ()):
         yield _preparing(case, record)
+    for case in record.get("online", ()):
+        yield _online(case, record)
     for swept in record["sweeps"]:
         if "longest_to_shortest" in swept:
             yield _durations(swept)
@@ -130,6 +133,19 @@ def _preparing(case: Record, record: Record) -> Table:
     ]
     notes = [f"{case['n_spikes']:,} spikes", *case["notes"]]
     return Table(_title(case, record), ("", "form", *PREPARE_CALLS.values()), rows, notes)
+
+
+def _online(case: Record, record: Record) -> Table:
+    """Times of epochs of learning pattern by pattern beside those of a scan."""
+    rows = []
+    for row in case["subjects"]:
+        cells = [_time(row[what]) for what in ONLINE_CALLS]
+        for what, factors in row["times_scan"].items():
+            cells.append(f"{_factor(factors)}\n{row['wrong'][what]:.1%} wrong")
+        rows.append((row["name"], row["form"], *cells))
+    head = ("", "form", *ONLINE_CALLS.values(), "first / peak", "late / peak")
+    note = "one epoch of learn_online on random labels; peak: of the same patterns, in one call"
+    return Table(_title(case, record), head, rows, [note, *case["notes"]])
 
 
 def _faster(case: Record, peer: Record) -> Table:

@@ -16,6 +16,7 @@ from tempotron_core import Events, Neuron, peak
 __all__ = [
     "DEFAULT_SHAPES",
     "NEURON",
+    "ONLINE_SHAPES",
     "QUICK_SHAPES",
     "SMALL_SHAPE",
     "STEP_SHAPES",
@@ -84,6 +85,9 @@ STEP_SHAPES = (
     Shape(batch=64, afferents=784, outputs=10, duration=30.0, active=0.2),
     Shape(batch=256, afferents=500, outputs=10, duration=500.0),
 )
+
+# One neuron and sixteen, which learn half of the patterns that they can hold at most.
+ONLINE_SHAPES = tuple(Shape(batch=500, outputs=outputs, active=1.0) for outputs in (1, 16))
 
 SMALL_SHAPE = Shape(batch=1, afferents=100, outputs=1, duration=100.0, active=1.0)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tempotron_core import Events, Neuron
 
 from .functions import kernel_constants, usable
-from .layout import lanes_for
+from .layout import lanes_for, scan_lanes
 from .online_scan import learn_epochs
 from .threads import run
 
@@ -31,7 +31,7 @@ def learn_online(
 ) -> tuple[Array, Array, Array]:
     """Weights and last changes [O, N] after epochs of given orders [E, B], and errors [E, O]."""
     n_outputs = weight.shape[0]
-    lanes = lanes_for(n_outputs)
+    lanes, scanned = lanes_for(n_outputs), scan_lanes(n_outputs)
     n_lanes = len(lanes)
     # in double precision for weights of either, which is compiled once
     times, afferents = usable(events.times, np.float64), usable(events.afferents)
@@ -52,7 +52,7 @@ def learn_online(
         wanted[:, :n] = fire[:, some]
         needed.append(
             learn_epochs(
-                times, afferents, counts, rows, events.duration, constants, lanes, wanted,
+                times, afferents, counts, rows, events.duration, constants, lanes, scanned, wanted,
                 last, neuron.v_threshold, learning_rate, momentum, usable(orders, np.int64), found,
             )
         )  # fmt: skip
