@@ -52,6 +52,8 @@ def accuracy_dots(
         )
     axes.set_yticks(range(len(found)), list(found))
     axes.set(ylim=(len(found) - 0.4, -0.6), xlabel="held-out patterns decided rightly (%)")
+    axes.use_sticky_edges = False  # a bar at the edge of the panel would be cut
+    axes.autoscale_view(scaley=False)
     axes.set_xlim(right=min(100.5, axes.get_xlim()[1]))
     handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
     axes.legend(

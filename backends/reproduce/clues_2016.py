@@ -273,7 +273,7 @@ REPRODUCTION = Reproduction(
     name="clues-2016",
     shows="how a neuron finds the clues of a count, by several rules",
     paper="Gütig, Science 351, aab4113 (2016)",
-    time="15 minutes on two cores",
+    time="17 minutes on one core",
     quick_lacks="one task of five and two seeds, which say nothing of many clues, of values that "
     "differ, or of how often a rule fails.",
     jobs=_jobs,
