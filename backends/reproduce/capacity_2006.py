@@ -143,7 +143,7 @@ def _draw(figure: Figure, done: Done) -> None:
         label = f"half at one time, N = {n}" if control else f"N = {n}"
         colour = RIVAL if control else colours[n]
         capacity_curve(left, *curve, label=label, colour=colour)
-    left.legend(fontsize=8)
+    left.legend(fontsize=8, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     for n in sizes:
         by_load: dict[float, list[int]] = {}
         for job, result in done:
