@@ -54,7 +54,8 @@ def temporal_credit(
     Parameters
     ----------
     times : array, shape (B, S) or (B, O, S)
-        Output spikes of B patterns, padded with +inf, as `output_spikes` returns them.
+        Output spikes of B patterns, padded with +inf, as `tempotron_core.spiking.output_spikes`
+        returns them.
     ends : array, shape (B, E)
         When the clues end, padded with +inf; as often as it asks for spikes, if for several.
     duration : float or array, shape (B,)
