@@ -12,7 +12,7 @@ from tempotron_core.networks.learning_step import Objective
 from tempotron_core.spiking.following import StreamState
 
 from . import functions, learning, preparing, spiking, streaming, training
-from .compiled import told
+from .notices import told
 from .peak_scan import scan_peaks
 
 __all__ = ["cache_folder", "compile_ahead"]

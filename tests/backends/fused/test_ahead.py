@@ -12,7 +12,7 @@ pytest.importorskip("numba")
 
 from tempotron_backends.cli.command import main
 from tempotron_backends.fused import choice
-from tempotron_backends.fused.cpu import ahead, compiled, peak_scan
+from tempotron_backends.fused.cpu import ahead, compiled, machine_code, notices, peak_scan
 from tempotron_core import Events, Neuron, peak
 
 
@@ -25,7 +25,7 @@ def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """Not a fixture: pytest sets stream and environment anew for each phase of a test."""
     stream = Terminal()
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
-    monkeypatch.setattr(compiled, "told", [])
+    monkeypatch.setattr(notices, "told", [])
     monkeypatch.setattr(sys, "stderr", stream)
     return stream
 
@@ -44,11 +44,11 @@ def of_two_kinds() -> None:
 def test_one_line_says_that_kernels_compile(kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     # neither is read from a cache: a function within a function has none
     terminal = at_a_terminal(monkeypatch)
-    cache = compiled._KernelCache if kept else compiled._NoCache
+    cache = machine_code._KernelCache if kept else machine_code._NoCache
     monkeypatch.setattr(cache, "save_overload", lambda *_: None)
     if not kept:
-        monkeypatch.setattr(compiled, "_KernelCache", _raise)
-        monkeypatch.setattr(compiled, "_warn_uncached", lambda: None)
+        monkeypatch.setattr(machine_code, "_KernelCache", _raise)
+        monkeypatch.setattr(machine_code, "warn_uncached", lambda: None)
     of_two_kinds()
     written = terminal.getvalue()
     assert written.count("\n") == 1
@@ -63,11 +63,11 @@ def _raise(*_: object) -> None:
 def test_nothing_is_said_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = at_a_terminal(monkeypatch)
     monkeypatch.setattr(terminal, "isatty", lambda: False)
-    compiled._say_compiling()
+    notices.say_compiling()
     monkeypatch.setattr(sys, "stderr", None)
-    compiled._say_compiling()
+    notices.say_compiling()
     assert terminal.getvalue() == ""
-    assert compiled.told == []
+    assert notices.told == []
 
 
 def test_a_counter_is_compiled_as_an_integer_alone() -> None:

@@ -548,13 +548,36 @@ def test_where_numba_is_told_not_to_compile_a_warning_says_so_once():
     assert python(code, NUMBA_DISABLE_JIT="1") == ["done"]
 
 
+def test_a_numba_with_other_inner_parts_serves_without_a_cache():
+    """A later one may have moved what is quick to load: its public way compiles all the same."""
+    code = """
+    import sys, warnings
+    import numba.core.caching
+    del numba.core.caching.IndexDataCacheFile
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        from tempotron_backends.fused.choice import for_numpy
+        assert "peak" in for_numpy(np.ones(1))
+        from tempotron_backends.fused.cpu.ordering import count_spikes
+        counts = np.empty(1, np.int64)
+        times, at, lengths = np.array([1.0, -1.0, 3.0]), np.zeros(1, np.int64), np.full(1, 3)
+        count_spikes(times, at, lengths, np.float64(5.0), 0, 1, counts)
+    assert counts[0] == 2 and len(count_spikes.nopython_signatures) == 1
+    (warning,) = caught
+    assert issubclass(warning.category, RuntimeWarning)
+    assert "Numba" in str(warning.message) and "IndexDataCacheFile" in str(warning.message)
+    print("done")
+    """
+    assert python(code) == ["done"]
+
+
 @pytest.mark.parametrize("kind", ["nbi", "nbc"])
 @pytest.mark.parametrize(
     "damage", ["empty", "a byte", "half", "all but a byte", "zeros", "flipped"]
 )
 def test_a_damaged_cache_is_made_anew(monkeypatch, tmp_path, kind, damage):
     """Files cut short, or with other bytes in their middle, as a power failure leaves them."""
-    from tempotron_backends.fused.cpu import compiled
+    from tempotron_backends.fused.cpu import compiled, notices
 
     def double(x):
         return 2.0 * x
@@ -585,7 +608,7 @@ def test_a_damaged_cache_is_made_anew(monkeypatch, tmp_path, kind, damage):
             "flipped": data[:middle] + bytes([data[middle] ^ 16]) + data[middle + 1 :],
         }
         file.write_bytes(changed[damage])
-    compiled._warn_damaged.cache_clear()
+    notices.warn_damaged.cache_clear()
     with pytest.warns(RuntimeWarning, match="compiled anew") as caught:
         assert hits() == 0
     assert len(caught) == 1
@@ -595,17 +618,17 @@ def test_a_damaged_cache_is_made_anew(monkeypatch, tmp_path, kind, damage):
 
 @pytest.mark.parametrize("when", ["nowhere to write", "full disk"])
 def test_a_cache_that_cannot_be_written(monkeypatch, when):
-    from tempotron_backends.fused.cpu import compiled
+    from tempotron_backends.fused.cpu import compiled, machine_code, notices
 
     def refuse(*_):
         raise RuntimeError("no locator") if when == "nowhere to write" else OSError(28, "no space")
 
-    base = compiled._KernelCache.__mro__[1]
+    base = machine_code._KernelCache.__mro__[1]
     name = "__init__" if when == "nowhere to write" else "save_overload"
     monkeypatch.setattr(base, name, refuse)
     if when == "full disk":
         monkeypatch.setattr(base, "load_overload", lambda *_: None)
-    compiled._warn_uncached.cache_clear()
+    notices.warn_uncached.cache_clear()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
 
@@ -618,17 +641,17 @@ def test_a_cache_that_cannot_be_written(monkeypatch, when):
             return 3.0 * x
 
         assert (double(1.5), triple(1.5)) == (3.0, 4.5)
-    compiled._warn_uncached.cache_clear()
+    notices.warn_uncached.cache_clear()
     (warning,) = (w for w in caught if issubclass(w.category, RuntimeWarning))
     assert "NUMBA_CACHE_DIR" in str(warning.message)
 
 
 def test_cached_code_is_stale_once_what_it_calls_changes(tmp_path):
     """Compiled code holds the code of what it calls, which may be in another file."""
-    from tempotron_backends.fused.cpu import compiled, peak_scan
+    from tempotron_backends.fused.cpu import machine_code, peak_scan
 
     stamp = peak_scan.scan_peaks._cache._cache_file._source_stamp
-    assert stamp == compiled._sources(Path(peak_scan.__file__))
+    assert stamp == machine_code._sources(Path(peak_scan.__file__))
     files = {
         "scan": "from .steps import (\n    a,\n)\n",
         "steps": "from .scan import b\nfrom .root import c\n",
@@ -639,7 +662,7 @@ def test_cached_code_is_stale_once_what_it_calls_changes(tmp_path):
     def digest() -> str:
         for name, source in files.items():
             (tmp_path / f"{name}.py").write_text(source)
-        return compiled._sources.__wrapped__(tmp_path / "scan.py")
+        return machine_code._sources.__wrapped__(tmp_path / "scan.py")
 
     digests = [digest()]
     for name, changes in (("other", False), ("root", True), ("steps", True), ("scan", True)):
@@ -650,7 +673,7 @@ def test_cached_code_is_stale_once_what_it_calls_changes(tmp_path):
 
 def test_a_cache_of_other_sources_is_made_anew_without_a_word(monkeypatch, tmp_path):
     """That of an earlier version may be in another form."""
-    from tempotron_backends.fused.cpu import compiled
+    from tempotron_backends.fused.cpu import compiled, machine_code
 
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
 
@@ -658,8 +681,8 @@ def test_a_cache_of_other_sources_is_made_anew_without_a_word(monkeypatch, tmp_p
         return 0.5 * x
 
     with monkeypatch.context() as earlier:
-        earlier.setattr(compiled, "_sources", lambda _: "earlier")
-        earlier.setattr(compiled, "_digest", lambda _: b"")
+        earlier.setattr(machine_code, "_sources", lambda _: "earlier")
+        earlier.setattr(machine_code, "_digest", lambda _: b"")
         assert compiled.compiled(half)(3.0) == 1.5
     now = compiled.compiled(half)
     assert now(3.0) == 1.5  # warnings are errors here
