@@ -19,8 +19,8 @@ from tempotron_core.events.batch import widen
 
 from .._backend import Framework, devices_of
 from . import spiking
-from .custom_vjp import DIFFERENTIABLE
 from .functions import first_crossing, peak, voltage
+from .readouts import DIFFERENTIABLE
 from .settings import own_settings
 
 __all__ = [

@@ -23,15 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron, Peak
-from tempotron_core.arrays.integers import check_exact
-from tempotron_core.arrays.namespace import known_true
 from tempotron_core.arrays.numbers import positive_float
-from tempotron_core.arrays.plain import check_plain
 from tempotron_core.events.units import UnitsWatch
 from tempotron_core.networks.silence import SilenceWatch
 from tempotron_core.readouts.arguments import check_grid, check_neuron
 
-from . import custom_vjp as readouts
+from . import readouts
+from .arguments import floating_array, real_array, refuse_nan, unwrapped
 from .kernels import mode
 from .neurons import Arrays, Static, join, split
 from .settings import own_settings
@@ -157,7 +155,7 @@ def first_crossing(
     def read(events: Events, w: jax.Array, neuron: Neuron) -> Any:
         return readouts.first_crossing(events, w, neuron, min_slope=min_slope)
 
-    weight, in_spikes = _unwrapped(weight), _unwrapped(in_spikes)
+    weight, in_spikes = unwrapped(weight), unwrapped(in_spikes)
     name = ("first_crossing", positive_float("min_slope", min_slope, or_zero=True))
     found: jax.Array = _call(read, name, weight, in_spikes, duration, neuron)
     _watch(found, in_spikes, np.shape(weight), neuron)
@@ -194,10 +192,10 @@ def voltage(
     --------
     tempotron_core.voltage : The same on Events, for all array libraries.
     """
-    times = _real_array("times", times)
+    times = real_array("times", times)
     if times.ndim != 1:
         raise ValueError(f"times must have shape (T,), got {times.shape}")
-    _refuse_nan("times", times)
+    refuse_nan("times", times)
 
     def read(events: Events, w: jax.Array, neuron: Neuron, at: jax.Array) -> Any:
         return readouts.voltage(events, w, neuron, at, method="static")
@@ -235,7 +233,7 @@ def _call(
 ) -> Any:
     """Check the arguments and run ``read(events, weight, neuron, *more)``."""
     _checked_neuron(neuron)
-    weight = _floating_array("weight", weight)
+    weight = floating_array("weight", weight)
     if weight.ndim != 2:
         raise ValueError(f"weight must have shape (O, N), got {weight.shape}")
     if isinstance(in_spikes, Events):
@@ -253,7 +251,7 @@ def _call(
             "value: close over it, or name it in static_argnames of jax.jit"
         )
     duration = positive_float("duration", duration)
-    in_spikes = _real_array("in_spikes", in_spikes)
+    in_spikes = real_array("in_spikes", in_spikes)
     if in_spikes.ndim not in (2, 3):
         raise ValueError(
             f"in_spikes must be a batch of shape (B, N) or (B, N, S), got {in_spikes.shape}"
@@ -264,7 +262,7 @@ def _call(
             f"weight must have one column per afferent, got shape {weight.shape} for in_spikes of "
             f"shape {in_spikes.shape}"
         )
-    _refuse_nan("in_spikes", in_spikes)
+    refuse_nan("in_spikes", in_spikes)
     static, arrays = split(neuron)
     if isinstance(static, Neuron):
         units = _units_of(duration, static)
@@ -322,43 +320,3 @@ def _units_of(_duration: float, _neuron: Neuron) -> UnitsWatch:
 def _checked_neuron(neuron: Any) -> Any:
     check_neuron(neuron, parametric=True)
     return neuron
-
-
-def _unwrapped(value: Any) -> Any:
-    """Return the array in an object that holds one, such as a parameter of Flax."""
-    if hasattr(value, "__jax_array__") and not isinstance(value, jax.Array):
-        return value.__jax_array__()
-    return value
-
-
-def _array(name: str, value: object) -> jax.Array:
-    value = _unwrapped(value)
-    if not isinstance(value, jax.Array | np.ndarray):
-        raise TypeError(f"{name} must be a JAX or NumPy array, got {type(value).__name__}")
-    check_plain(name, value)
-    return jnp.asarray(value)
-
-
-def _floating_array(name: str, value: object) -> jax.Array:
-    array = _array(name, value)
-    if array.dtype in (jnp.bfloat16, jnp.float16):  # kept so, and computed with in float32
-        return array.astype(jnp.float32)
-    if array.dtype not in (jnp.float32, jnp.float64):
-        raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
-    return array
-
-
-def _real_array(name: str, value: object) -> jax.Array:
-    """Real numbers; integers as floats, to be exact in them where they can be looked at."""
-    value = _unwrapped(value)
-    if not (isinstance(value, jax.Array | np.ndarray) and jnp.issubdtype(value.dtype, jnp.integer)):
-        return _floating_array(name, value)
-    dtype = jnp.result_type(float)
-    check_plain(name, value)
-    check_exact(name, value, dtype, xp=jnp)
-    return jnp.asarray(value.astype(dtype))  # NumPy's on the host: JAX would wrap int64 around
-
-
-def _refuse_nan(name: str, array: jax.Array) -> None:
-    if jnp.issubdtype(array.dtype, jnp.floating) and known_true(jnp.any(jnp.isnan(array))):
-        raise ValueError(f"{name} must not hold NaN (a negative time or inf is no spike)")

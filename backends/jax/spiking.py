@@ -1,4 +1,4 @@
-"""The multi-spike neuron for JAX: compiled, and differentiable, see `custom_vjp`."""
+"""The multi-spike neuron for JAX: compiled, and differentiable, as the readouts are."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ from tempotron_core.spiking.output_spikes_gradient import (
     output_spikes_constants,
 )
 
-from .custom_vjp import Gradients, call_compiled, flatten, with_gradient
+from .gradients import Gradients, call_compiled, with_gradient
 from .kernels import Layout, Shapes, by_kernels, gradient_by_kernels, mode, serves
 from .neurons import Static, split, to_arrays, traced_neuron
+from .pytree import flatten
 
 for _kind in (OutputSpikes, CriticalThreshold):
     export.register_namedtuple_serialization(

@@ -31,8 +31,8 @@ pytest.importorskip("numba")
 jnp = jax.numpy
 jax.config.update("jax_enable_x64", True)
 
-from tempotron_backends.jax import custom_vjp, foreign, kernels  # noqa: E402
 from tempotron_backends.jax import first_crossing as first_crossing_of  # noqa: E402
+from tempotron_backends.jax import foreign, kernels, readouts  # noqa: E402
 from tempotron_backends.jax import peak as peak_of  # noqa: E402
 from tempotron_backends.jax import voltage as voltage_of  # noqa: E402
 from tempotron_backends.jax.spiking import output_spikes as jax_spikes  # noqa: E402
@@ -272,7 +272,7 @@ def test_without_registration_the_definition_serves(broken, monkeypatch):
 
     monkeypatch.setattr(jax.ffi, broken, refuse)
     monkeypatch.setattr(foreign, "_kept", [])
-    for function in (kernels._registered, foreign.api_version, custom_vjp._compiled_peak):
+    for function in (kernels._registered, foreign.api_version, readouts._compiled_peak):
         function.cache_clear()
     try:
         with pytest.warns(RuntimeWarning, match=r"without them: no such thing here"):
@@ -282,7 +282,7 @@ def test_without_registration_the_definition_serves(broken, monkeypatch):
             assert foreign.TARGET not in program()
     finally:
         monkeypatch.undo()
-        for function in (kernels._registered, foreign.api_version, custom_vjp._compiled_peak):
+        for function in (kernels._registered, foreign.api_version, readouts._compiled_peak):
             function.cache_clear()
     assert foreign.TARGET in program()
 
