@@ -87,6 +87,15 @@ class Kernel:
         # from K(t_peak) = rise * fast * exp(-t_peak/slow) = psp_peak
         set_field(self, "rise", self.psp_peak * math.exp(t_peak / self.slow) / self.fast)
 
+    @cached_property
+    def constants(self) -> tuple[float, ...]:
+        """All that a formula of potentials between spikes asks for, as compiled kernels take it.
+
+        They are slow, fast, rise, beta, log_ratio and the largest K/kappa.
+        """
+        crest = self.psp_peak / self.rise
+        return self.slow, self.fast, self.rise, self.beta, self.log_ratio, crest
+
     @property
     def is_alpha(self) -> bool:
         """Whether the constants are equal, so that the formulas with a quotient by beta fail."""

@@ -112,7 +112,10 @@ def is_followed(array: Any) -> bool:
 
 def fused(name: str, method: str, array: Any) -> Callable[..., Any] | None:
     """Return the fused form of a readout or gradient for ``method='auto'``, or None."""
-    forms = implementation("fused", array) if method == "auto" else None
+    if method != "auto":
+        return None
+    kind: Any = type(array)
+    forms = _of_type(kind).get("fused")  # straight, as it is asked for at every call
     return None if forms is None else forms(array).get(name)
 
 

@@ -267,8 +267,8 @@ class Events:
         if number is not None:
             if not -n_patterns <= number < n_patterns:
                 raise IndexError(f"pattern {number} is out of range for {n_patterns} patterns")
-            one = slice(number % n_patterns, number % n_patterns + 1)
-            return map_arrays(self, lambda a: a[one, ...])
+            one = (slice(number % n_patterns, number % n_patterns + 1), ...)
+            return self._map(lambda a: a[one])
         if isinstance(patterns, slice):
             start, stop, step = patterns.indices(n_patterns)
             if step > 0:
@@ -407,7 +407,9 @@ def map_arrays(events: E, f: Callable[[Array], Array]) -> E:
 def changed(events: E, **fields: Any) -> E:
     """Do what `dataclasses.replace` does, in a tenth of its time, most of that of a selection."""
     new = object.__new__(type(events))
-    new.__dict__.update(events.__dict__, **fields)
+    of_new = new.__dict__
+    of_new.update(events.__dict__)
+    of_new.update(fields)
     return new
 
 

@@ -53,9 +53,9 @@ def is_settled(events: object = None, weight: Array = None, neuron: object = Non
     """
     return (
         type(events) is Events
+        and type(events.times) is np.ndarray
         and is_plain_floating(weight)
         and type(neuron) is Neuron
-        and type(events.times) is np.ndarray
         and weight.ndim == 2
         and weight.shape[1] == events.n_afferents
         and events._units.seen
@@ -123,8 +123,8 @@ def check_outputs(
     names: Sequence[str], arrays: Sequence[Array], events: Events, weight: Array
 ) -> None:
     """Raise unless all arrays, of those names, live beside ``weight`` and have shape (B, O)."""
-    expected = (len(events), weight.shape[0])
     if type(weight) is np.ndarray:
+        expected = (len(events), weight.shape[0])
         for array in arrays:
             if not is_plain_floating(array) or array.shape != expected:
                 break
@@ -161,21 +161,28 @@ def check_grid(grid: tuple[int, float], neuron: Neuron) -> tuple[int, float]:
 
 
 def check_within(
-    name: str, times: Array, latest: float, looked_at: Callable[[], Array], method: str
+    name: str,
+    times: Array,
+    latest: float,
+    method: str,
+    looked_at: Callable[..., Array],
+    *of: Any,
 ) -> None:
-    """Raise unless the times of a readout that are ``looked_at`` are in [0, latest].
+    """Raise unless the times of a readout that are ``looked_at(*of)`` are in [0, latest].
 
     Which ones those are is asked only where not all times are.  Looking at values waits for the
     device, which 'static' never does.
     """
     if method == "static":
         return
+    if type(times) is np.ndarray and times.size == 1 and 0.0 <= times.item() <= latest:
+        return
     all_within = fused("all_within", method, times)
     if all_within is not None and all_within(times, latest):
         return
     xp = namespace_of(times)
     # the end itself may have been rounded up, to float32
-    wrong = looked_at() & ~((times >= 0.0) & (times <= latest * (1.0 + 2.0**-23)))
+    wrong = looked_at(*of) & ~((times >= 0.0) & (times <= latest * (1.0 + 2.0**-23)))
     if known_true(xp.any(wrong)):
         first = int(xp.argmax(xp.astype(xp.reshape(wrong, (-1,)), xp.int8)))
         found = float(xp.reshape(times, (-1,))[first])

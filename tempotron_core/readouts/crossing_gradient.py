@@ -81,7 +81,7 @@ def first_crossing_vjp(
     def spikes() -> Array:
         return ~(xp.isnan(t_spike) | (t_spike == float("inf")))
 
-    check_within("t_spike", t_spike, events.duration, spikes, method)
+    check_within("t_spike", t_spike, events.duration, method, spikes)
     found = first_crossing_adjoint(
         events, weight, neuron, t_spike, t_cotangent, times, min_slope, method, xp
     )

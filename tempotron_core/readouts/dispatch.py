@@ -43,7 +43,7 @@ def at_a_glance(settled: Callable[..., R]) -> Callable[[Callable[P, R]], Callabl
 
         @functools.wraps(function)
         def looked_at(*args: P.args, **kwargs: P.kwargs) -> R:
-            fit = least <= len(args) <= most and kwargs.keys() <= options
+            fit = least <= len(args) <= most and (not kwargs or kwargs.keys() <= options)
             if fit and is_settled(args[0], args[1], args[2]):
                 method: Any = kwargs.get("method", "auto")
                 form = fused(name, method, args[1])

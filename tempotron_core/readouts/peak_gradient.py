@@ -19,7 +19,6 @@ docs/mathematics.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from ..arrays.namespace import clip, namespace_of
@@ -163,15 +162,17 @@ def _checked(
     """Return the grid as Python numbers; raise unless the peak and its cotangents fit."""
     if not isinstance(peak, Peak):
         raise TypeError(f"peak must be a Peak (what peak() returned), got {type(peak).__name__}")
-    outputs = [*peak, v_cotangent] if t_cotangent is None else [*peak, v_cotangent, t_cotangent]
+    v_max, t_max = peak
+    outputs = [v_max, t_max, v_cotangent]
+    if t_cotangent is not None:
+        outputs.append(t_cotangent)
     names = ("peak.v_max", "peak.t_max", "v_cotangent", "t_cotangent")
     check_outputs(names, outputs, events, weight)
     latest = events.duration
     if grid is not None:
         grid = n_steps, dt = check_grid(grid, neuron)
         latest = (n_steps - 1) * dt
-
-    check_within("peak.t_max", peak.t_max, latest, partial(_known, peak), method)
+    check_within("peak.t_max", t_max, latest, method, _known, peak)
     return grid
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
 from llvmlite import binding
 from numba.core import config
 
 from .compiled import compiled
 from .lanes import NARROW, WIDE
 
-__all__ = ["lanes_for", "scan_lanes", "sum_shards", "to_rows"]
+__all__ = ["lanes_for", "scan_lanes", "sum_shards", "weight_rows", "width_for"]
 
 _BLOCK = 64  # rows and columns copied at a time, so that both sides stay in cache
 _FEW = 8  # outputs that are worked out in narrow lanes, two times if need be
@@ -19,6 +20,12 @@ _FEW = 8  # outputs that are worked out in narrow lanes, two times if need be
 def lanes_for(n_outputs: int) -> tuple[int, ...]:
     """Return the lanes in which so many outputs take the least time, for most kernels."""
     return NARROW if n_outputs <= _FEW else WIDE
+
+
+def width_for(n_outputs: int) -> int:
+    """Return the width of the rows for so many outputs: a multiple of their lanes."""
+    n_lanes = len(lanes_for(n_outputs))
+    return -(-n_outputs // n_lanes) * n_lanes
 
 
 def scan_lanes(n_outputs: int) -> tuple[int, ...]:
@@ -38,13 +45,15 @@ def _has_large_registers() -> bool:
 
 
 @compiled
-def to_rows(weight, rows):
-    """Copy weights [O, N] to rows [N, W], W >= O."""
+def weight_rows(weight, width):
+    """Weights [O, N] as rows [N, W] for W >= O, filled up with zeros."""
     n_outputs, n_afferents = weight.shape
+    rows = np.zeros((n_afferents, width), weight.dtype)
     for first in range(0, n_afferents, _BLOCK):
         for o in range(n_outputs):
             for i in range(first, min(first + _BLOCK, n_afferents)):
                 rows[i, o] = weight[o, i]
+    return rows
 
 
 @compiled

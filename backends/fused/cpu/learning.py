@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron
 
-from .functions import kernel_constants, usable
+from .batch import usable
 from .layout import lanes_for, scan_lanes
 from .online_scan import learn_epochs
 from .threads import run
@@ -36,7 +36,7 @@ def learn_online(
     # in double precision for weights of either, which is compiled once
     times, afferents = usable(events.times, np.float64), usable(events.afferents)
     counts = usable(events.counts, np.int64)
-    constants = kernel_constants(neuron.kernel)
+    constants = neuron.kernel.constants
     new_weight, new_change = np.empty_like(weight), np.empty_like(change)
     errors = np.zeros((orders.shape[0], n_outputs), np.int64)
     needed = []

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .functions import WORTH_THREADS, usable
+from .batch import WORTH_THREADS, usable
 from .ordering import count_spikes, sort_patterns
 from .threads import n_threads, run, split
 

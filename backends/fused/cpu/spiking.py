@@ -12,7 +12,7 @@ import numpy as np
 from tempotron_core import Events, Neuron
 from tempotron_core.spiking.arguments import too_close
 
-from .functions import Array, Batch, usable
+from .batch import Array, Batch, usable
 from .lanes import NARROW, SINGLE
 from .peak_scan import scan_peaks
 from .spike_gradients import add_spike_gradient, add_threshold_gradient

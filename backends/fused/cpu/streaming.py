@@ -11,9 +11,9 @@ from tempotron_core import Neuron
 from tempotron_core.spiking.arguments import too_close
 from tempotron_core.spiking.following import StreamState
 
-from .functions import WORTH_THREADS, Array, kernel_constants, usable
+from .batch import WORTH_THREADS, Array, usable
 from .lanes import WIDE
-from .layout import to_rows
+from .layout import weight_rows
 from .stream_scan import advance_stream, scan_stream
 from .threads import n_threads, run, split
 
@@ -35,7 +35,7 @@ def follow_stream(
     v, slope, passed = np.zeros((3, width))
     for row, given in zip((v, slope, passed), (state.v, state.slope, state.passed), strict=True):
         row[:n_outputs] = given
-    of_neuron = state.event, kernel_constants(neuron.kernel), neuron.v_threshold, neuron.tau
+    of_neuron = state.event, neuron.kernel.constants, neuron.v_threshold, neuron.tau
     found = [(np.empty(0, times.dtype), np.empty(0, np.int64), True)]
     if until is not None:
         outputs = (row[:n_outputs] for row in (v, slope, passed))
@@ -46,8 +46,7 @@ def follow_stream(
         times, afferents = usable(times), usable(afferents)
         if len(times) < n_afferents:  # only what is needed of the weights
             weight, afferents = weight[:, afferents], np.arange(len(times))
-        rows = np.zeros((weight.shape[1], width), weight.dtype)
-        to_rows(usable(weight), rows)
+        rows = weight_rows(usable(weight), width)
 
         def scan(part: tuple[int, int]) -> None:
             tiles = part[0] * len(WIDE), part[1] * len(WIDE)

@@ -14,8 +14,9 @@ import numpy as np
 from tempotron_core import Events, Neuron
 
 from .adam_step import step_adam
+from .batch import Array, Batch, usable
 from .class_cost import LOSSES, POOLINGS, cost_of_classes
-from .functions import Array, Batch, peaks, peaks_vjp, usable
+from .functions import peaks, peaks_vjp
 
 __all__ = ["adam_step", "class_cost", "learn_classes"]
 

@@ -164,20 +164,28 @@ def test_outputs_at_the_ends_of_lanes(n_outputs):
     assert not disagreements(*problem(3, n_outputs=n_outputs))
 
 
+def use_lanes(monkeypatch, name, lanes):
+    from tempotron_backends.fused.cpu import batch, functions, layout
+
+    for module in (batch, functions, layout):
+        monkeypatch.setattr(module, name, lambda _: lanes)
+
+
 @pytest.mark.parametrize("duration", [20.0, 90.0, 1e4])
 @pytest.mark.parametrize("shunt", [False, True], ids=["free", "shunted"])
 def test_narrow_lanes_change_no_bit(shunt, duration, monkeypatch):
-    from tempotron_backends.fused.cpu import functions, lanes
+    from tempotron_backends.fused.cpu import lanes
+    from tempotron_backends.fused.cpu.batch import Batch
 
     given = problem(
         6, n_outputs=6, n_afferents=200, duration=duration, neuron=Neuron(shunt=shunt)
     )  # fmt: skip
-    monkeypatch.setattr(functions, "scan_lanes", lambda _: lanes.NARROW)
+    use_lanes(monkeypatch, "scan_lanes", lanes.NARROW)
     narrow = everything(*given, "auto")
-    assert functions.Batch(*given).width == 8
+    assert Batch(*given).width == 8
     for name in ("lanes_for", "scan_lanes"):
-        monkeypatch.setattr(functions, name, lambda _: lanes.WIDE)
-    assert functions.Batch(*given).width == 16
+        use_lanes(monkeypatch, name, lanes.WIDE)
+    assert Batch(*given).width == 16
     for name, wide in everything(*given, "auto").items():
         # a gradient by a time is a sum over outputs, in another order
         allowed = 1e-14 * np.abs(wide).max() if "by time" in name else 0.0
@@ -187,7 +195,8 @@ def test_narrow_lanes_change_no_bit(shunt, duration, monkeypatch):
 def test_lanes_of_scans_are_narrow_but_for_large_registers(monkeypatch):
     from llvmlite import binding
 
-    from tempotron_backends.fused.cpu import functions, lanes, layout
+    from tempotron_backends.fused.cpu import lanes, layout
+    from tempotron_backends.fused.cpu.batch import Batch
 
     given = problem(7, n_outputs=9)
     found = {}
@@ -195,7 +204,7 @@ def test_lanes_of_scans_are_narrow_but_for_large_registers(monkeypatch):
         of_host = binding.FeatureMap(features)
         monkeypatch.setattr(binding, "get_host_cpu_features", lambda of_host=of_host: of_host)
         layout._has_large_registers.cache_clear()
-        batch = functions.Batch(*given)
+        batch = Batch(*given)
         found[batch.scan_lanes] = peak(*given)
         assert batch.width == 16
     layout._has_large_registers.cache_clear()
@@ -368,9 +377,9 @@ def test_a_tensor_of_another_kind_is_left_to_the_array_form():
 
 
 def test_the_number_of_threads_changes_no_bit(monkeypatch):
-    from tempotron_backends.fused.cpu import functions as cpu
+    from tempotron_backends.fused.cpu import batch
 
-    monkeypatch.setattr(cpu, "WORTH_THREADS", 0)
+    monkeypatch.setattr(batch, "WORTH_THREADS", 0)
     events, weight, neuron = problem(12, n_patterns=70, n_afferents=60, n_outputs=5)
     results = []
     for n_threads in ("1", "2", "7"):

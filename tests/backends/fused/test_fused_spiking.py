@@ -111,7 +111,7 @@ def test_outputs_at_the_ends_of_lanes(n_outputs):
 
 @pytest.mark.parametrize("duration", [20.0, 90.0, 1e4])
 def test_narrow_lanes_change_no_bit(duration, monkeypatch):
-    from tempotron_backends.fused.cpu import functions, lanes
+    from tempotron_backends.fused.cpu import batch, lanes, layout
 
     events, weight = problem(6, n_outputs=6, n_afferents=100, duration=duration, drive=3.0)
 
@@ -120,10 +120,11 @@ def test_narrow_lanes_change_no_bit(duration, monkeypatch):
         peaks = critical_threshold(events, weight, Neuron(), 1)
         return *spikes, *peaks
 
-    monkeypatch.setattr(functions, "scan_lanes", lambda _: lanes.NARROW)
+    monkeypatch.setattr(batch, "scan_lanes", lambda _: lanes.NARROW)
     narrow = found()
-    for name in ("lanes_for", "scan_lanes"):
-        monkeypatch.setattr(functions, name, lambda _: lanes.WIDE)
+    for module in (batch, layout):
+        for name in ("lanes_for", "scan_lanes"):
+            monkeypatch.setattr(module, name, lambda _: lanes.WIDE)
     for ours, wide in zip(narrow, found(), strict=True):
         np.testing.assert_array_equal(ours, wide)
 
@@ -189,9 +190,9 @@ def test_thresholds_are_where_counts_change(k):
 
 
 def test_the_number_of_threads_changes_no_bit(monkeypatch):
-    from tempotron_backends.fused.cpu import functions
+    from tempotron_backends.fused.cpu import batch
 
-    monkeypatch.setattr(functions, "WORTH_THREADS", 0)
+    monkeypatch.setattr(batch, "WORTH_THREADS", 0)
     events, weight = problem(8, n_patterns=40, n_outputs=2)
     results = []
     for n_threads in ("1", "2", "7"):
