@@ -65,11 +65,12 @@ def scan_crossings(
                     d = fma(kappa, load(rows[afferents[p, start + i]], o, lanes), d)
                     v_next = fma(b[i], d, a[i] * v)
                     d_next = fma(e[i], d, c[i] * v)
-                    floor = fma(crest_b[i], d, crest_a[i] * v)
+                    crest = crest_a[i], crest_b[i]
                     crossing = lanes_of(
-                        exceeding(v, d, v_next, d_next, u[i], floor, open_limit, sparse, constants)
+                        exceeding(v, d, v_next, d_next, u[i], crest, open_limit, sparse, constants)
                     )
                     if crossing:
+                        floor = fma(crest_b[i], d, crest_a[i] * v)
                         store(v_now, 0, v)
                         store(d_now, 0, d)
                         top, value = interval_tops(

@@ -99,13 +99,17 @@ def interior_maxima(v, d, gap, floor, bound, constants):
 
 
 @compiled
-def exceeding(v, d, v_end, d_end, gap, floor, limit, sparse, constants):
-    """Lanes whose potential may exceed a limit in an interval that is followed to its end."""
+def exceeding(v, d, v_end, d_end, gap, crest, limit, sparse, constants):
+    """Lanes whose potential may exceed a limit in an interval that is followed to its end.
+
+    ``crest``, two coefficients, and ``sparse`` are what `fill_crests` says of it.
+    """
     turns = minimum(d, 0.0 - d_end) > 0.0
     # the closer bound is not worth its cost where intervals are short
     bound = fma(gap, d, v)
     if sparse:
-        bound = bounds(v, d, gap, floor, constants)
+        a, b = crest
+        bound = bounds(v, d, gap, fma(b, d, a * v), constants)
     return either(both(turns, bound > limit), v_end > limit)
 
 

@@ -47,7 +47,8 @@ def scan_spikes(
         for all was given up.
     """
     kappa, n_lanes = constants[2], len(lanes)
-    n_outputs, width = n_found.shape[1], rows.shape[1]
+    n_outputs = n_found.shape[1]
+    width = (n_outputs + n_lanes - 1) // n_lanes * n_lanes  # rows may be wider
     u, next_time = np.zeros(CHUNK), np.zeros(CHUNK)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     potential, slope, limit = np.empty(width), np.empty(width), np.empty(width)
@@ -85,10 +86,10 @@ def scan_spikes(
                     while i < n_steps:  # apart from what follows, so that it stays in registers
                         d = fma(kappa, load(rows[afferents[p, start + i]], o, lanes), d)
                         v_next, d_next = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
-                        floor = fma(crest_b[i], d, crest_a[i] * v)
+                        crest = crest_a[i], crest_b[i]
                         crossing = lanes_of(
                             exceeding(
-                                v, d, v_next, d_next, u[i], floor, open_limit, sparse, constants
+                                v, d, v_next, d_next, u[i], crest, open_limit, sparse, constants
                             )
                         )
                         if crossing:

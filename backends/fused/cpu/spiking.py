@@ -47,7 +47,8 @@ def output_spikes(
         def keep(*arguments: Any) -> None:
             found[part[0]] = scan_spikes(*arguments)
 
-        batch.call(keep, *part, batch.lanes, neuron.v_threshold, neuron.tau, most, limit, counts)
+        given = neuron.v_threshold, neuron.tau, most, limit
+        batch.call(keep, *part, batch.scan_lanes, *given, counts)
 
     run(scan, parts, worth=batch.worth_threads)
     if not limit and not all(apart for _, _, apart in found.values()):
