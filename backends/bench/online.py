@@ -1,7 +1,8 @@
 """Learning pattern by pattern, measured beside the scan of the patterns that it cannot do without.
 
 Neurons that learn random labels: in the first epoch half of the patterns are wrong and every one of
-these takes a gradient and a change of the weights, later few are.
+these takes a gradient and a change of the weights, later few are.  The mean is over a whole
+learning, until no pattern is wrong.
 """
 
 from __future__ import annotations
@@ -19,15 +20,20 @@ from tempotron_core.learning import learn_online
 from .._backend import Backend
 from .measure import Record, Settings
 from .subjects import Subject
-from .timing import in_turns, ratios
+from .timing import Figures, in_turns, ratios
 from .workload import NEURON, Workload
 
 __all__ = ["ONLINE_CALLS", "measure_online"]
 
-ONLINE_CALLS = {"scan": "peak", "first": "first epoch", "late": "late epoch"}
+ONLINE_CALLS = {
+    "scan": "peak",
+    "first": "first epoch",
+    "mean": "mean epoch",
+    "late": "late epoch",
+}
 
 LATE = 100
-"""Epochs before the late one."""
+"""Epochs before the late one: a whole learning, or as much of it as is measured."""
 
 RULE = {"learning_rate": 1e-2, "momentum": 0.9}
 
@@ -45,9 +51,9 @@ def measure_online(workload: Workload, backends: Iterable[Backend], settings: Se
     Returns
     -------
     dict
-        ``shape``, ``dtype``, ``subjects``, each with ``scan``, ``first`` and ``late``, the ratios
-        of the latter two to the scan in ``times_scan`` and the part of the decisions that were
-        wrong in ``wrong``, and ``notes``.
+        ``shape``, ``dtype``, ``subjects``, each with ``scan``, ``first``, ``mean`` and ``late``,
+        the ratios of the latter three to the scan in ``times_scan``, the part of the decisions that
+        were wrong in ``wrong`` and the ``epochs`` that the mean is of, and ``notes``.
     """
     settings.say(f"{workload.shape}, {workload.dtype}: epochs pattern by pattern beside a scan")
     subjects, notes = [], []
@@ -56,24 +62,23 @@ def measure_online(workload: Workload, backends: Iterable[Backend], settings: Se
             notes.append(f"{backend} left out, it has no loop over patterns of {workload.dtype}")
         else:
             subjects.append(_subject(workload, backend))
-    pairs = [(subject, what) for subject, _ in subjects for what in ONLINE_CALLS]
+    pairs = [(subject, what) for subject, *_ in subjects for what in ONLINE_CALLS]
     figures = in_turns(pairs, settings.runs, settings.fill)
     rows = []
-    for i, (subject, wrong) in enumerate(subjects):
-        scan, first, late = figures[3 * i : 3 * i + 3]
+    for i, (subject, wrong, epochs) in enumerate(subjects):
+        n = len(ONLINE_CALLS)
+        taken = dict(zip(ONLINE_CALLS, figures[n * i : n * i + n], strict=True))
+        taken["mean"] = Figures(tuple(run / epochs for run in taken["mean"].runs))
+        times_scan = {what: ratios(taken[what], taken["scan"]).as_json() for what in wrong}
         rows.append(
             {
                 "name": subject.name,
                 "form": subject.form,
                 "label": subject.label,
-                "scan": scan.as_json(),
-                "first": first.as_json(),
-                "late": late.as_json(),
-                "times_scan": {
-                    "first": ratios(first, scan).as_json(),
-                    "late": ratios(late, scan).as_json(),
-                },
+                **{what: of_call.as_json() for what, of_call in taken.items()},
+                "times_scan": times_scan,
                 "wrong": wrong,
+                "epochs": epochs,
             }
         )
     return {
@@ -84,8 +89,11 @@ def measure_online(workload: Workload, backends: Iterable[Backend], settings: Se
     }
 
 
-def _subject(workload: Workload, backend: Backend) -> tuple[Subject, dict[str, float]]:
-    """Put the workload on the backend's device; also the part of wrong decisions in each epoch."""
+def _subject(workload: Workload, backend: Backend) -> tuple[Subject, dict[str, float], int]:
+    """Put the workload on the backend's device.
+
+    Also returned are the part of wrong decisions in each epoch, and the epochs of the mean.
+    """
     shape = workload.shape
     rng = np.random.default_rng(workload.seed)
     events = Events.from_latencies(backend.from_numpy(workload.times), shape.duration)
@@ -102,14 +110,25 @@ def _subject(workload: Workload, backend: Backend) -> tuple[Subject, dict[str, f
         return lambda: learned(weight, 1, **more)[:2]
 
     first, late = epoch(start), epoch(before.weight, change=before.change)
+    epochs = len(before.errors)
     n = shape.batch * shape.outputs
     again = learned(before.weight, 1, change=before.change)
-    wrong = {"first": float(before.errors[0].sum()) / n, "late": float(again.errors[0].sum()) / n}
+    errors = {
+        "first": before.errors[0],
+        "mean": before.errors / epochs,
+        "late": again.errors[0],
+    }
+    wrong = {what: float(of_epoch.sum()) / n for what, of_epoch in errors.items()}
     subject = Subject(
         str(backend),
         "plain" if fused("learn_online", "auto", start) is None else "fused",
-        {"scan": lambda: peak(events, start, NEURON), "first": first, "late": late},
+        {
+            "scan": lambda: peak(events, start, NEURON),
+            "first": first,
+            "mean": lambda: learned(start, epochs)[:2],
+            "late": late,
+        },
         lambda found: backend.synchronise(*found),
         on_host=backend.device.startswith("cpu"),
     )
-    return subject, wrong
+    return subject, wrong, epochs

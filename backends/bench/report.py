@@ -143,9 +143,10 @@ def _online(case: Record, record: Record) -> Table:
         for what, factors in row["times_scan"].items():
             cells.append(f"{_factor(factors)}\n{row['wrong'][what]:.1%} wrong")
         rows.append((row["name"], row["form"], *cells))
-    head = ("", "form", *ONLINE_CALLS.values(), "first / peak", "late / peak")
-    note = "one epoch of learn_online on random labels; peak: of the same patterns, in one call"
-    return Table(_title(case, record), head, rows, [note, *case["notes"]])
+    head = ("", "form", *ONLINE_CALLS.values(), *(f"{what} / peak" for what in row["times_scan"]))
+    notes = ["an epoch of learn_online on random labels; peak: of the same patterns, in one call"]
+    notes += [f"{row['name']}: mean of {row['epochs']} epochs" for row in case["subjects"]]
+    return Table(_title(case, record), head, rows, [*notes, *case["notes"]])
 
 
 def _faster(case: Record, peer: Record) -> Table:

@@ -17,7 +17,14 @@ QUICK = ["bench", "--online", "--quick", "--backends", "numpy", "--threads", "1"
 def test_epochs_are_timed_beside_a_scan(tmp_path, capsys):
     assert main([*QUICK, "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    for heading in ("first epoch", "late epoch", "first / peak", "% wrong"):
+    for heading in (
+        "first epoch",
+        "mean epoch",
+        "late epoch",
+        "first / peak",
+        "mean / peak",
+        "% wrong",
+    ):
         assert heading in printed
     record = json.loads((tmp_path / "bench.json").read_text())
     (case,) = record["online"]
@@ -27,7 +34,9 @@ def test_epochs_are_timed_beside_a_scan(tmp_path, capsys):
     assert subject["times_scan"]["first"]["runs"] == [
         a / b for a, b in zip(first, scan, strict=True)
     ]
-    assert 0.0 <= subject["wrong"]["late"] < subject["wrong"]["first"] <= 1.0
+    wrong = subject["wrong"]
+    assert 0.0 <= wrong["late"] < wrong["mean"] < wrong["first"] <= 1.0
+    assert 1 < subject["epochs"] <= 100
     assert "late epoch" in (tmp_path / "bench.md").read_text()
 
 
