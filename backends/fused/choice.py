@@ -52,13 +52,13 @@ def for_cupy(array: Any) -> Forms:
 
 
 _ON_CPU = {
-    "all_within": "functions",
+    "all_within": "function_gradients",
     "first_crossing": "functions",
-    "first_crossing_vjp": "functions",
+    "first_crossing_vjp": "function_gradients",
     "peak": "functions",
-    "peak_vjp": "functions",
+    "peak_vjp": "function_gradients",
     "voltage": "functions",
-    "voltage_vjp": "functions",
+    "voltage_vjp": "function_gradients",
     "learn_online": "learning",
     "sort_spikes": "preparing",
     "critical_threshold": "spiking",

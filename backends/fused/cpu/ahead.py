@@ -11,6 +11,7 @@ from tempotron_core import Events, Neuron
 from tempotron_core.networks.learning_step import Objective
 from tempotron_core.spiking.following import StreamState
 
+from . import function_gradients as gradients
 from . import functions, learning, preparing, spiking, streaming, training
 from .notices import told
 from .peak_scan import scan_peaks
@@ -47,25 +48,31 @@ def _calls(dtype: np.dtype[Any], n_outputs: int) -> Iterator[tuple[str, Callable
     """Yield each kernel's name and a call that takes all of it, on two spikes."""
     times, weight = np.asarray([[1.0, 2.0]], dtype), np.ones((n_outputs, 2), dtype)
     ones, sampled = np.ones((1, n_outputs), dtype), np.asarray([3.0], dtype)
-    yield "all_within", lambda: functions.all_within(times, 50.0)
+    yield "all_within", lambda: gradients.all_within(times, 50.0)
     yield "sort_spikes", lambda: preparing.sort_spikes(times, 1, None, None, 2, 50.0)
     again = np.zeros((1, 2), np.int32)
     yield "sort_spikes again", lambda: preparing.sort_spikes(times, again, None, None, 2, 50.0)
     events, neuron = Events.from_latencies(times, 50.0), Neuron()
     given, shunted = (events, weight, neuron), (events, weight, Neuron(shunt=True))
     found, t_spike = (ones, 8.0 * ones), 8.0 * ones
-    yield "all_within", lambda: functions.all_within(times, 50.0)
+    yield "all_within", lambda: gradients.all_within(times, 50.0)
     yield "peak", lambda: functions.peak(*given, None)
     yield "peak on a grid", lambda: functions.peak(*given, (5, 1.0))
-    yield "peak_vjp", lambda: functions.peak_vjp(*given, found, ones, None, False, None)
-    yield "peak_vjp by times", lambda: functions.peak_vjp(*given, found, ones, ones, True, None)
+    yield "peak_vjp", lambda: gradients.peak_vjp(*given, found, ones, None, False, None)
+    yield (
+        "peak_vjp by times",
+        lambda: gradients.peak_vjp(*given, found, ones, ones, True, None),
+    )
     yield "first_crossing", lambda: functions.first_crossing(*given)
     yield (
         "first_crossing_vjp",
-        lambda: functions.first_crossing_vjp(*given, t_spike, ones, True, 0.0),
+        lambda: gradients.first_crossing_vjp(*given, t_spike, ones, True, 0.0),
     )
     yield "voltage", lambda: functions.voltage(*shunted, sampled)
-    yield "voltage_vjp", lambda: functions.voltage_vjp(*given, sampled, ones[:, :, None], True)
+    yield (
+        "voltage_vjp",
+        lambda: gradients.voltage_vjp(*given, sampled, ones[:, :, None], True),
+    )
     k, spikes = np.full((1, n_outputs), 2), np.full((1, n_outputs, 1), 3.0, dtype)
     yield "output_spikes", lambda: spiking.output_spikes(*given, None)
     yield (

@@ -10,9 +10,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, repeat
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["n_threads", "run", "split"]
 
@@ -85,6 +87,8 @@ def run(task: Callable[[T], None], parts: Sequence[T], *, worth: bool = True) ->
 @functools.lru_cache(maxsize=1)
 def _pool(size: int) -> ThreadPoolExecutor:
     """The one pool.  It starts threads as they are needed; once dropped for another, they end."""
+    from concurrent.futures import ThreadPoolExecutor  # which takes its time to import
+
     return ThreadPoolExecutor(size, thread_name_prefix="tempotron")
 
 

@@ -16,7 +16,8 @@ from tempotron_core import Events, Neuron
 from .adam_step import step_adam
 from .batch import Array, Batch, usable
 from .class_cost import LOSSES, POOLINGS, cost_of_classes
-from .functions import peaks, peaks_vjp
+from .function_gradients import peaks_vjp
+from .functions import peaks
 
 __all__ = ["adam_step", "class_cost", "learn_classes"]
 

@@ -165,10 +165,11 @@ def test_outputs_at_the_ends_of_lanes(n_outputs):
 
 
 def use_lanes(monkeypatch, name, lanes):
-    from tempotron_backends.fused.cpu import batch, functions, layout
+    from tempotron_backends.fused.cpu import batch, function_gradients, functions, layout
 
-    for module in (batch, functions, layout):
-        monkeypatch.setattr(module, name, lambda _: lanes)
+    for module in (batch, function_gradients, functions, layout):
+        if hasattr(module, name):
+            monkeypatch.setattr(module, name, lambda _: lanes)
 
 
 @pytest.mark.parametrize("duration", [20.0, 90.0, 1e4])
