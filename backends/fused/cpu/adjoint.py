@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import compiled
-from .lanes import fma, load, store
+from .lanes import both, fma, load, maximum, not_less, select, store
 from .steps import CHUNK, decays, fill_decays, gaps
 
 __all__ = ["pull_back"]
@@ -48,7 +48,7 @@ def pull_back(
     time_sum : array, shape (B, K), or of no rows
         Filled with the gradient towards the spike times.
     """
-    tau, tau_s, kappa, _, _, _ = constants
+    _, tau_s, kappa, _, _, _ = constants
     n_lanes = len(lanes)
     width = rows.shape[1]
     with_times = time_sum.shape[0] > 0
@@ -57,6 +57,7 @@ def pull_back(
     h_state, s_state = np.empty(width), np.empty(width)
     h_start, s_start, tiny = np.empty(width), np.empty(width), np.empty(width)
     pending = np.empty(width // n_lanes, np.int64)  # where the next pair of each tile starts
+    last_event = np.empty(width)  # as numbers that lanes are compared with
     by_lane = np.zeros(CHUNK * n_lanes)
     for p in range(first, last):
         h_state[:] = 0.0
@@ -67,6 +68,7 @@ def pull_back(
             pending[tile] = -1
             for o in range(tile * n_lanes, (tile + 1) * n_lanes):
                 pending[tile] = max(pending[tile], event[p - first, o])
+                last_event[o] = event[p - first, o]
             latest = max(latest, pending[tile])
         if latest < 0:
             continue
@@ -86,33 +88,37 @@ def pull_back(
             for tile in range(width // n_lanes):
                 o = tile * n_lanes
                 h, s, least = load(h_state, o, lanes), load(s_state, o, lanes), load(tiny, o, lanes)
-                for i in range(n - 1, -1, -1):
+                i = n - 1
+                while i >= 0:
+                    # a spike that readouts may come after, then those before it that none does
                     h = fma(slow[i], h, psp[i] * s)
                     s = fma(fast[i], s, least)
                     if start + i == pending[tile]:
-                        store(h_state, o, h)
-                        store(s_state, o, s)
+                        now, of_lane = np.float64(start + i), load(last_event, o, lanes)
+                        here = both(not_less(of_lane, now), not_less(now, of_lane))
+                        s_here = load(s_start, o, lanes)
+                        h = h + select(here, load(h_start, o, lanes), 0.0)
+                        s = s + select(here, s_here, 0.0)
+                        least = select(here, _TINY * maximum(s_here, 0.0 - s_here), least)
                         following = -1
                         for lane in range(o, o + n_lanes):
-                            if event[p - first, lane] == start + i:
-                                h_state[lane] += h_start[lane]
-                                s_state[lane] += s_start[lane]
-                                tiny[lane] = _TINY * abs(s_start[lane])
-                            elif event[p - first, lane] < start + i:
+                            if event[p - first, lane] < start + i:
                                 following = max(following, event[p - first, lane])
                         pending[tile] = following
-                        h, s, least = (
-                            load(h_state, o, lanes),
-                            load(s_state, o, lanes),
-                            load(tiny, o, lanes),
-                        )
-                    total = weight_sum[afferents[p, start + i]]
-                    store(total, o, load(total, o, lanes) + h)
-                    if with_times:
-                        towards = fma(-1.0 / tau, h, kappa * s)
-                        weight = load(rows[afferents[p, start + i]], o, lanes)
-                        at = i * n_lanes
-                        store(by_lane, at, fma(weight, towards, load(by_lane, at, lanes)))
+                    _add(
+                        h, s, i, afferents[p, start + i], o, lanes, constants, rows, weight_sum,
+                        with_times, by_lane,
+                    )  # fmt: skip
+                    before = max(pending[tile] - start, -1)
+                    for k in range(i - 1, before, -1):
+                        h = fma(slow[k], h, psp[k] * s)
+                        s = fma(fast[k], s, least)
+                        _add(
+                            h, s, k, afferents[p, start + k], o, lanes, constants, rows,
+                            weight_sum, with_times, by_lane,
+                        )  # fmt: skip
+                    i = before
+                store(tiny, o, least)
                 store(h_state, o, h)
                 store(s_state, o, s)
             if with_times:
@@ -121,3 +127,16 @@ def pull_back(
                     for lane in range(i * n_lanes, (i + 1) * n_lanes):
                         total_time -= by_lane[lane]
                     time_sum[p, start + i] += total_time
+
+
+@compiled
+def _add(h, s, i, afferent, o, lanes, constants, rows, weight_sum, with_times, by_lane):
+    """Add what a spike's lanes give its weight and, at i in ``by_lane``, its time."""
+    tau, _, kappa, _, _, _ = constants
+    total = weight_sum[afferent]
+    store(total, o, load(total, o, lanes) + h)
+    if with_times:
+        towards = fma(-1.0 / tau, h, kappa * s)
+        weight = load(rows[afferent], o, lanes)
+        at = i * len(lanes)
+        store(by_lane, at, fma(weight, towards, load(by_lane, at, lanes)))

@@ -1,4 +1,9 @@
-"""Whole epochs of the published rule: a pattern's peak, and on errors the change it asks for."""
+"""Whole epochs of the published rule: a pattern's peak, and on errors the change it asks for.
+
+Momentum takes a part of a neuron's last change at every error, from all of its weights.  So that
+the gradient can be added to the change where it lies, that part is kept aside, one number for each
+neuron: the change is this ``scale`` times what is stored, and a step is divided by it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,14 @@ import numpy as np
 
 from .adjoint import pull_back
 from .compiled import compiled
-from .lanes import fma, load, splat, store
+from .lanes import fma, load, store
 from .peak_scan import scan_peaks
 from .readouts import potential_starts
 
 __all__ = ["learn_epochs"]
+
+_SMALLEST = 1e-100
+"""Scale below which the change is stored anew, so that what it is divided by stays a number."""
 
 
 @compiled
@@ -29,26 +37,36 @@ def learn_epochs(
     v_bar = np.zeros((n_patterns, n_lanes))
     event, x = np.empty((1, n_lanes), np.int64), np.zeros((1, n_lanes))
     p_bar, q_bar = np.zeros((1, n_lanes)), np.zeros((1, n_lanes))
-    step = np.zeros(rows.shape)
-    wrong, kept = np.empty(n_lanes), np.empty(n_lanes)
+    scale, of_step, of_change = np.ones(n_lanes), np.empty(n_lanes), np.empty(n_lanes)
     everything, no_times = np.empty((0, n_lanes), np.int64), np.empty((0, 0))
+    needed = 0
     for epoch in range(orders.shape[0]):
-        total = 0
+        needed, total = epoch + 1, 0
         for p in orders[epoch]:
             scan_peaks(
                 times, afferents, counts, rows, duration, constants, p, p + 1, scanned, v_max,
                 t_max,
             )  # fmt: skip
-            n_wrong = 0
+            n_wrong, least = 0, 1.0
             for o in range(n_lanes):
                 is_wrong = (v_max[p, o] > threshold) != fire[p, o]
-                wrong[o], kept[o] = is_wrong, momentum if is_wrong else 1.0
-                v_bar[p, o] = (learning_rate if fire[p, o] else -learning_rate) * is_wrong
+                of_change[o] = 1.0
+                if is_wrong:
+                    scale[o] *= momentum
+                    least = min(least, scale[o])
+                    if scale[o] < _SMALLEST:
+                        of_change[o], scale[o] = scale[o], 1.0
+                # a lane that is right has no step, and keeps its weights and its last change
+                of_step[o] = scale[o] * is_wrong
+                step = learning_rate / scale[o] * is_wrong
+                v_bar[p, o] = step if fire[p, o] else -step
                 errors[epoch, o] += is_wrong
                 n_wrong += is_wrong
             if n_wrong == 0:
                 continue
             total += n_wrong
+            if least < _SMALLEST:
+                _multiply(change, of_change, lanes)
             event[:] = -1
             potential_starts(
                 times, afferents, counts, rows, duration, constants, p, p + 1, t_max, v_bar,
@@ -56,15 +74,20 @@ def learn_epochs(
             )  # fmt: skip
             pull_back(
                 times, afferents, counts, rows, duration, constants, p, p + 1, lanes, event, x,
-                p_bar, q_bar, step, no_times,
+                p_bar, q_bar, change, no_times,
             )  # fmt: skip
-            # a lane that is right has no step, and keeps its last change
-            of_wrong, repeated = load(wrong, 0, lanes), load(kept, 0, lanes)
+            of_rows = load(of_step, 0, lanes)
             for i in range(rows.shape[0]):
-                now = fma(repeated, load(change[i], 0, lanes), load(step[i], 0, lanes))
-                store(change[i], 0, now)
-                store(rows[i], 0, fma(of_wrong, now, load(rows[i], 0, lanes)))
-                store(step[i], 0, splat(0.0, lanes))
+                store(rows[i], 0, fma(of_rows, load(change[i], 0, lanes), load(rows[i], 0, lanes)))
         if total == 0:
-            return epoch + 1
-    return orders.shape[0]
+            break
+    _multiply(change, scale, lanes)
+    return needed
+
+
+@compiled
+def _multiply(change, factors, lanes):
+    """Multiply each neuron's change by a factor of its own."""
+    of_lanes = load(factors, 0, lanes)
+    for i in range(change.shape[0]):
+        store(change[i], 0, of_lanes * load(change[i], 0, lanes))

@@ -88,6 +88,20 @@ def test_more_neurons_than_lanes_learn_as_in_the_loop(dtype):
     np.testing.assert_allclose(found.change, expected.change, rtol=0.0, atol=bar)
 
 
+@pytest.mark.parametrize("momentum", [0.0, 1e-60, 0.9])
+def test_any_part_of_the_last_change_is_repeated(momentum):
+    times, labels, weight = problem(30)
+    events = Events.from_latencies(times, 100.0)
+    rule = {"learning_rate": 0.02, "momentum": momentum, "epochs": 3}
+    found, expected = (
+        learn_online(events, labels, weight, NEURON, **rule, method=method)
+        for method in ("auto", "pruned")
+    )
+    assert (expected.errors.sum(axis=0) > 5).all()
+    for array, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(array, other, rtol=0.0, atol=1e-12)
+
+
 @pytest.mark.parametrize("method", ["auto", "pruned"])
 def test_a_neuron_without_errors_stays_and_learning_ends(method):
     times, labels, weight = problem(8, 20)
