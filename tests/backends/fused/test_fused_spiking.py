@@ -104,7 +104,7 @@ def test_single_precision():
     check(*problem(2, dtype="float32"), Neuron())
 
 
-@pytest.mark.parametrize("n_outputs", [1, 9, 17])
+@pytest.mark.parametrize("n_outputs", [1, 9, 16, 17])
 def test_outputs_at_the_ends_of_lanes(n_outputs):
     check(*problem(3, n_outputs=n_outputs, n_patterns=2), Neuron())
 
