@@ -15,6 +15,7 @@ __all__ = [
     "check_arrays",
     "check_dense",
     "check_floating",
+    "check_known",
     "check_same_device",
     "clip",
     "device_of",
@@ -156,6 +157,12 @@ def known_true(condition: Array) -> bool:
         return bool(condition)
     except Exception:  # noqa: BLE001  see known_int
         return False
+
+
+def check_known(name: str, array: Array, *, xp: Namespace) -> None:
+    """Raise ValueError if there is a NaN among the values that are there to be looked at."""
+    if known_true(xp.any(xp.isnan(array))):
+        raise ValueError(f"{name} must not hold NaN")
 
 
 def clip(

@@ -43,9 +43,10 @@ def check_arguments(
                 f"{name} must not require a gradient, which autodiff does not take through this "
                 "neuron: pass detached arrays and use tempotron_core.conductance.peak_vjp"
             )
-    if not known_true(xp.all(gain >= 0.0)):
+    if not known_true(xp.all((gain >= 0.0) & xp.isfinite(gain))):
         raise ValueError(
-            "gain must not be negative, for it is a conductance, and its values known, got one "
-            "that is negative, NaN or traced (excitatory tells the kinds of synapses apart)"
+            "gain must not be negative or infinite, for it is a conductance, and its values known, "
+            "got one that is negative, infinite, NaN or traced (excitatory tells the kinds of "
+            "synapses apart)"
         )
     return xp

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.host import to_host
 from ..arrays.namespace import device_of
+from ..arrays.numbers import real_number
 from ..arrays.settings import under_own_settings
 from ..events import Events, RaggedEvents
 from ..events.grouping import by_groups
@@ -37,7 +39,7 @@ def warp_time(events: Events, factor: Any, *, duration: float | None = None) -> 
     Raises
     ------
     TypeError
-        If ``events`` is no Events.
+        If ``events`` is no Events, or a factor or the duration no number.
     ValueError
         If a factor is not positive and finite, there is neither one nor one for each pattern, or
         the duration is too short.
@@ -57,7 +59,10 @@ def warp_time(events: Events, factor: Any, *, duration: float | None = None) -> 
     """
     if not isinstance(events, (Events, RaggedEvents)):
         raise TypeError(f"events must be an Events, got {type(events).__name__}")
-    factors = np.asarray(factor, np.float64)
+    try:
+        factors = np.asarray(to_host(factor) if hasattr(factor, "shape") else factor, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"factor must be a number or numbers, got {factor!r}") from None
     if factors.shape not in ((), (len(events),)):
         raise ValueError(
             f"factor must be a number or of shape ({len(events)},), got shape {factors.shape}"
@@ -68,7 +73,7 @@ def warp_time(events: Events, factor: Any, *, duration: float | None = None) -> 
     needed = events.duration * float(factors.max(initial=0.0) or 1.0)
     if duration is None:
         duration = needed
-    elif not needed <= duration < np.inf:
+    elif not needed <= (duration := real_number("duration", duration)) < np.inf:
         raise ValueError(
             f"duration must be finite and at least {needed:g}, the old one times the largest "
             f"factor, got {duration:g}"

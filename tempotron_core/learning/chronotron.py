@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arrays.namespace import check_known
 from ..arrays.numbers import positive_float
 from ..arrays.settings import under_own_settings
 from ..events import Events
@@ -68,8 +69,8 @@ def e_learning_rule(
     TypeError
         If an argument has the wrong type or dtype, or arrays come from different libraries.
     ValueError
-        If shapes or devices do not fit, ``tau_q`` or ``gamma_r`` is not positive, or the neuron
-        shunts its input.
+        If shapes or devices do not fit, a spike time is NaN, ``tau_q`` or ``gamma_r`` is not
+        positive, or the neuron shunts its input.
 
     References
     ----------
@@ -98,6 +99,7 @@ def e_learning_rule(
     xp = check_spiking(events, weight, neuron)
     for name, array in (("times", times), ("wanted", wanted)):
         check_spike_times(name, array, events, weight, xp=xp)
+        check_known(name, array, xp=xp)
     tau_q = neuron.tau if tau_q is None else positive_float("tau_q", tau_q)
     gamma_r = neuron.tau if gamma_r is None else positive_float("gamma_r", gamma_r)
     times, wanted = xp.astype(times, weight.dtype), xp.astype(wanted, weight.dtype)

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arrays.index_sum import index_sum
-from ..arrays.namespace import array_namespace, check_floating, check_same_device, device_of
+from ..arrays.namespace import (
+    array_namespace,
+    check_floating,
+    check_known,
+    check_same_device,
+    device_of,
+)
 from ..arrays.numbers import positive_float
 from ..arrays.settings import under_own_settings
 from ..events import Events, RaggedEvents
@@ -62,7 +68,7 @@ def resume_rule(
     TypeError
         If an argument has the wrong type or dtype, or arrays come from different libraries.
     ValueError
-        If shapes or devices do not fit, or ``tau`` is not positive.
+        If shapes or devices do not fit, a spike time is NaN, or ``tau`` is not positive.
 
     References
     ----------
@@ -97,6 +103,7 @@ def resume_rule(
                 f"{name} must have shape ({len(events)}, {neurons}, spikes), one row for each "
                 f"pattern, got {tuple(array.shape)}"
             )
+        check_known(name, array, xp=xp)
     dtype, n_outputs, n_afferents = times.dtype, times.shape[1], events.n_afferents
     inputs = xp.astype(events.times, dtype)[:, None, :]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arrays.namespace import array_namespace, check_floating, check_same_device, known_true
+from ..arrays.namespace import array_namespace, check_floating, check_known, check_same_device
 from ..arrays.registry import fused
 from ..events import Events
 from ..events.grouping import by_groups
@@ -97,6 +97,6 @@ def checked_times(name: str, events: Events, times: Array, method: str, xp: Any)
     if not xp.isdtype(times.dtype, "integral"):
         check_floating(name, times, xp=xp)
         # looking at values waits for the device, which 'static' never does
-        if method != "static" and known_true(xp.any(xp.isnan(times))):
-            raise ValueError(f"{name} must not hold NaN")
+        if method != "static":
+            check_known(name, times, xp=xp)
     return xp.astype(times, events.times.dtype)

@@ -109,6 +109,6 @@ def check_room(shape: tuple[int, int, int], like: Array, *, xp: Any) -> None:
     except (MemoryError, RuntimeError, ValueError) as error:
         n_patterns, n_outputs, longest = shape
         raise ValueError(
-            f"max_spikes must be given, or layout be 'csr': {n_patterns} x {n_outputs} trains of "
-            f"up to {longest} spikes do not fit into memory, got max_spikes=None or more"
+            f"max_spikes must be less than {longest}, or layout be 'csr', got {n_patterns} x "
+            f"{n_outputs} trains of up to {longest} spikes, which do not fit into memory"
         ) from error

@@ -136,6 +136,7 @@ def test_silent_and_inhibited_neurons_stay_at_rest():
     [
         ("gain", np.full((1, 2), -0.1), ValueError, "gain must not be negative"),
         ("gain", np.full((1, 2), np.nan), ValueError, "gain must not be negative"),
+        ("gain", np.full((1, 2), np.inf), ValueError, "gain must not be negative or infinite"),
         ("gain", np.ones((1, 3)), ValueError, r"gain must have shape \(O, 2\)"),
         ("excitatory", np.ones(2), ValueError, "excitatory must be booleans"),
         ("neuron", None, TypeError, "neuron must be a ConductanceNeuron"),

@@ -40,8 +40,11 @@ def test_each_pattern_has_its_factor():
         ({"factor": 0.0}, ValueError, "factor must be positive and finite, got 0"),
         ({"factor": [1.0, -2.0]}, ValueError, "factor must be positive and finite, got -2"),
         ({"factor": np.nan}, ValueError, "factor must be positive and finite, got nan"),
+        ({"factor": np.inf}, ValueError, "factor must be positive and finite, got inf"),
+        ({"factor": "fast"}, TypeError, "factor must be a number or numbers, got 'fast'"),
         ({"factor": [1.0]}, ValueError, r"factor must be a number or of shape \(2,\)"),
         ({"factor": 2.0, "duration": 99.0}, ValueError, "duration must be finite and at least 100"),
+        ({"factor": 2.0, "duration": "long"}, TypeError, "duration must be a real number"),
         ({"factor": 1.0, "events": None}, TypeError, "events must be an Events"),
     ],
 )

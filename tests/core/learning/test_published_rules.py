@@ -154,6 +154,7 @@ def test_the_truncated_rule_learns_counts():
         ({"times": np.ones((3, 2))}, ValueError, "times must have shape"),
         ({"wanted": np.ones((3, 1, 1))}, ValueError, "wanted must have shape"),
         ({"wanted": np.ones((3, 2, 1), int)}, TypeError, "wanted must"),
+        ({"wanted": np.full((3, 2, 1), np.nan)}, ValueError, "wanted must not hold NaN"),
         ({"tau": 0.0}, ValueError, "tau must be"),
     ],
 )
@@ -170,6 +171,7 @@ def test_bad_arguments(change, error, message):
         ({"neuron": Neuron(shunt=True)}, ValueError, "neuron must have shunt=False"),
         ({"times": np.ones((3, 2))}, ValueError, r"times must have shape \(B, O, S\)"),
         ({"wanted": np.ones((3, 1, 1))}, ValueError, r"wanted must have shape \(B, O, S\)"),
+        ({"wanted": np.full((3, 2, 1), np.nan)}, ValueError, "wanted must not hold NaN"),
         ({"tau_q": 0.0}, ValueError, "tau_q must be"),
         ({"gamma_r": -1.0}, ValueError, "gamma_r must be"),
     ],
