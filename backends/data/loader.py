@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from tempotron_core import Events, RaggedEvents
 from tempotron_core.arrays.choices import check_choice
 from tempotron_core.arrays.registry import compiled, implementation
-from tempotron_core.events.batch import changed
 from tempotron_core.events.levels import assembled, by_level
 from tempotron_core.events.units import UnitsWatch
 
 from .._backend import Backend
 from ..interchange.placement import LAYOUTS, wasteful
+from .chosen import in_order, picked, taken
 from .class_labels import class_numbers
 from .event_files import EventFile
 from .event_format import pattern_numbers
@@ -89,7 +90,8 @@ class InMemory:
         self._events = events
         self._counts = backend.to_numpy(events.counts)
         self._index: Integers | None = None
-        self._take = compiled(_take, events.like)
+        self._order: Array | None = None  # of the last batch: the next one is as large
+        self._take: Callable[[Events, Array], Events] = compiled(taken, events.like)
 
     @property
     def n_afferents(self) -> int:
@@ -129,12 +131,28 @@ class InMemory:
         IndexError
             If a number is out of range or not an integer.
         """
+        if (found := self._at_once(index)) is not None:
+            return found
         chosen = pattern_numbers(index, len(self))
         chosen = chosen if self._index is None else self._index[chosen]
         if isinstance(self._events, RaggedEvents):
             return self._events[chosen]
-        taken: Events = self._take(self._events, self.backend.from_numpy(chosen))
-        return taken
+        return self._take(self._events, self.backend.from_numpy(chosen))
+
+    def _at_once(self, index: ArrayLike) -> Events | None:
+        """Do the same by a fused form, or return None where there is none or a number is wrong."""
+        if type(index) is not np.ndarray or index.dtype != np.int64 or index.ndim != 1:
+            return None
+        if self._index is not None:
+            if len(index) and not (index.min() >= 0 and index.max() < len(self._index)):
+                return None
+            index = self._index[index]
+        return picked(self._events, index, self._in_order)
+
+    def _in_order(self, number: int) -> Array:
+        if self._order is None or len(self._order) != number:
+            self._order = in_order(self._events, number)
+        return self._order
 
     def subset(self, index: ArrayLike) -> InMemory:
         """Return some of the patterns as a source of their own, which shares the memory."""
@@ -265,23 +283,6 @@ class FromEventFile:
         return FromEventFile(
             self.event_file, self.backend, self.dtype, self.index[chosen], layout=self.layout
         )
-
-
-def _take(events: Events, index: Array) -> Events:
-    # not events[index]: the index was checked on the host, without waiting for the device
-    xp, width = events.xp, events.times.shape[1]
-    counts = xp.take(events.counts, index, axis=0)
-    column = xp.arange(width, dtype=events.order.dtype, device=events.device)
-    return changed(
-        events,
-        times=xp.take(events.times, index, axis=0),
-        afferents=xp.take(events.afferents, index, axis=0),
-        counts=counts,
-        # half of a batch of images would be positions in its source, which training has no use for
-        order=xp.broadcast_to(column[None, :], (index.shape[0], width)),
-        source_shape=None,
-        source_lengths=counts,
-    )
 
 
 def _checked_labels(labels: ArrayLike, n_patterns: int, n_classes: int | None) -> Integers:

@@ -60,6 +60,7 @@ _ON_CPU = {
     "voltage": "functions",
     "voltage_vjp": "function_gradients",
     "learn_online": "learning",
+    "pick_patterns": "picking",
     "sort_spikes": "preparing",
     "critical_threshold": "spiking",
     "critical_threshold_vjp": "spiking",

@@ -60,6 +60,8 @@ Names asked for:
       the outputs that rise above rest in any pattern, (O,); None where an argument may be wrong
     - ``adam_step(weight, gradient, mean, square, numbers)``: the three after the step, of which the
       moments are None before the first; None where dtypes differ
+    - ``pick_patterns(events, index)``: times, afferents and counts of patterns whose numbers, (n,),
+      are int64 and on the host; None where one is out of range
     - ``all_within(times, latest)``: whether all times, of any shape, are in [0, latest]
     - ``sort_spikes(times, afferents, starts, lengths, n_afferents, duration)``: times, afferents,
       counts and order of `Events`, of rows of times, (B, M), or of lists in (E,), where pattern b

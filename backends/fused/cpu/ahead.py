@@ -12,7 +12,7 @@ from tempotron_core.networks.learning_step import Objective
 from tempotron_core.spiking.following import StreamState
 
 from . import function_gradients as gradients
-from . import functions, learning, preparing, spiking, streaming, training
+from . import functions, learning, picking, preparing, spiking, streaming, training
 from .notices import told
 from .peak_scan import scan_peaks
 
@@ -53,6 +53,7 @@ def _calls(dtype: np.dtype[Any], n_outputs: int) -> Iterator[tuple[str, Callable
     again = np.zeros((1, 2), np.int32)
     yield "sort_spikes again", lambda: preparing.sort_spikes(times, again, None, None, 2, 50.0)
     events, neuron = Events.from_latencies(times, 50.0), Neuron()
+    yield "pick_patterns", lambda: picking.pick_patterns(events, np.zeros(1, np.int64))
     given, shunted = (events, weight, neuron), (events, weight, Neuron(shunt=True))
     found, t_spike = (ones, 8.0 * ones), 8.0 * ones
     yield "all_within", lambda: gradients.all_within(times, 50.0)

@@ -9,8 +9,9 @@ import numpy as np
 from .compiled import compiled
 from .interior import exceeding, fill_crests, interval_tops
 from .lanes import first_lane, fma, lanes_of, load, store
+from .moments import fill_jumps, fill_moments, room_for_moments
 from .roots import rising_root
-from .steps import CHUNK, fill_steps, free_state, gaps
+from .steps import CHUNK, fill_steps, free_state
 
 __all__ = ["scan_crossings"]
 
@@ -30,7 +31,9 @@ def scan_crossings(
     kappa, n_lanes = constants[2], len(lanes)
     n_outputs = t_spike.shape[1]
     width = (n_outputs + n_lanes - 1) // n_lanes * n_lanes  # rows may be wider
-    u, next_time = np.zeros(CHUNK), np.zeros(CHUNK)
+    room = room_for_moments()
+    moment, _, _, u, now = room
+    jump, flat = np.empty(CHUNK * n_lanes), rows.reshape(-1)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     potential, slope, limit = np.empty(width), np.empty(width), np.empty(width)
     v_now, d_now = np.empty(n_lanes), np.empty(n_lanes)
@@ -51,8 +54,10 @@ def scan_crossings(
         for start in range(0, count, CHUNK):
             if silent == 0 and not to_the_end:
                 break
-            n = min(CHUNK, count - start)
-            gaps(times[p], start, n, count, duration, u, next_time)
+            n_spikes = min(CHUNK, count - start)
+            n = fill_moments(
+                times[p], afferents[p], start, n_spikes, count, duration, rows.shape[1], room
+            )
             fill_steps(u, n, constants, a, b, c, e)
             sparse = fill_crests(u, n, constants, crest_a, crest_b)
             for o in range(0, width, n_lanes):
@@ -61,8 +66,9 @@ def scan_crossings(
                     load(slope, o, lanes),
                     load(limit, o, lanes),
                 )
+                fill_jumps(flat, room, n_spikes, o, lanes, jump)
                 for i in range(n):
-                    d = fma(kappa, load(rows[afferents[p, start + i]], o, lanes), d)
+                    d = fma(kappa, load(jump, i * n_lanes, lanes), d)
                     v_next = fma(b[i], d, a[i] * v)
                     d_next = fma(e[i], d, c[i] * v)
                     crest = crest_a[i], crest_b[i]
@@ -87,15 +93,15 @@ def scan_crossings(
                                 continue
                             limit[o + lane] = np.inf
                             silent -= 1
-                            now = np.float64(times[p, start + i])
                             reached, _ = rising_root(
                                 v0, d0, top_now[lane], value, threshold, constants
                             )
-                            t_spike[p, o + lane] = min(now + reached, next_time[i])
-                            last_event[p, o + lane] = start + i
-                            free, free_time = _free_peak(v0, d0, duration - now, constants)
+                            t_spike[p, o + lane] = min(now[i] + reached, now[i + 1])
+                            following = np.searchsorted(moment[:n_spikes], i, "right")
+                            last_event[p, o + lane] = start + following - 1
+                            free, free_time = _free_peak(v0, d0, duration - now[i], constants)
                             v_free[p, o + lane] = max(free, value)
-                            t_free[p, o + lane] = min(now + free_time, duration)
+                            t_free[p, o + lane] = min(now[i] + free_time, duration)
                         open_limit = load(limit, o, lanes)
                     v, d = v_next, d_next
                 store(potential, o, v)

@@ -23,7 +23,8 @@ from .lanes import (
     splat,
     store,
 )
-from .steps import CHUNK, fill_steps, gaps
+from .moments import fill_jumps, fill_moments, room_for_moments
+from .steps import CHUNK, fill_steps
 
 __all__ = ["scan_peaks"]
 
@@ -40,7 +41,9 @@ def scan_peaks(
     kappa, n_lanes = constants[2], len(lanes)
     n_outputs = v_max.shape[1]
     width = (n_outputs + n_lanes - 1) // n_lanes * n_lanes
-    u, next_time = np.zeros(CHUNK), np.zeros(CHUNK)
+    room = room_for_moments()
+    _, _, _, u, now = room
+    jump, flat = np.empty(CHUNK * n_lanes), rows.reshape(-1)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     potential, slope = np.empty(width), np.empty(width)
     best, best_time = np.empty(width), np.empty(width)
@@ -57,16 +60,19 @@ def scan_peaks(
         best_time[:] = 0.0
         count = counts[p]
         for start in range(0, count, CHUNK):
-            n = min(CHUNK, count - start)
-            gaps(times[p], start, n, count, duration, u, next_time)
+            n_spikes = min(CHUNK, count - start)
+            n = fill_moments(
+                times[p], afferents[p], start, n_spikes, count, duration, rows.shape[1], room
+            )
             fill_steps(u, n, constants, a, b, c, e)
             sparse = fill_crests(u, n, constants, crest_a, crest_b)
             for o in range(0, width, n_lanes):
                 v, d = load(potential, o, lanes), load(slope, o, lanes)
                 top, when = load(best, o, lanes), load(best_time, o, lanes)
+                fill_jumps(flat, room, n_spikes, o, lanes, jump)
                 crest, n_open = splat(0.0, lanes), 0  # the largest floor of an interior maximum
                 for i in range(n):
-                    d = fma(kappa, load(rows[afferents[p, start + i]], o, lanes), d)
+                    d = fma(kappa, load(jump, i * n_lanes, lanes), d)
                     v_next = fma(b[i], d, a[i] * v)
                     d_next = fma(e[i], d, c[i] * v)
                     turns, bound, known = minimum(d, 0.0 - d_next), fma(u[i], d, v), top
@@ -82,7 +88,7 @@ def scan_peaks(
                         bound = select(turns > 0.0, bound, -np.inf)
                         store(open_bound, n_open * n_lanes, bound)
                         n_open += 1
-                    when = select(v_next > top, next_time[i], when)
+                    when = select(v_next > top, now[i + 1], when)
                     top = maximum(v_next, top)
                     v, d = v_next, d_next
                 store(potential, o, v)
@@ -93,7 +99,7 @@ def scan_peaks(
                     store(crest_now, 0, crest)
                     _settle(
                         n_open, open_event, open_v, open_d, open_bound, u, a, b, c, e, crest_a,
-                        crest_b, crest_now, times[p], start, constants, lanes, best, best_time, o,
+                        crest_b, crest_now, now, constants, lanes, best, best_time, o,
                     )  # fmt: skip
         for o in range(n_outputs):
             # weights that are no numbers make no number, not a silent neuron
@@ -105,7 +111,7 @@ def scan_peaks(
 @compiled
 def _settle(
     n_open, open_event, open_v, open_d, open_bound, u, a, b, c, e, crest_a, crest_b, crest_now,
-    times, start, constants, lanes, best, best_time, o,
+    now, constants, lanes, best, best_time, o,
 ):  # fmt: skip
     """Raise the best potentials by the maxima of open intervals.
 
@@ -132,7 +138,7 @@ def _settle(
         larger = bound > first_bound
         first_v, first_d = select(larger, v, first_v), select(larger, d, first_d)
         first_gap = select(larger, u[i], first_gap)
-        first_time = select(larger, np.float64(times[start + i]), first_time)
+        first_time = select(larger, now[i], first_time)
         first_floor, first_bound = select(larger, floor, first_floor), maximum(bound, first_bound)
         first_of = select(larger, np.float64(j), first_of)
     _raise(
@@ -147,7 +153,7 @@ def _settle(
             v, d = load(open_v, j * n_lanes, lanes), load(open_d, j * n_lanes, lanes)
             floor = fma(crest_b[i], d, crest_a[i] * v)
             _raise(
-                v, d, u[i], np.float64(times[start + i]), floor, bound, constants, lanes, best,
+                v, d, u[i], now[i], floor, bound, constants, lanes, best,
                 best_time, o,
             )  # fmt: skip
 

@@ -19,14 +19,14 @@ __all__ = ["crossing_starts", "peak_starts", "potential_starts", "states_before"
 @compiled
 def last_event_until(times, count, t, inclusive):
     """Last of a pattern's spikes before the time t, or at it if ``inclusive``; -1 for none."""
-    low, high = 0, count
-    while low < high:
-        middle = (low + high) // 2
-        if times[middle] < t or (inclusive and times[middle] == t):
-            low = middle + 1
-        else:
-            high = middle
-    return low - 1
+    before, left = 0, count
+    while left > 0:
+        half = (left + 1) // 2
+        at = times[before + half - 1]
+        # not a condition, which would be a branch no one can predict
+        before += half * np.int64((at < t) | (inclusive & (at == t)))
+        left -= half
+    return before - 1
 
 
 @compiled

@@ -11,9 +11,10 @@ import numpy as np
 from .compiled import compiled
 from .interior import exceeding, fill_crests, interval_tops
 from .lanes import first_lane, fma, lanes_of, load, store
+from .moments import fill_jumps, fill_moments, room_for_moments
 from .resets import crossing_after
 from .roots import rising_root
-from .steps import CHUNK, fill_steps, free_state, gaps
+from .steps import CHUNK, fill_steps, free_state
 
 __all__ = ["place_spikes", "scan_spikes", "with_room"]
 
@@ -49,7 +50,9 @@ def scan_spikes(
     kappa, n_lanes = constants[2], len(lanes)
     n_outputs = n_found.shape[1]
     width = (n_outputs + n_lanes - 1) // n_lanes * n_lanes  # rows may be wider
-    u, next_time = np.zeros(CHUNK), np.zeros(CHUNK)
+    room = room_for_moments()
+    _, _, _, u, now = room
+    jump, flat = np.empty(CHUNK * n_lanes), rows.reshape(-1)
     a, b, c, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     potential, slope, limit = np.empty(width), np.empty(width), np.empty(width)
     v_now, d_now = np.empty(n_lanes), np.empty(n_lanes)
@@ -70,8 +73,10 @@ def scan_spikes(
         limit[n_outputs:] = np.inf
         n_found[p] = 0
         for start in range(0, counts[p], CHUNK):
-            n_steps = min(CHUNK, counts[p] - start)
-            gaps(times[p], start, n_steps, counts[p], duration, u, next_time)
+            n_inputs = min(CHUNK, counts[p] - start)
+            n_steps = fill_moments(
+                times[p], afferents[p], start, n_inputs, counts[p], duration, rows.shape[1], room
+            )
             fill_steps(u, n_steps, constants, a, b, c, e)
             sparse = fill_crests(u, n_steps, constants, crest_a, crest_b)
             for o in range(0, width, n_lanes):
@@ -80,11 +85,12 @@ def scan_spikes(
                     load(slope, o, lanes),
                     load(limit, o, lanes),
                 )
+                fill_jumps(flat, room, n_inputs, o, lanes, jump)
                 i = 0
                 while i < n_steps:
                     crossing = 0
                     while i < n_steps:  # apart from what follows, so that it stays in registers
-                        d = fma(kappa, load(rows[afferents[p, start + i]], o, lanes), d)
+                        d = fma(kappa, load(jump, i * n_lanes, lanes), d)
                         v_next, d_next = fma(b[i], d, a[i] * v), fma(e[i], d, c[i] * v)
                         crest = crest_a[i], crest_b[i]
                         crossing = lanes_of(
@@ -109,7 +115,6 @@ def scan_spikes(
                     store(d_after, 0, d_next)
                     store(top_now, 0, top)
                     store(value_now, 0, value)
-                    now = np.float64(times[p, start + i])
                     while crossing:
                         lane = first_lane(crossing)
                         crossing &= crossing - 1
@@ -123,7 +128,7 @@ def scan_spikes(
                         while reached >= 0.0:
                             passed += reached
                             before = latest[o + lane]
-                            latest[o + lane] = min(now + passed, next_time[i])
+                            latest[o + lane] = min(now[i] + passed, now[i + 1])
                             if latest[o + lane] <= before:
                                 apart = False
                                 if not counted:

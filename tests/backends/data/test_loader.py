@@ -179,6 +179,8 @@ def test_bad_input(event_file: EventFile) -> None:
         for index, message in (
             ([12], "index must be from 0 to 11, got 12 to 12"),
             ([-1], "index must be from 0 to 11, got -1 to -1"),
+            (np.asarray([3, 12]), "index must be from 0 to 11, got 3 to 12"),
+            (np.asarray([-1]), "index must be from 0 to 11, got -1 to -1"),
             (np.asarray([2**64 - 1], dtype="u8"), "got 18446744073709551615 to"),
             ([0.5], "index must be integers along one axis, got float64"),
             ([True], "index must be integers along one axis, got bool"),
