@@ -35,6 +35,7 @@ ARGUMENTS = {
         "jobs": "--jobs",
         "seed": "--seed",
         "data": "--data",
+        "cluster": "--cluster",
     },
     "predict": {"input": "INPUT", "data": "INPUT", "device": "--device"} | CHECKPOINT,
 }

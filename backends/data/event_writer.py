@@ -125,7 +125,7 @@ class EventWriter:
     def __len__(self) -> int:
         return self._arrays["labels"].length
 
-    def append(self, events: Events, labels: ArrayLike) -> None:
+    def append(self, events: Events, labels: ArrayLike | None = None) -> None:
         """Add patterns.
 
         Parameters
@@ -133,16 +133,19 @@ class EventWriter:
         events : Events
             Of any array library, on any device.
         labels : array of integers, booleans or strings, shape (B,)
-            Their classes, on the host; strings are names in the metadata's ``classes``.
+            Their classes, on the host; strings are names in the metadata's ``classes``.  Left out
+            where there are none, as of patterns to count in: all are of class 0.
 
         Raises
         ------
         TypeError
             If ``events`` is no Events, or labels are none of these.
         ValueError
-            If the afferents, the duration or the number of labels do not fit, or a label is out of
-            range.
+            If the afferents, the duration or the number of labels do not fit, a label is out of
+            range, or labels of several classes are left out.
         """
+        if labels is None and (self.n_classes or 1) > 1:
+            raise ValueError(f"labels must be given for {self.n_classes} classes, got None")
         if not isinstance(events, Events):
             raise TypeError(f"events must be an Events, got {type(events).__name__}")
         for name in ("n_afferents", "duration"):
@@ -151,6 +154,7 @@ class EventWriter:
                     f"events must have {name} {getattr(self, name)}, got {getattr(events, name)}"
                 )
         times, afferents, offsets = to_spike_list(events)
+        labels = np.zeros(len(events), np.int64) if labels is None else labels
         self._append(times, afferents, np.diff(offsets), labels)
 
     def append_spikes(

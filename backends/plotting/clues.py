@@ -38,9 +38,9 @@ def trials_to_criterion(axes: Axes, trials: Mapping[tuple[str, str], Sequence[in
             came = np.asarray([each is not None for each in seeds])
             y = np.asarray([each or 2.0 * most for each in seeds], np.float64)
             axes.plot(
-                x[came], y[came], "o", color=colour, markersize=3.2, markeredgewidth=0, label=label
+                x[came], y[came], "o", color=colour, markersize=4, markeredgewidth=0, label=label
             )
-            axes.plot(x[~came], y[~came], "x", color=colour, markersize=4)
+            axes.plot(x[~came], y[~came], "x", color=colour, markersize=5)
             label = ""
     axes.set_yscale("log")
     axes.set_xticks(range(len(tasks)), tasks)

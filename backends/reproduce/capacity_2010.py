@@ -185,10 +185,10 @@ def _draw(figure: Figure, done: Done) -> None:
         line = fit_line(capacities, divisor)
         if line is not None:
             ends_x = np.asarray([x.min(), x.max()])
-            label = f"slope {line.slope:.2f}"
+            label = f"here, slope {line.slope:.2f}"
             axes.plot(ends_x, line.level + line.slope * ends_x, color=TARGET, label=label)
             theory = line.above + THEORY * ends_x
-            axes.plot(ends_x, theory, "--", color=QUIET, label=f"slope {THEORY:.2f}")
+            axes.plot(ends_x, theory, "--", color=QUIET, label=f"theory, slope {THEORY:.2f}")
             axes.legend(fontsize=8)
         axes.set_xlabel(name)
         axes.locator_params(axis="x", nbins=5)
@@ -200,7 +200,7 @@ REPRODUCTION = Reproduction(
     name="capacity-2010",
     shows="how the capacity grows with the length of patterns",
     paper="Rubin, Monasson & Sompolinsky, Physical Review Letters 105, 218102 (2010)",
-    time="6 minutes on one core",
+    time="4 minutes on one core",
     quick_lacks=f"{QUICK_N} afferents in {QUICK_EPOCHS} epochs learn less of longer patterns, so "
     "that the slope has the wrong sign.",
     jobs=_jobs,

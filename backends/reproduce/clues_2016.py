@@ -120,7 +120,7 @@ def _compile() -> None:
 
 
 def _kind(job: Job) -> str:
-    name: str = job["rule"].replace("_", "-")
+    name: str = {"e_learning": "E-learning", "resume": "ReSuMe"}.get(job["rule"], job["rule"])
     if job["noise"]:
         return f"{name}, {WITH_NOISE}"
     return f"{name}, rate 1e-5" if job["learning_rate"] == PUBLISHED_RATE else name
@@ -256,7 +256,7 @@ def _draw(figure: Figure, done: Done) -> None:
         name: [[each["exact"][name] / FRESH for each in results] for results in exact.values()]
         for name in MEASURED
     }
-    labels = ("clean", f"{DELETION:.0%} lost", f"{JITTER:g} ms of jitter", "both")
+    labels = ("clean", f"{100.0 * DELETION:g} % lost", f"{JITTER:g} ms of jitter", "both")
     part_bars(third, list(exact), dict(zip(labels, shares.values(), strict=True)))
     third.set_ylabel("trials counted exactly")
     window = list(WINDOWS)[1]

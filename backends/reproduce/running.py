@@ -71,8 +71,10 @@ def run_all(
     ------
     ImportError
         If there is a cluster and no Dask.
+    OSError
+        If the cluster cannot be reached.
     ValueError
-        If an argument is not possible, or the folder holds another run.
+        If an argument is not possible, or the folder holds another run or anything else.
     """
     jobs = whole_number("jobs", jobs)
     seed = whole_number("seed", seed, least=0)
@@ -111,19 +113,20 @@ def read_run(path: Path, name: str, quick: bool, seed: int) -> Record:
         "format": FORMAT, "name": name, "quick": quick, "seed": seed, "version": __version__,
         "jobs": [],
     }  # fmt: skip
+    new = {key: value for key, value in record.items() if key != "jobs"}
+    expected = f"out must be empty or hold this very run, {_words(new)}"
     if not path.exists():
+        others = sorted(each.name for each in path.parent.iterdir() if each.name[0] != ".")
+        if others:
+            raise ValueError(f"{expected}, got a folder with {others[0]!r}: {path.parent}")
         return record
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         same = {key: found.get(key) for key in record if key != "jobs"}
     except (ValueError, AttributeError):
         raise ValueError(f"out must hold no other file of that name, got {path}") from None
-    new = {key: value for key, value in record.items() if key != "jobs"}
     if same != new:
-        raise ValueError(
-            f"out must be empty or hold this very run, {_words(new)}, got a folder with "
-            f"{_words(same)}: {path.parent}"
-        )
+        raise ValueError(f"{expected}, got a folder with {_words(same)}: {path.parent}")
     record["jobs"] = found["jobs"]
     return record
 
@@ -170,7 +173,13 @@ def _executor(jobs: int, cluster: str | None) -> Iterator[Executor]:
         raise ImportError(
             "a cluster needs Dask, which is not installed: pip install 'tempotron-core[dask]'"
         ) from error
-    with Client(cluster) as client, client.get_executor() as executor:
+    try:
+        client = Client(cluster)
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"cluster must be the address of a Dask scheduler, got {cluster!r}: {error}"
+        ) from error
+    with client, client.get_executor() as executor:
         yield executor
 
 

@@ -88,6 +88,20 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert not base.flags.writeable
 
 
+def test_patterns_without_classes(tmp_path: Path) -> None:
+    events = Events.from_trains(np.asarray([[[1.0], [3.0]], [[4.0], [2.0]]]), 5.0)
+    with EventWriter(tmp_path / "a.events", 2, 5.0) as writer:
+        writer.append(events)
+    file = EventFile.open(tmp_path / "a.events")
+    assert file.n_classes == 1
+    np.testing.assert_array_equal(file.labels, [0, 0])
+    with (
+        pytest.raises(ValueError, match="labels must be given for 2 classes, got None"),
+        EventWriter(tmp_path / "b.events", 2, 5.0, n_classes=2) as writer,
+    ):
+        writer.append(events)
+
+
 def test_numpy_and_json_alone_read_and_write_the_format(tmp_path: Path) -> None:
     path = write(tmp_path / "a.events")
     arrays = {

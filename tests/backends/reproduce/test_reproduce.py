@@ -60,6 +60,18 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_numbers(tmp_path, monkeypa
     assert "got a folder with gumbel-2010 quick seed 0" in error
 
 
+@pytest.mark.usefixtures("tiny")
+def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
+    (tmp_path / "model.npz").touch()  # of `tempotron train`
+    command = ["reproduce", "gumbel-2010", "--quick", "--jobs", "1", "--out", str(tmp_path)]
+    assert main(command) == 2
+    assert "--out must be empty or hold this very run, gumbel-2010" in (
+        error := capsys.readouterr().err
+    )
+    assert "got a folder with 'model.npz'" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("tiny")
 def test_workers_of_a_cluster_find_the_same_numbers(tmp_path):
