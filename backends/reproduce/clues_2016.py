@@ -120,7 +120,8 @@ def _compile() -> None:
 
 
 def _kind(job: Job) -> str:
-    name: str = {"e_learning": "E-learning", "resume": "ReSuMe"}.get(job["rule"], job["rule"])
+    rule: str = job["rule"]
+    name = {"e_learning": "E-learning", "resume": "ReSuMe"}.get(rule, rule)
     if job["noise"]:
         return f"{name}, {WITH_NOISE}"
     return f"{name}, rate 1e-5" if job["learning_rate"] == PUBLISHED_RATE else name
