@@ -189,6 +189,20 @@ def test_thresholds_are_where_counts_change(k):
         np.testing.assert_array_equal(np.diag(counts) >= k, reached)
 
 
+def test_thresholds_are_zero_where_nothing_rises():
+    """Also where what two inputs leave cancels, so that counts see the rounding alone."""
+    rng = np.random.default_rng(0)
+    second = rng.uniform(0.5, 20.0, 40)
+    third = second + rng.uniform(5.0, 60.0, 40)
+    latencies = np.stack([np.zeros(40), second, third], axis=1)
+    weight = np.stack([-np.ones(40), np.exp(-second / 20.0), np.zeros(40)], axis=1)
+    events, neuron = Events.from_latencies(latencies, 300.0), Neuron(20.0, 5.0, psp_peak=1.0)
+    silent = peak(events, weight, neuron).v_max == 0.0
+    assert np.diagonal(silent).any()
+    for each in critical_threshold(events, weight, neuron, 2):
+        np.testing.assert_array_equal(each[silent], 0)
+
+
 def test_the_number_of_threads_changes_no_bit(monkeypatch):
     from tempotron_backends.fused.cpu import batch
 
