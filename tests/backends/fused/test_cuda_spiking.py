@@ -175,7 +175,7 @@ def test_memory(make_forms, find_forms, monkeypatch):
         return taken(shape, *arguments, **options)
 
     monkeypatch.setattr(np, "empty", empty)
-    with pytest.raises(ValueError, match="max_spikes must be given"):
+    with pytest.raises(ValueError, match=r"max_spikes must be less than 11, .* got 4 x 3 trains"):
         output_spikes(events, weight, Neuron())
 
 
