@@ -21,15 +21,12 @@ def taken(events: Events, index: Array) -> Events:
     """Return patterns whose numbers are on the events' device."""
     # not events[index]: the index was checked on the host, without waiting for the device
     xp = events.xp
-    counts = xp.take(events.counts, index, axis=0)
-    return changed(
+    return _batch(
         events,
-        times=xp.take(events.times, index, axis=0),
-        afferents=xp.take(events.afferents, index, axis=0),
-        counts=counts,
-        order=in_order(events, index.shape[0]),
-        source_shape=None,
-        source_lengths=counts,
+        xp.take(events.times, index, axis=0),
+        xp.take(events.afferents, index, axis=0),
+        xp.take(events.counts, index, axis=0),
+        in_order(events, index.shape[0]),
     )
 
 
@@ -47,10 +44,20 @@ def picked(
     if found is None:
         return None
     times, afferents, counts = found
+    return _batch(events, times, afferents, counts, order(len(index)))
+
+
+def _batch(events: Events, times: Array, afferents: Array, counts: Array, order: Array) -> Events:
+    """Return events of these arrays, which are sorted and know no other source."""
     return changed(
-        events, times=times, afferents=afferents, counts=counts, order=order(len(index)),
-        source_shape=None, source_lengths=counts,
-    )  # fmt: skip
+        events,
+        times=times,
+        afferents=afferents,
+        counts=counts,
+        order=order,
+        source_shape=None,
+        source_lengths=counts,
+    )
 
 
 def in_order(events: Events, n_patterns: int) -> Array:

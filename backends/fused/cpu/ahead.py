@@ -56,7 +56,6 @@ def _calls(dtype: np.dtype[Any], n_outputs: int) -> Iterator[tuple[str, Callable
     yield "pick_patterns", lambda: picking.pick_patterns(events, np.zeros(1, np.int64))
     given, shunted = (events, weight, neuron), (events, weight, Neuron(shunt=True))
     found, t_spike = (ones, 8.0 * ones), 8.0 * ones
-    yield "all_within", lambda: gradients.all_within(times, 50.0)
     yield "peak", lambda: functions.peak(*given, None)
     yield "peak on a grid", lambda: functions.peak(*given, (5, 1.0))
     yield "peak_vjp", lambda: gradients.peak_vjp(*given, found, ones, None, False, None)
