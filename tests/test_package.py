@@ -102,11 +102,11 @@ print(*sys.modules)
 """
     python(code)  # compiles what has not been compiled yet
     loaded = set(python(code).split())
-    assert "tempotron_backends.fused.cpu.peak_scan" in loaded
+    assert "tempotron_backends.fused.cpu.readouts.peak_scan" in loaded
     compiler = {"numba.np.arraymath", "numba.np.arrayobj", "numba.cpython.unicode"}
     # with the namespace of NumPy come all parts of NumPy, and a compiler of Fortran among them
     others = {"array_api_compat.numpy", "array_api_extra", "numpy.f2py", "numpy.ma"}
-    assert not loaded & {*compiler, *others, "tempotron_backends.fused.cpu.spiking"}
+    assert not loaded & {*compiler, *others, "tempotron_backends.fused.cpu.spiking.functions"}
 
 
 def test_import_loads_its_own_modules_alone():

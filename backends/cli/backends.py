@@ -95,7 +95,7 @@ def _compile() -> int:
     folder = cache_folder()
     print(f"{count} kernels are ready, after {seconds:.1f} s")
     if folder:
-        print(f"they are kept in {folder}")
+        print(f"they are kept under {folder}")
     else:
         print("they cannot be kept: set NUMBA_CACHE_DIR to a folder to write to", file=sys.stderr)
     return 0

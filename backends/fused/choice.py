@@ -52,24 +52,24 @@ def for_cupy(array: Any) -> Forms:
 
 
 _ON_CPU = {
-    "all_within": "function_gradients",
-    "first_crossing": "functions",
-    "first_crossing_vjp": "function_gradients",
-    "peak": "functions",
-    "peak_vjp": "function_gradients",
-    "voltage": "functions",
-    "voltage_vjp": "function_gradients",
-    "learn_online": "learning",
-    "pick_patterns": "picking",
-    "sort_spikes": "preparing",
-    "critical_threshold": "spiking",
-    "critical_threshold_vjp": "spiking",
-    "output_spikes": "spiking",
-    "output_spikes_vjp": "spiking",
-    "follow_stream": "streaming",
-    "adam_step": "training",
-    "class_cost": "training",
-    "learn_classes": "training",
+    "all_within": "readouts.function_gradients",
+    "first_crossing": "readouts.functions",
+    "first_crossing_vjp": "readouts.function_gradients",
+    "peak": "readouts.functions",
+    "peak_vjp": "readouts.function_gradients",
+    "voltage": "readouts.functions",
+    "voltage_vjp": "readouts.function_gradients",
+    "learn_online": "learning.online",
+    "pick_patterns": "events.picking",
+    "sort_spikes": "events.preparing",
+    "critical_threshold": "spiking.functions",
+    "critical_threshold_vjp": "spiking.functions",
+    "output_spikes": "spiking.functions",
+    "output_spikes_vjp": "spiking.functions",
+    "follow_stream": "spiking.streaming",
+    "adam_step": "learning.training",
+    "class_cost": "learning.training",
+    "learn_classes": "learning.training",
 }
 """The module of `cpu` that holds each form."""
 
@@ -104,7 +104,7 @@ def _on_cpu() -> Forms:
     if importlib.util.find_spec("numba") is None:
         return {}
     try:
-        from .cpu import compiled  # noqa: F401
+        from .cpu.compiling import compiled  # noqa: F401
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, we can do without
         warnings.warn(
             f"Numba is installed but cannot be used, so the compiled kernels are not: {error}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,10 +12,16 @@ from tempotron_core import Events, Neuron
 from tempotron_core.networks.learning_step import Objective
 from tempotron_core.spiking.following import StreamState
 
-from . import function_gradients as gradients
-from . import functions, learning, picking, preparing, spiking, streaming, training
-from .notices import told
-from .peak_scan import scan_peaks
+from .compiling.notices import told
+from .events import picking, preparing
+from .events.ordering import sort_patterns
+from .learning import online as learning
+from .learning import training
+from .readouts import function_gradients as gradients
+from .readouts import functions
+from .readouts.peak_scan import scan_peaks
+from .spiking import functions as spiking
+from .spiking import streaming
 
 __all__ = ["cache_folder", "compile_ahead"]
 
@@ -39,9 +46,9 @@ def compile_ahead() -> Iterator[str]:
 
 
 def cache_folder() -> str:
-    """Return where machine code is kept; an empty text if it is not."""
-    path: str | None = scan_peaks._cache.cache_path  # type: ignore[attr-defined]
-    return path or ""
+    """Return the folder under which machine code is kept; an empty text if it is not."""
+    kept = {kernel._cache.cache_path for kernel in (scan_peaks, sort_patterns)}
+    return "" if None in kept else os.path.commonpath(kept)
 
 
 def _calls(dtype: np.dtype[Any], n_outputs: int) -> Iterator[tuple[str, Callable[[], Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .compiled import compiled
+from .compiling.compiled import compiled
 from .lanes import divide, exponent, fma, maximum, power_of_two
 
 __all__ = ["exponential", "log1p"]

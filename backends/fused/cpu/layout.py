@@ -8,7 +8,7 @@ import numpy as np
 from llvmlite import binding
 from numba.core import config
 
-from .compiled import compiled
+from .compiling.compiled import compiled
 from .lanes import NARROW, WIDE
 
 __all__ = ["lanes_for", "scan_lanes", "sum_shards", "weight_rows", "width_for"]

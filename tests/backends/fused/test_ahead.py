@@ -12,7 +12,9 @@ pytest.importorskip("numba")
 
 from tempotron_backends.cli.command import main
 from tempotron_backends.fused import choice
-from tempotron_backends.fused.cpu import ahead, compiled, machine_code, notices, peak_scan
+from tempotron_backends.fused.cpu import ahead
+from tempotron_backends.fused.cpu.compiling import compiled, machine_code, notices
+from tempotron_backends.fused.cpu.readouts import peak_scan
 from tempotron_core import Events, Neuron, peak
 
 
@@ -119,7 +121,7 @@ def test_the_command_says_how_long_and_where(
     assert main(["backends", "--compile"]) == 0
     found = capsys.readouterr()
     assert found.out.startswith("2 kernels are ready, after ")
-    assert found.out.splitlines()[1] == f"they are kept in {ahead.cache_folder()}"
+    assert found.out.splitlines()[1] == f"they are kept under {ahead.cache_folder()}"
     assert found.err == "compiling kernels, a minute or two ...\n"
     monkeypatch.setattr(ahead, "cache_folder", lambda: "")
     assert main(["backends", "--compile"]) == 0

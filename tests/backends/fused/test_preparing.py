@@ -11,7 +11,7 @@ from tempotron_core.encoding import jitter_spikes
 
 pytest.importorskip("numba")
 
-from tempotron_backends.fused.cpu import preparing
+from tempotron_backends.fused.cpu.events import preparing
 
 
 def _spread(rng, shape):

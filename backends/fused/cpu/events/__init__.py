@@ -1,0 +1,1 @@
+"""Kernels for events: sorted, picked, looked at."""

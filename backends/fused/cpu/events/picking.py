@@ -1,0 +1,29 @@
+"""Some patterns of many, as a batch: copied row by row, and no more of a row than its spikes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tempotron_core import Events
+
+from ..batch import usable
+from .copying import copy_patterns
+
+__all__ = ["pick_patterns"]
+
+Array = NDArray[Any]
+
+
+def pick_patterns(events: Events, index: Array) -> tuple[Array, Array, Array] | None:
+    """Times, afferents and counts of patterns, int64 numbers; None where one is out of range."""
+    times, afferents = events.times, events.afferents
+    if not (times.flags.carray and afferents.flags.carray):
+        return None  # the kernel would need a copy of everything
+    shape = len(index), times.shape[1]
+    picked = np.empty(shape, times.dtype), np.empty(shape, afferents.dtype)
+    counts = np.empty(len(index), events.counts.dtype)
+    given = times, afferents, usable(events.counts), events.n_afferents, usable(index)
+    return (*picked, counts) if copy_patterns(*given, *picked, counts) else None

@@ -1,0 +1,54 @@
+"""Sorted events of dense rows and of lists of spike times, by compiled kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..batch import WORTH_THREADS, usable
+from ..threads import n_threads, run, split
+from .ordering import count_spikes, sort_patterns
+
+__all__ = ["sort_spikes"]
+
+Array = NDArray[Any]
+
+
+def sort_spikes(
+    times: Array,
+    afferents: Array | int,
+    starts: Array | None,
+    lengths: Array | None,
+    n_afferents: int,
+    duration: float,
+) -> tuple[Array, Array, Array, Array]:
+    """Times, afferents, counts and order of `Events`."""
+    if starts is None or lengths is None:
+        n_patterns, n_columns = times.shape
+        starts, lengths = np.arange(n_patterns) * n_columns, np.full(n_patterns, n_columns)
+    else:
+        starts, lengths = usable(starts, np.int64), usable(lengths, np.int64)
+        n_patterns, n_columns = len(starts), int(lengths.max(initial=0))
+    n_columns = max(1, n_columns)
+    times = usable(times).reshape(-1)
+    end = times.dtype.type(duration)  # compared in the precision of the times, as everywhere
+    if isinstance(afferents, int):
+        per_afferent, afferents = afferents, np.empty(0, np.int64)
+    else:
+        per_afferent, afferents = 0, usable(afferents).reshape(-1)
+    parts = split(n_patterns, min(n_patterns, 4 * n_threads()))
+    worth = times.size > WORTH_THREADS
+    counts = np.empty(n_patterns, np.int64)
+    run(lambda part: count_spikes(times, starts, lengths, end, *part, counts), parts, worth=worth)
+    n_kept = max(1, int(counts.max(initial=0)))
+    integer = np.int32 if max(n_afferents, n_columns) < 2**31 else np.int64
+    found = (
+        np.empty((n_patterns, n_kept), times.dtype),
+        np.empty((n_patterns, n_kept), integer),
+        np.empty((n_patterns, n_columns), integer),
+    )
+    given = (times, afferents, starts, lengths, per_afferent, end, n_afferents)
+    run(lambda part: sort_patterns(*given, *part, *found), parts, worth=worth)
+    return found[0], found[1], counts, found[2]

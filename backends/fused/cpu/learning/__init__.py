@@ -1,0 +1,1 @@
+"""Kernels for steps of learning, by batches and by one pattern after another."""

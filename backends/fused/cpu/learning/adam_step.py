@@ -1,0 +1,30 @@
+"""A step of Adam in one pass over the weights, by the operations that the core makes in turn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..compiling.compiled import compiled
+
+__all__ = ["step_adam"]
+
+
+@compiled
+def step_adam(
+    weight, gradient, mean, square, keep_mean, add_mean, keep_square, add_square, size, correction,
+    epsilon, decay, new_weight, new_mean, new_square,
+):  # fmt: skip
+    """Fill the arrays after the step; all numbers are of the weights' dtype.
+
+    ``mean`` and ``square`` are empty before the first step.
+    """
+    later = mean.shape[0] > 0
+    for i in range(weight.shape[0]):
+        g, w = gradient[i], weight[i]
+        m, s = add_mean * g, add_square * (g * g)
+        if later:
+            m, s = keep_mean * mean[i] + m, keep_square * square[i] + s
+        new_mean[i], new_square[i] = m, s
+        if decay > 0.0:
+            w = w - decay * w
+        new_weight[i] = w + size * m / (np.sqrt(s) / correction + epsilon)

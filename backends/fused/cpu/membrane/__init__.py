@@ -1,0 +1,1 @@
+"""What every scan shares: from one spike to the next, and between two."""

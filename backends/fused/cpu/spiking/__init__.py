@@ -1,0 +1,1 @@
+"""Kernels for the multi-spike neuron: output spikes, critical thresholds, streams."""
