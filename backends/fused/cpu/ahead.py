@@ -47,7 +47,8 @@ def compile_ahead() -> Iterator[str]:
 
 def cache_folder() -> str:
     """Return the folder under which machine code is kept; an empty text if it is not."""
-    kept = {kernel._cache.cache_path for kernel in (scan_peaks, sort_patterns)}
+    kernels: tuple[Any, ...] = scan_peaks, sort_patterns
+    kept = {kernel._cache.cache_path for kernel in kernels}
     return "" if None in kept else os.path.commonpath(kept)
 
 
