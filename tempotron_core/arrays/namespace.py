@@ -83,9 +83,18 @@ def namespace_of(array: Array) -> Namespace:
     TypeError
         If it has none.
     """
-    if type(array) is np.ndarray and array.dtype.kind != "V":  # as JAX's zero gradients are
+    if (kind := type(array)) is np.ndarray and array.dtype.kind != "V":  # as JAX's zero gradients
         return _of_numpy()
-    return array_api_compat.array_namespace(array)
+    found = _OF_KIND.get(kind)
+    if found is None:
+        found = array_api_compat.array_namespace(array)
+        if not issubclass(kind, np.ndarray):
+            _OF_KIND[kind] = found
+    return found
+
+
+_OF_KIND: dict[type, Namespace] = {}
+"""What was found for an array of a type, which need not be asked again for every one."""
 
 
 @functools.cache

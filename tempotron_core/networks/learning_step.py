@@ -13,7 +13,8 @@ from ..events import Events
 from ..learning.clipping import clip_norm
 from ..learning.losses import cross_entropy_loss, mse_loss, tempotron_loss
 from ..learning.pooling import pool, pool_vjp
-from ..readouts.arguments import check_readout
+from ..neuron import Neuron
+from ..readouts.arguments import check_fit
 from ..readouts.recovery import revive
 from .activity import Activity
 from .network import Network
@@ -144,6 +145,7 @@ def learning_step(
     callable
         Compiled for the shapes of its arguments where the weights' library gains from that.
     """
+    neuron = network.neurons[0]
     simple = (
         len(network.weights) == 1
         and network.readout == "peak"
@@ -154,15 +156,14 @@ def learning_step(
 
     @under_own_settings
     def step(events: Events, labels: Array, weights: tuple[Array, ...]) -> Step:
-        current = network.with_weights(weights)
         by_class = class_weight
         if by_class is not None:
             xp, like = array_namespace(weights=weights[-1]), weights[-1]
             by_class = xp.asarray(by_class, dtype=like.dtype, device=device_of(like))
-        given = current, events, labels, objective, by_class
-        found = _at_once(*given) if simple else None
+        given = events, labels, objective, by_class
+        found = _at_once(*weights, neuron, *given) if simple else None
         if found is None:
-            found = _in_turn(*given)
+            found = _in_turn(network.with_weights(weights), *given)
         if objective.clip_norm > 0.0 and found.gradients is not None:
             found = found._replace(gradients=clip_norm(found.gradients, objective.clip_norm))
         return found
@@ -190,18 +191,18 @@ def _in_turn(
 
 
 def _at_once(
-    network: Network,
+    weight: Array,
+    neuron: Neuron,
     events: Events,
     labels: Array,
     objective: Objective,
     class_weight: Array | None,
 ) -> Step | None:
     """Return the same by the fused form for one layer, or None where there is none."""
-    weight, neuron = network.weights[0], network.neurons[0]
     form = fused("learn_classes", "auto", weight)
     if form is None or type(events) is not Events or is_followed(weight):
         return None
-    check_readout(events, weight, neuron)
+    check_fit(events, weight, neuron)
     if is_followed(events.times):
         return None
     found = form(events, labels, weight, neuron, objective, class_weight)

@@ -130,7 +130,7 @@ class Batch:
         with np.errstate(under="ignore"):
             return gradient, time_sum.astype(self.times.dtype)
 
-    @property
+    @cached_property
     def worth_threads(self) -> bool:
         """Whether there is more to do than to start threads."""
         if are_few(self.times, self.weight):  # which is quick to see

@@ -70,10 +70,15 @@ class UpdateRule:
         ValueError
             If they, or the weights of the last step, differ in shape or device.
         """
-        kept = {n: getattr(self, n) for n in self._ARRAYS if getattr(self, n) is not None}
-        if _are_alike(weight, gradient, *kept.values()):
-            updated = self._at_once(weight, gradient)
-            return self._updated(weight, gradient) if updated is None else updated
+        kept = {n: array for n in self._ARRAYS if (array := getattr(self, n)) is not None}
+        if not _are_alike(weight, gradient, *kept.values()):
+            self._check(weight, gradient, kept)
+        updated = self._at_once(weight, gradient)
+        return self._updated(weight, gradient) if updated is None else updated
+
+    @staticmethod
+    def _check(weight: Array, gradient: Array, kept: Mapping[str, Array]) -> None:
+        """Raise unless they, and what is kept of the last step, are alike."""
         named = {f"{name} of the last step": array for name, array in kept.items()}
         array_namespace(weight=weight, gradient=gradient, **named)
         check_same_device(weight=weight, gradient=gradient, **named)
@@ -88,8 +93,6 @@ class UpdateRule:
                     f"weight must keep its shape between steps, {tuple(array.shape)}, "
                     f"got {tuple(weight.shape)}"
                 )
-        updated = self._at_once(weight, gradient)
-        return self._updated(weight, gradient) if updated is None else updated
 
     def _at_once(self, weight: Array, gradient: Array) -> Array | None:  # noqa: ARG002
         """Do what `_updated` does by a fused form, or return None where there is none."""

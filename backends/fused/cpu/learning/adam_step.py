@@ -10,14 +10,14 @@ __all__ = ["step_adam"]
 
 
 @compiled
-def step_adam(
-    weight, gradient, mean, square, keep_mean, add_mean, keep_square, add_square, size, correction,
-    epsilon, decay, new_weight, new_mean, new_square,
-):  # fmt: skip
-    """Fill the arrays after the step; all numbers are of the weights' dtype.
+def step_adam(weight, gradient, mean, square, numbers, after):
+    """Fill the weights and moments after the step, [3, n]; ``numbers`` are of the weights' dtype.
 
     ``mean`` and ``square`` are empty before the first step.
     """
+    keep_mean, add_mean, keep_square, add_square = numbers[0], numbers[1], numbers[2], numbers[3]
+    size, correction, epsilon, decay = numbers[4], numbers[5], numbers[6], numbers[7]
+    new_weight, new_mean, new_square = after[0], after[1], after[2]
     later = mean.shape[0] > 0
     for i in range(weight.shape[0]):
         g, w = gradient[i], weight[i]

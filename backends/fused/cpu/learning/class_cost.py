@@ -19,15 +19,20 @@ LOSSES = ("cross_entropy", "tempotron", "mse")
 
 @compiled
 def cost_of_classes(
-    v_max, labels, class_weight, n_classes, pooling, pool_temperature, loss, temperature,
-    threshold, margin, cotangent,
+    v_max, t_max, labels, class_weight, n_classes, pooling, pool_temperature, loss, temperature,
+    threshold, margin, cotangent, responding,
 ):  # fmt: skip
     """Fill the cotangent [B, O]; return the cost, the hits, and whether all labels are classes.
 
-    ``class_weight`` has one number per class, or none if all count the same.
+    ``class_weight`` has one number per class, or none if all count the same.  Filled is also which
+    outputs are ``responding`` [O]: rise above rest in any pattern, by ``t_max``, unless that has no
+    rows.
     """
-    n_patterns, n_outputs = v_max.shape
-    size = n_outputs // n_classes
+    responding[:] = False
+    for b in range(t_max.shape[0]):
+        for o in range(t_max.shape[1]):
+            responding[o] |= t_max[b, o] > 0.0
+    n_patterns = v_max.shape[0]
     values, towards = np.empty(n_classes), np.empty(n_classes)
     cost, hits = 0.0, 0
     for b in range(n_patterns):
@@ -37,9 +42,9 @@ def cost_of_classes(
         share = 1.0 / n_patterns
         if class_weight.shape[0] > 0:
             share *= class_weight[label]
+        _pool(v_max, b, pooling, pool_temperature, values)
         best = 0
-        for c in range(n_classes):
-            values[c] = _pooled(v_max, b, c * size, size, pooling, pool_temperature)
+        for c in range(1, n_classes):
             if values[c] > values[best] or (np.isnan(values[c]) and not np.isnan(values[best])):
                 best = c
         hits += best == label
@@ -47,11 +52,7 @@ def cost_of_classes(
             cost += share * _cross_entropy(values, label, values[best], temperature, towards)
         else:
             cost += share * _errors(values, label, threshold, margin, loss == 2, towards)
-        for c in range(n_classes):
-            _pull_back(
-                v_max, b, c * size, size, pooling, pool_temperature, share * towards[c],
-                cotangent,
-            )  # fmt: skip
+        _pull_back(v_max, b, pooling, pool_temperature, share, towards, cotangent)
     return cost, hits, True
 
 
@@ -66,37 +67,45 @@ def _largest(v, b, first, size):
 
 
 @compiled
-def _pooled(v, b, first, size, pooling, temperature):
-    """One value from those of a class's neurons."""
-    if size == 1:
-        return np.float64(v[b, first])
-    largest = np.float64(v[b, _largest(v, b, first, size)])
-    if pooling == 0:
-        return largest
-    total = 0.0
-    for o in range(first, first + size):
-        total += v[b, o] if pooling == 1 else np.exp((v[b, o] - largest) / temperature)
-    return total / size if pooling == 1 else largest + temperature * np.log(total / size)
+def _pool(v, b, pooling, temperature, values):
+    """Fill one value per class from those of its neurons."""
+    size = v.shape[1] // values.shape[0]
+    for c in range(values.shape[0]):
+        first = c * size
+        if size == 1:
+            values[c] = v[b, first]
+            continue
+        largest = np.float64(v[b, _largest(v, b, first, size)])
+        if pooling == 0:
+            values[c] = largest
+            continue
+        total = 0.0
+        for o in range(first, first + size):
+            total += v[b, o] if pooling == 1 else np.exp((v[b, o] - largest) / temperature)
+        values[c] = total / size if pooling == 1 else largest + temperature * np.log(total / size)
 
 
 @compiled
-def _pull_back(v, b, first, size, pooling, temperature, cotangent, towards):
-    """Share the cotangent of a pooled value out among its neurons."""
-    if size == 1:
-        towards[b, first] = cotangent
-        return
-    best = _largest(v, b, first, size)
-    largest, total = np.float64(v[b, best]), 0.0
-    if pooling == 2:
-        for o in range(first, first + size):
-            total += np.exp((v[b, o] - largest) / temperature)
-    for o in range(first, first + size):
+def _pull_back(v, b, pooling, temperature, share, towards, cotangent):
+    """Share the cotangents of the pooled values out among their neurons."""
+    size = v.shape[1] // towards.shape[0]
+    for c in range(towards.shape[0]):
+        first, of_class = c * size, share * towards[c]
+        if size == 1:
+            cotangent[b, first] = of_class
+            continue
+        best = _largest(v, b, first, size)
+        largest, total = np.float64(v[b, best]), 0.0
         if pooling == 2:
-            towards[b, o] = cotangent * np.exp((v[b, o] - largest) / temperature) / total
-        elif pooling == 1:
-            towards[b, o] = cotangent / size
-        else:
-            towards[b, o] = cotangent if o == best else 0.0
+            for o in range(first, first + size):
+                total += np.exp((v[b, o] - largest) / temperature)
+        for o in range(first, first + size):
+            if pooling == 2:
+                cotangent[b, o] = of_class * np.exp((v[b, o] - largest) / temperature) / total
+            elif pooling == 1:
+                cotangent[b, o] = of_class / size
+            else:
+                cotangent[b, o] = of_class if o == best else 0.0
 
 
 @compiled

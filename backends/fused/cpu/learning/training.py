@@ -13,7 +13,7 @@ import numpy as np
 
 from tempotron_core import Events, Neuron
 
-from ..batch import Array, Batch, usable
+from ..batch import Array, Batch, no_rows, usable
 from ..readouts.function_gradients import peaks_vjp
 from ..readouts.functions import peaks
 from .adam_step import step_adam
@@ -42,12 +42,12 @@ def learn_classes(
         return None
     batch = Batch(events, weight, neuron)
     found = peaks(batch, neuron)
-    cost = _class_cost(found[0], labels, objective, class_weight)
+    cost = _class_cost(*found, labels, objective, class_weight)
     if cost is None:
         return None
-    loss, cotangent, hits = cost
+    loss, cotangent, hits, responding = cost
     gradient, _ = peaks_vjp(batch, neuron, found, cotangent, None, False, None)
-    return loss, hits, gradient, np.any(found[1] > 0.0, axis=0)
+    return loss, hits, gradient, responding
 
 
 def class_cost(
@@ -56,23 +56,25 @@ def class_cost(
     """Loss, cotangent of ``v_max`` and hits; None where the arguments may be wrong."""
     if not _serves(v_max.shape, v_max.dtype, labels, objective, class_weight):
         return None
-    return _class_cost(v_max, labels, objective, class_weight)
+    found = _class_cost(v_max, no_rows(v_max.dtype), labels, objective, class_weight)
+    return None if found is None else found[:3]
 
 
 def _class_cost(
-    v_max: Array, labels: Array, given: Any, class_weight: Array | None
-) -> tuple[Array, Array, Array] | None:
-    cotangent = np.empty_like(v_max)
-    weight = np.empty(0, v_max.dtype) if class_weight is None else class_weight
+    v_max: Array, t_max: Array, labels: Array, given: Any, class_weight: Array | None
+) -> tuple[Array, Array, Array, Array] | None:
+    (n_patterns, n_outputs), dtype, unit = v_max.shape, v_max.dtype, given.v_threshold
+    cotangent, responding = np.empty((n_patterns, n_outputs), dtype), np.empty(n_outputs, np.bool_)
     loss, hits, known = cost_of_classes(
-        usable(v_max), usable(labels), usable(weight), v_max.shape[1] // given.neurons_per_class,
-        POOLINGS.index(given.pooling), given.pool_temperature * given.v_threshold,
-        LOSSES.index(given.loss), given.temperature * given.v_threshold, given.v_threshold,
-        given.margin * given.v_threshold, cotangent,
+        usable(v_max), t_max, usable(labels),
+        np.empty(0, dtype) if class_weight is None else usable(class_weight),
+        n_outputs // given.neurons_per_class, POOLINGS.index(given.pooling),
+        given.pool_temperature * unit, LOSSES.index(given.loss), given.temperature * unit, unit,
+        given.margin * unit, cotangent, responding,
     )  # fmt: skip
     if not known:
         return None
-    return np.asarray(loss, v_max.dtype), cotangent, np.asarray(hits, v_max.dtype)
+    return np.asarray(loss, dtype), cotangent, np.asarray(hits, dtype), responding
 
 
 def _serves(
@@ -110,13 +112,14 @@ def adam_step(
     numbers: Mapping[str, float],
 ) -> tuple[Array, Array, Array] | None:
     """Weights and moments after a step; None where dtypes differ."""
-    dtype, shape = weight.dtype, weight.shape
-    before = np.empty((2, 0), dtype)
-    moments = (before[0], before[1]) if mean is None or square is None else (mean, square)
-    arrays = weight, gradient, *moments
-    if any([array.dtype != dtype for array in arrays]):  # noqa: C419 - is faster
+    dtype = weight.dtype
+    if mean is None or square is None:
+        mean = square = no_rows(dtype)
+    if not gradient.dtype == mean.dtype == square.dtype == dtype:
         return None
-    flat = [usable(array).ravel() for array in arrays]
-    after = np.empty((3, *shape), dtype)
-    step_adam(*flat, *map(dtype.type, numbers.values()), *after.reshape(3, -1))
-    return after[0], after[1], after[2]
+    flat = [usable(array).reshape(-1) for array in (weight, gradient, mean, square)]
+    after = np.empty((3, weight.size), dtype)
+    # one array of numbers, as each argument of a kernel takes as long as a thousand weights
+    step_adam(*flat, np.asarray([*numbers.values()], dtype), after)
+    new_weight, new_mean, new_square = after.reshape(3, *weight.shape)
+    return new_weight, new_mean, new_square

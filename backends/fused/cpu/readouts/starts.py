@@ -30,6 +30,19 @@ def last_event_until(times, count, t, inclusive):
 
 
 @compiled
+def last_events_until(times, count, t, inclusive, events):
+    """Do the same for some times at once: a search waits for memory, several wait together."""
+    events[:] = -1
+    left = count
+    while left > 0:
+        half = (left + 1) // 2
+        for o in range(np.uint64(t.shape[0])):
+            at = times[events[o] + half]
+            events[o] += half * np.int64((at < t[o]) | (inclusive & (at == t[o])))
+        left -= half
+
+
+@compiled
 def states_before(
     times, afferents, counts, rows, duration, constants, first, last, lanes, t_star, active,
     last_event, v_left, d_left,
@@ -97,14 +110,16 @@ def potential_starts(
 
     Where t_star is no number, no gradient of the pair is one.
     """
+    before = np.empty(v_bar.shape[1], np.int64)
     for p in range(first, last):
+        last_events_until(times[p], counts[p], t_star[p], inclusive, before)
         for o in range(v_bar.shape[1]):
             if v_bar[p, o] != 0.0:
-                when, cotangent = t_star[p, o], v_bar[p, o]
+                when, cotangent, k = t_star[p, o], v_bar[p, o], before[o]
                 if np.isnan(when):
                     when = t_star.dtype.type(duration)
                     cotangent = v_bar.dtype.type(np.nan)
-                k = last_event_until(times[p], counts[p], when, inclusive)
+                    k = last_event_until(times[p], counts[p], when, inclusive)
                 if last_event.shape[0] > 0:
                     k = min(k, last_event[p, o])
                 if k >= 0:
