@@ -161,7 +161,7 @@ def learning_step(
             xp, like = array_namespace(weights=weights[-1]), weights[-1]
             by_class = xp.asarray(by_class, dtype=like.dtype, device=device_of(like))
         given = events, labels, objective, by_class
-        found = _at_once(*weights, neuron, *given) if simple else None
+        found = _at_once(weights[0], neuron, *given) if simple else None
         if found is None:
             found = _in_turn(network.with_weights(weights), *given)
         if objective.clip_norm > 0.0 and found.gradients is not None:

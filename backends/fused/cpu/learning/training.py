@@ -117,9 +117,9 @@ def adam_step(
         mean = square = no_rows(dtype)
     if not gradient.dtype == mean.dtype == square.dtype == dtype:
         return None
-    flat = [usable(array).reshape(-1) for array in (weight, gradient, mean, square)]
-    after = np.empty((3, weight.size), dtype)
-    # one array of numbers, as each argument of a kernel takes as long as a thousand weights
-    step_adam(*flat, np.asarray([*numbers.values()], dtype), after)
+    given = [usable(array).reshape(-1) for array in (weight, gradient, mean, square)]
+    # the numbers as an array, as each argument of a kernel takes as long as a thousand weights
+    given += [np.asarray([*numbers.values()], dtype), after := np.empty((3, weight.size), dtype)]
+    step_adam(*given)
     new_weight, new_mean, new_square = after.reshape(3, *weight.shape)
     return new_weight, new_mean, new_square
