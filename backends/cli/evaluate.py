@@ -108,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         figure = evaluation_figure(
             labels,
             predicted,
+            names=[str(name) for name in model.class_names],
             v_max=values,
             images=data.images(index),
             heading=f"{data.name}: {kind} {hits / len(labels):.2%}",

@@ -17,7 +17,7 @@ from .curve import learning_curve
 from .given import host_values
 from .images import pattern_images, receptive_fields
 from .panels import spike_raster, voltage_traces
-from .style import QUIET, new_figure
+from .style import QUIET, names_or_indices, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,6 +42,7 @@ def training_figure(
     t_spike: Events | Array | Sequence[Any] | None = None,
     duration: float | None = None,
     weight: Array | None = None,
+    names: Sequence[str] | None = None,
     image: Array | None = None,
     spikes_title: str = "Input spikes",
     heading: str = "",
@@ -58,6 +59,8 @@ def training_figure(
         As in `learning_curve`.
     weight : array, shape (N,), optional
         Weights of the target neuron, for the raster's colours.
+    names : sequence of str, optional
+        One name per neuron; its index by default.
     image : array, two axes, optional
         The pattern as an image, shown beside the raster.
     spikes_title : str, optional
@@ -75,6 +78,7 @@ def training_figure(
     ImportError
         If matplotlib is not installed.
     """
+    target_name = names_or_indices(names, len(v))[target]
     with new_figure(8.8, 6.4) as figure:
         grid = figure.add_gridspec(2, 2, width_ratios=(1.35, 1.0))
         raster = figure.add_subplot(grid[0, 0])
@@ -86,7 +90,7 @@ def training_figure(
             duration,
             weight=weight,
             by_weight=weight is not None,
-            title=f"{spikes_title}, by effect on neuron {target}",
+            title=f"{spikes_title}, by effect on neuron {target_name}",
         )
         voltage_traces(
             traces,
@@ -97,6 +101,7 @@ def training_figure(
             v_max=v_max,
             t_spike=t_spike,
             target=target if t_spike is None else None,
+            names=names,
         )
         traces.set_xlim(raster.get_xlim())  # one above the other
         learning_curve(curve, history)

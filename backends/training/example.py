@@ -74,4 +74,5 @@ def example(experiment: Experiment, n_samples: int = 600) -> dict[str, Any]:
         "v_max": v_max[shown],
         "target": target,
         "weight": to_host(weight)[shown[target]],
+        "names": experiment.data.describe().get("classes"),
     }

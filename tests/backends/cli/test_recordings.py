@@ -104,7 +104,9 @@ def test_every_format_becomes_the_same_patterns(write: Any, tmp_path: Path, caps
     np.testing.assert_array_equal(file.offsets, expected.offsets)
 
 
-def test_a_decoder_from_the_file_to_the_table(tmp_path: Path, capsys: Any) -> None:
+def test_a_decoder_from_the_file_to_the_table(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Trained on the recording, scored on its event file, cross-validated beside chance."""
     path, *options = as_table(tmp_path)
     out = ["--out", str(tmp_path / "run")]
@@ -116,8 +118,19 @@ def test_a_decoder_from_the_file_to_the_table(tmp_path: Path, capsys: Any) -> No
     assert main(["encode", path, *options, "--out", str(tmp_path / "a.events")]) == 0
     capsys.readouterr()
     model = str(tmp_path / "run" / "model.npz")
-    assert main(["eval", model, "--data", str(tmp_path / "a.events")]) == 0
+    figure = pytest.importorskip("matplotlib.figure")
+    drawn: dict[str, Any] = {}
+
+    def note(*_: Any, **given: Any) -> Any:
+        drawn.update(given)
+        return figure.Figure()
+
+    monkeypatch.setattr("tempotron_backends.plotting.evaluation_figure", note)
+    picture = tmp_path / "eval.png"
+    again = ["--data", str(tmp_path / "a.events"), "--figure", str(picture)]
+    assert main(["eval", model, *again]) == 0
     assert capsys.readouterr().out.startswith("held-out accuracy")  # it knows them again
+    assert drawn["names"] == ["click", "tone"]
     folds = ["--folds", "2", "--repeats", "2", "--permutations", "2", "--out", str(tmp_path / "cv")]
     assert main(["crossval", "--data", str(tmp_path / "a.events"), *quick, *folds]) == 0
     said = capsys.readouterr().out

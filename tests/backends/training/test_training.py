@@ -335,10 +335,16 @@ def test_recovery_brings_them_back() -> None:
 )
 def test_the_figure_says_what_the_loss_asks_of_a_potential(recipe: Recipe, wanted: str) -> None:
     pytest.importorskip("matplotlib")
-    experiment = Experiment.prepare(small_dataset(), recipe, select("numpy"))
+    data = small_dataset()
+    names = tuple(f"row {number}" for number in range(data.dataset.n_classes))
+    named = FeaturePatterns(replace(data.dataset, classes=names))
+    experiment = Experiment.prepare(named, recipe, select("numpy"))
     figure = training_figure(**example(experiment), history=experiment.state.history)
     traces = next(axes for axes in figure.axes if axes.get_ylabel() == "V")
-    assert wanted in traces.get_legend().get_texts()[0].get_text()
+    target = names[data.labels[experiment.held_out_index[0]]]
+    said = traces.get_legend().get_texts()[0].get_text()
+    assert said == f"neuron {target} ({wanted})"
+    assert f"effect on neuron {target}" in figure.axes[0].get_title("left")
     assert ("threshold" in [t.get_text() for t in traces.texts]) == (wanted == "should fire")
 
 
