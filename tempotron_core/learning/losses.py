@@ -85,8 +85,10 @@ def tempotron_loss(
     """
     xp, excess, fire, wrong, counts = _errors(v_max, labels, v_threshold, margin, class_weight)
     share = counts / _batch(v_max)
-    cotangent = xp.where(wrong, xp.where(fire, -share, share), xp.zeros_like(share))
-    return xp.sum(cotangent * excess), cotangent
+    nothing = xp.zeros_like(share)
+    cotangent = xp.where(wrong, xp.where(fire, -share, share), nothing)
+    # infinitely far on the right side is no error either
+    return xp.sum(cotangent * xp.where(wrong, excess, nothing)), cotangent
 
 
 @under_own_settings

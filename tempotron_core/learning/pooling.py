@@ -60,6 +60,8 @@ def pool(v: Array, n_classes: int, *, how: str = "max", temperature: float = 1.0
     array([[1.5 , 0.75]])
     """
     xp, grouped, temperature = _grouped(v, n_classes, how, temperature)
+    if grouped.shape[2] == 1:  # whatever it is, infinite too
+        return grouped[:, :, 0]
     if how == "mean":
         return xp.mean(grouped, axis=2)
     largest = xp.max(grouped, axis=2)
@@ -103,7 +105,9 @@ def pool_vjp(
         raise ValueError(
             f"cotangent must have shape {tuple(grouped.shape[:2])}, got {tuple(cotangent.shape)}"
         )
-    if how == "max":
+    if grouped.shape[2] == 1:
+        share = xp.ones_like(grouped)
+    elif how == "max":
         neuron = xp.arange(grouped.shape[2], device=device_of(v))
         share = xp.astype(neuron == xp.argmax(grouped, axis=2, keepdims=True), v.dtype)
     elif how == "mean":

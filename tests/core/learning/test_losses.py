@@ -218,6 +218,13 @@ def test_bad_class_weights(
         of_any(name)(V_MAX, labels, class_weight=class_weight)
 
 
+def test_a_neuron_infinitely_far_on_its_side_is_right() -> None:
+    v_max = np.asarray([[-np.inf, 2.0], [0.0, np.inf]])
+    loss, cotangent = tempotron_loss(v_max, np.asarray([1, 1]), 1.0)
+    assert loss == 0.0
+    assert not cotangent.any()
+
+
 @pytest.mark.parametrize("name", EVERY_LOSS)
 def test_a_potential_that_is_no_number_shows_in_the_loss(name: str) -> None:
     v_max = V_MAX.copy()

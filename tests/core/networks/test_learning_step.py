@@ -56,6 +56,23 @@ def test_what_is_not_known_shows(pooling):
 
 
 @compiled
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+@pytest.mark.parametrize("value", [-np.inf, np.inf, np.nan])
+def test_what_is_not_finite_is_that_of_the_passes(value):
+    kinds = product(
+        ("cross_entropy", "tempotron", "mse"), ("max", "mean", "logsumexp"), (1, 3), (0, 1, 2)
+    )
+    for loss, pooling, size, at in kinds:
+        objective = Objective(neurons_per_class=size, pooling=pooling, loss=loss)
+        v_max = potentials(size, np.float64)
+        v_max[at, :size] = value
+        labels = np.arange(PATTERNS) % 2  # of class 0, and not
+        found, expected = objective.cost(v_max, labels), objective._cost(v_max, labels, None)
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-13)
+
+
+@compiled
 def test_ties_go_to_the_first():
     objective = Objective(neurons_per_class=2, pooling="max", loss="mse")
     v_max = np.full((1, 4), 0.5)

@@ -36,7 +36,10 @@ def learn_classes(
     objective: Any,
     class_weight: Array | None,
 ) -> tuple[Array, Array, Array, Array] | None:
-    """Loss, hits, gradient and the outputs that rise above rest; None where labels may be wrong."""
+    """Loss, hits, gradient and the outputs that rise above rest.
+
+    None where labels may be wrong or the loss is not finite.
+    """
     shape = len(events), weight.shape[0]
     if not _serves(shape, weight.dtype, labels, objective, class_weight):
         return None
@@ -53,7 +56,10 @@ def learn_classes(
 def class_cost(
     v_max: Array, labels: Array, objective: Any, class_weight: Array | None
 ) -> tuple[Array, Array, Array] | None:
-    """Loss, cotangent of ``v_max`` and hits; None where the arguments may be wrong."""
+    """Loss, cotangent of ``v_max`` and hits.
+
+    None where the arguments may be wrong or the loss is not finite.
+    """
     if not _serves(v_max.shape, v_max.dtype, labels, objective, class_weight):
         return None
     found = _class_cost(v_max, no_rows(v_max.dtype), labels, objective, class_weight)
@@ -72,9 +78,11 @@ def _class_cost(
         given.pool_temperature * unit, LOSSES.index(given.loss), given.temperature * unit, unit,
         given.margin * unit, cotangent, responding,
     )  # fmt: skip
-    if not known:
+    cost = np.asarray(loss, dtype)
+    # which numbers a potential that is none makes such too is for the definition to say
+    if not (known and np.isfinite(cost)):
         return None
-    return np.asarray(loss, dtype), cotangent, np.asarray(hits, dtype), responding
+    return cost, cotangent, np.asarray(hits, dtype), responding
 
 
 def _serves(
