@@ -128,7 +128,7 @@ def train(
     Raises
     ------
     ValueError
-        If the loss does not stay finite.
+        If the loss or the weights do not stay finite.
 
     Warns
     -----

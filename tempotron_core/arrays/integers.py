@@ -8,9 +8,10 @@ from typing import Any
 import array_api_compat
 
 from .extras import default_dtype
+from .host import to_host
 from .namespace import check_floating, device_of, known_true
 
-__all__ = ["as_floating", "as_index", "check_exact"]
+__all__ = ["as_counts", "as_floating", "as_index", "check_exact"]
 
 Array = Any
 Namespace = Any
@@ -31,6 +32,33 @@ def as_index(integers: Array, *, xp: Namespace) -> Array:
     largest = int(xp.iinfo(dtype).max)
     if int(xp.iinfo(integers.dtype).max) > largest:
         index = xp.where(index < 0, largest, index)
+    return index
+
+
+def as_counts(name: str, values: Array, *, xp: Namespace) -> Array:
+    """Return whole numbers from 0 on, integers or floats as a table has them, in the index dtype.
+
+    Raises
+    ------
+    TypeError
+        If they are neither integers nor floats.
+    ValueError
+        If one that can be looked at is negative or not whole.
+    """
+    if xp.isdtype(values.dtype, "real floating"):
+        # no more than any index dtype holds; and not NaN
+        whole = (values == xp.floor(values)) & (xp.abs(values) < 2.0**31)
+        if known_true(xp.any(~whole)):
+            wrong = to_host(values)[~to_host(whole)][0]
+            raise ValueError(f"{name} must be whole numbers, got {wrong}")
+        dtype = default_dtype(xp, "indexing", device=device_of(values))
+        index = xp.astype(values, dtype)
+    elif xp.isdtype(values.dtype, "integral"):
+        index = as_index(values, xp=xp)
+    else:
+        raise TypeError(f"{name} must be whole numbers, got {values.dtype}")
+    if known_true(xp.any(index < 0)):
+        raise ValueError(f"{name} must not be negative, got {int(xp.min(index))}")
     return index
 
 

@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 import array_api_extra as xpx
 
-from ..arrays.integers import as_index
+from ..arrays.integers import as_counts
 from ..arrays.namespace import (
     array_namespace,
     check_floating,
     check_same_device,
     device_of,
-    known_true,
 )
 from ..arrays.settings import under_own_settings
 
@@ -67,7 +66,7 @@ def aggregate_labels(counts: Array, wanted: Array, *, dtype: Any = None) -> Aggr
         Output spikes of every neuron in every pattern, as
         `tempotron_core.spiking.output_spikes` counts them.
     wanted : integer array, shape (B, O)
-        How many there should be, not negative.
+        How many there should be, not negative; whole numbers may be floats.
     dtype : float32 or float64 of their library, optional
         Of the loss and the cotangent, the library's default unless given: with that of the weights
         1/B is as exact as they are.
@@ -81,9 +80,9 @@ def aggregate_labels(counts: Array, wanted: Array, *, dtype: Any = None) -> Aggr
     Raises
     ------
     TypeError
-        If the arrays are not integers or come from different libraries, or ``dtype`` is another.
+        If the arrays are not numbers or come from different libraries, or ``dtype`` is another.
     ValueError
-        If shapes or devices do not fit, or a count is negative.
+        If shapes or devices do not fit, or a count is negative or not whole.
 
     References
     ----------
@@ -150,8 +149,8 @@ def correlation_rule(
     TypeError
         If arrays have the wrong dtypes, or come from different libraries.
     ValueError
-        If shapes or devices do not fit, a count is negative, or ``share`` is not above 0 and at
-        most 1.
+        If shapes or devices do not fit, a count is negative or not whole, or ``share`` is not
+        above 0 and at most 1.
 
     References
     ----------
@@ -192,13 +191,8 @@ def _counts(counts: Array, wanted: Array) -> tuple[Any, Array, Array]:
     check_same_device(counts=counts, wanted=wanted)
     found = []
     for name, array in (("counts", counts), ("wanted", wanted)):
-        if not xp.isdtype(array.dtype, "integral"):
-            raise TypeError(f"{name} must be integers, got {array.dtype}")
         if array.ndim != 2 or array.shape != counts.shape:
             expected = "(patterns, neurons)" if counts.ndim != 2 else tuple(counts.shape)
             raise ValueError(f"{name} must have shape {expected}, got {tuple(array.shape)}")
-        index = as_index(array, xp=xp)
-        if known_true(xp.any(index < 0)):
-            raise ValueError(f"{name} must not be negative, got {int(xp.min(index))}")
-        found.append(index)
+        found.append(as_counts(name, array, xp=xp))
     return xp, *found

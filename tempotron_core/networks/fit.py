@@ -174,7 +174,7 @@ def fit(
         If an argument has the wrong type.
     ValueError
         If there is not one label per pattern, fewer than two classes, a validation label that does
-        not occur in training, a number is out of range, or the loss does not stay finite.
+        not occur in training, a number is out of range, or the loss or weights do not stay finite.
 
     Warns
     -----

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from ..arrays.choices import check_choice
 from ..arrays.host import to_host
+from ..arrays.integers import as_counts
+from ..arrays.namespace import array_namespace
 from ..arrays.numbers import generator_of, positive_float, whole_number
 from ..events import Events
 from ..events.batch import map_arrays
@@ -109,7 +111,8 @@ def fit_counts(
         The training patterns, of any array library.  Those of one whose shapes cannot depend on
         values, as JAX, are learned on the processor, on NumPy; the weights are then moved back.
     counts : integer array or sequence, shape (B,) or (B, O)
-        How many spikes each of O neurons should answer with; (B,) for a single neuron.
+        How many spikes each of O neurons should answer with; (B,) for a single neuron.  Whole
+        numbers may be floats, as a table has them.
     neuron : Neuron or sequence of Neuron, optional
         Constants of all layers, or of each; by default ``tau`` 20, ``tau_s`` 5, and a peak of 1.
     hidden : sequence of int, optional
@@ -154,8 +157,8 @@ def fit_counts(
     TypeError
         If an argument has the wrong type.
     ValueError
-        If there is not one count per pattern, one is negative, the neuron shunts its input, or a
-        number is out of range.
+        If there is not one count per pattern, one is negative or not whole, the neuron shunts its
+        input, a number is out of range, or the weights do not stay finite.
 
     References
     ----------
@@ -224,13 +227,10 @@ def wanted_counts(name: str, counts: Any, n_patterns: int) -> Integers:
     if hasattr(counts, "__array_namespace__") or hasattr(counts, "detach"):
         counts = to_host(counts)
     found = np.asarray(counts)
-    if found.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be integers, got {found.dtype}")
     if found.ndim not in (1, 2) or found.shape[0] != n_patterns or 0 in found.shape:
         raise ValueError(
             f"{name} must have shape (B,) or (B, O) with B = {n_patterns} patterns, at least one, "
             f"got {found.shape}"
         )
-    if found.min() < 0:
-        raise ValueError(f"{name} must not be negative, got {found.min()}")
-    return found.astype(np.int64).reshape(n_patterns, -1)
+    whole: Integers = as_counts(name, found, xp=array_namespace(counts=found))
+    return whole.astype(np.int64, copy=False).reshape(n_patterns, -1)

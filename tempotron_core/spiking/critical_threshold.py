@@ -95,7 +95,8 @@ def critical_threshold(
     -------
     CriticalThreshold
         ``output_spikes(...).counts >= k`` where ``theta > v_threshold``.  For ``k = 1`` it is
-        ``peak``, to the last bit.
+        ``peak``, to the last bit.  ``theta`` and ``t`` are NaN where the potential does not stay
+        finite.
 
     Raises
     ------

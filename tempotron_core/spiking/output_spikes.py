@@ -98,7 +98,7 @@ def output_spikes(
     OutputSpikes or OutputTrains
         The first spike is at ``first_crossing``, to the last bit, and there is one if and only if
         ``peak(...).v_max > v_threshold``.  Counts are of all spikes; in the static form, of the
-        first ``max_spikes``.
+        first ``max_spikes``; and 0 where a train is not known, the one that has a NaN.
 
     Raises
     ------

@@ -81,7 +81,11 @@ def test_a_neuron_learns_to_count(rule):
 @pytest.mark.parametrize(
     ("counts", "wanted", "message"),
     [
-        ([[1]], [[0.5]], "wanted must be integers, got float64"),
+        ([[1]], [[0.5]], "wanted must be whole numbers, got 0.5"),
+        ([[1]], [[np.nan]], "wanted must be whole numbers, got nan"),
+        ([[1]], [[np.inf]], "wanted must be whole numbers, got inf"),
+        ([[1]], [[-1.0]], "wanted must not be negative, got -1"),
+        ([[1]], [[True]], "wanted must be whole numbers, got bool"),
         ([[1]], [[-1]], "wanted must not be negative, got -1"),
         ([[1]], [[1, 2]], r"wanted must have shape \(1, 1\), got \(1, 2\)"),
         ([1], [1], r"counts must have shape \(patterns, neurons\), got \(1,\)"),
@@ -90,6 +94,15 @@ def test_a_neuron_learns_to_count(rule):
 def test_bad_counts(counts, wanted, message):
     with pytest.raises((TypeError, ValueError), match=message):
         aggregate_labels(np.asarray(counts), np.asarray(wanted))
+
+
+def test_whole_numbers_may_be_floats(asarray, to_numpy):
+    counts = np.asarray([[1, 2]])
+    for kind in (np.float32, np.float64):
+        wanted = np.asarray([[2.0, 2.0]], dtype=kind)
+        found = aggregate_labels(asarray(counts), asarray(wanted))
+        assert to_numpy(found.k).tolist() == [[2, 1]]
+        assert to_numpy(found.where).tolist() == [[True, False]]
 
 
 @pytest.mark.parametrize("share", [0.0, 1.5])

@@ -57,7 +57,8 @@ def test_backends(asarray, backend):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"counts": [0.5, 1.0]}, "counts must be integers, got float64"),
+        ({"counts": [1.0, 0.5]}, "counts must be whole numbers, got 0.5"),
+        ({"counts": ["one", "two"]}, "counts must be whole numbers, got <U3"),
         ({"counts": [1, -1]}, "counts must not be negative, got -1"),
         ({"counts": [1]}, r"counts must have shape \(B,\) or \(B, O\) with B = 2"),
         ({"events": np.zeros((2, 3))}, "events must be an Events, got ndarray"),
@@ -70,6 +71,23 @@ def test_bad_arguments(change, message):
     given = {"events": Events.from_latencies(np.ones((2, 3)), 10.0), "counts": [1, 0]} | change
     with pytest.raises((TypeError, ValueError), match=message):
         fit_counts(**given)
+
+
+def test_counts_of_a_table_are_floats():
+    trains, counts = patterns(np.random.default_rng(2), 12)
+    events = Events.from_trains(trains, 420.0)
+    quick = {"epochs": 1, "rule": "correlation"}
+    model, other = (fit_counts(events, of, **quick) for of in (counts, list(counts * 1.0)))
+    np.testing.assert_array_equal(model.network.weights[0], other.network.weights[0])
+    assert model.score(events, counts * 1.0) == model.score(events, counts)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_weights_that_overflow_are_told_of():
+    """Counts alone would not say so: a neuron of no finite potential has none."""
+    events = Events.from_latencies(np.random.default_rng(0).uniform(0.0, 100.0, (30, 5)), 100.0)
+    with pytest.raises(ValueError, match="diverged in epoch 1: weights are not finite; learning_r"):
+        fit_counts(events, np.ones(30, int), learning_rate=1e308)
 
 
 def test_score_of_other_neurons():
