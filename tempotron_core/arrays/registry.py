@@ -63,10 +63,11 @@ Names asked for:
     - ``pick_patterns(events, index)``: times, afferents and counts of patterns whose numbers, (n,),
       are int64 and on the host; None where one is out of range
     - ``all_within(times, latest)``: whether all times, of any shape, are in [0, latest]
-    - ``sort_spikes(times, afferents, starts, lengths, n_afferents, duration)``: times, afferents,
-      counts and order of `Events`, of rows of times, (B, M), or of lists in (E,), where pattern b
-      has ``lengths[b]`` entries from ``starts[b]`` on, both None for rows; the afferents are of the
-      shape of the times, or an int: each has so many entries of a row, one after the other
+    - ``sort_spikes(times, afferents, starts, lengths, n_afferents, duration, source)``: times,
+      afferents, counts and order of `Events`, of rows of times, (B, M), or of lists in (E,), where
+      pattern b has ``lengths[b]`` entries from ``starts[b]`` on, both None for rows; the afferents
+      are of the shape of the times, or an int: each has so many entries of a row, one after the
+      other; the order is what ``source``, (B, M or more), has in the places of entries, unless None
 """
 
 from __future__ import annotations

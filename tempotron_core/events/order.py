@@ -38,11 +38,17 @@ def sorted_lists(
 
 
 def sorted_spikes(
-    times: Array, afferents: Array | int, n_afferents: int, duration: float
+    times: Array,
+    afferents: Array | int,
+    n_afferents: int,
+    duration: float,
+    source: Array | None = None,
 ) -> Sorted:
     """Sort the rows of ``times`` [B, M], drop what is no spike, pad to the longest pattern.
 
-    The afferent of each entry is given; or how many entries, one after the other, each has.
+    The afferent of each entry is given; or how many entries, one after the other, each has.  The
+    order is of entries or, where columns of sorted events are sorted anew, of what their order,
+    ``source`` [B, M or more], has in their places.
     """
     if times.shape[1] == 0:  # no afferents: one column of padding
         xp, n_patterns = namespace_of(times), times.shape[0]
@@ -50,12 +56,15 @@ def sorted_spikes(
         afferents = 1
     form = fused("sort_spikes", "auto", times)
     if form and times.shape[1] < MOST:
-        found: Sorted = form(times, afferents, None, None, n_afferents, duration)
+        given = afferents, None, None, n_afferents, duration
         if not is_followed(times):
+            found: Sorted = form(times, *given, source)
             return found
         # autodiff has to see which time comes from where
-        given = found[3], found[2], found[0].shape[1], namespace_of(times)
-        return _in_order(times, *given)[0], *found[1:]
+        _, of_spike, counts, order = form(times, *given)
+        xp = namespace_of(times)
+        times = _in_order(times, order, counts, of_spike.shape[1], xp)[0]
+        return times, of_spike, counts, _sources(order, source, xp)
     xp = namespace_of(times)
     is_spike = (times >= 0.0) & (times <= duration)
     # A finite key past the duration sends all else to the end of its row.
@@ -72,7 +81,17 @@ def sorted_spikes(
     of_spike = xp.where(present, of_spike, n_afferents)
     if max(n_afferents, order.shape[1]) < 2**31:  # half the memory
         of_spike, order = xp.astype(of_spike, xp.int32), xp.astype(order, xp.int32)
-    return times, of_spike, counts, order
+    return times, of_spike, counts, _sources(order, source, xp)
+
+
+def _sources(order: Array, source: Array | None, xp: Any) -> Array:
+    """What ``source`` has in the places of an order [B, M], and in those behind them."""
+    if source is None:
+        return order
+    width = order.shape[1]
+    places = xp.astype(order, default_dtype(xp, "indexing", device=device_of(order)))
+    found = xp.take_along_axis(source[:, :width], places, axis=1)
+    return xp.concat([found, source[:, width:]], axis=1)
 
 
 def _in_order(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..arrays.extras import default_dtype
 from .batch import Events
 from .order import sorted_spikes
 
@@ -16,14 +15,9 @@ Array = Any
 
 def resorted(events: Events, times: Array) -> Events:
     """Give the columns of each pattern these times and sort them; a negative one is no spike."""
-    xp, width = events.xp, events.times.shape[1]
-    times, afferents, counts, places = sorted_spikes(
-        times, events.afferents, events.n_afferents, events.duration
+    times, afferents, counts, order = sorted_spikes(
+        times, events.afferents, events.n_afferents, events.duration, events.order
     )
-    # places among the columns, from which those in the source follow
-    places = xp.astype(places, default_dtype(xp, "indexing", device=events.device))
-    order = xp.take_along_axis(events.order[:, :width], places, axis=1)
-    order = xp.concat([order, events.order[:, width:]], axis=1)
     return replace(events, times=times, afferents=afferents, counts=counts, order=order)
 
 

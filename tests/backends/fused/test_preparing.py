@@ -33,12 +33,19 @@ def _in_volleys(rng, shape):
     return near * (1.0 + rng.integers(0, 50, shape) * rng.choice([1e-15, 1e-10, 1e-7], shape))
 
 
+def _of_all_magnitudes(rng, shape):
+    """Down to subnormals: most are one and the same part of the duration, but not in order."""
+    return 100.0 * np.exp(-700.0 * rng.random(shape))
+
+
 def _nearly_sorted(rng, shape):
     return np.sort(_spread(rng, shape), axis=1) + rng.normal(0.0, 100.0 / shape[1], shape)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("drawn", [_spread, _in_steps, _special, _in_volleys, _nearly_sorted])
+@pytest.mark.parametrize(
+    "drawn", [_spread, _in_steps, _special, _in_volleys, _of_all_magnitudes, _nearly_sorted]
+)
 @pytest.mark.parametrize("shape", [(5, 1), (7, 3), (40, 300), (1, 70_000), (0, 4)])
 def test_order_of_spikes(dtype, drawn, shape):
     """Stable: ties, zeros of both signs and entries that are no spike keep the order given."""

@@ -1,11 +1,7 @@
-"""Each pattern's spikes in order of time, by a radix sort of packed words.
+"""Each pattern's spikes in order of time, and their afferents.
 
-A spike's word is its time as a part of the duration, in 32 bits, above the number of its entry in
-the pattern: a sort moves one array, and no two words are equal, so that any sort of them is stable.
-Patterns that are nearly in order are put there by insertion; others by the two highest bytes first,
-and by all four where many spikes gather in few places.  What 32 bits cannot tell apart, and is not
-in order yet, is merged by the times themselves.  Entries that are no spike are set aside and cost
-no sorting.
+Patterns that are nearly in order, as after a jitter, are put there by insertion alone, others by a
+sort of packed words.  Entries that are no spike are set aside and cost no sorting.
 """
 
 from __future__ import annotations
@@ -13,150 +9,148 @@ from __future__ import annotations
 import numpy as np
 
 from ..compiling.compiled import compiled
+from .buckets import COUNTERS, ENTRY, FEW, settle, sort_words, words_of
 
 __all__ = ["count_spikes", "sort_patterns"]
 
-DIGITS = 256
+ZERO, ONE = np.uint64(0), np.uint64(1)
 
-UPPER, ENTRY = np.uint64(32), np.uint64(0xFFFFFFFF)
+NO_END = np.iinfo(np.int64).max
+
+PATIENCE = 4
+"""Places that insertion may move a spike by on the average: more take as long as buckets."""
 
 
 @compiled
 def count_spikes(times, starts, lengths, duration, first, last, counts):
     """Fill counts [B] of some patterns, of ``lengths[p]`` entries from ``starts[p]`` on."""
+    zero = times.dtype.type(0.0)
     for p in range(first, last):
-        n_spikes = 0
-        for i in range(starts[p], starts[p] + lengths[p]):
-            n_spikes += (times[i] >= 0.0) & (times[i] <= duration)
+        row = times[starts[p] : starts[p] + lengths[p]]
+        n_spikes = np.uint32(0)  # as wide as float32, so that a processor counts many at once
+        for i in range(len(row)):
+            n_spikes += np.uint32((row[i] >= zero) & (row[i] <= duration))
         counts[p] = n_spikes
 
 
 @compiled
-def _insert(words, n):
-    """Sort in place; stop where words move far on the average, and say whether it is done."""
-    moves = 0
-    for i in range(1, n):
-        word = words[i]
-        k = i
-        while k > 0 and words[k - 1] > word:
-            words[k] = words[k - 1]
-            k -= 1
-        words[k] = word
-        moves += i - k
-        if moves > 4 * i + 64:  # what another distribution costs
+def _insert(row, n_spikes, duration, sorted_times, order, silent):
+    """Fill the times and the order of a row that is nearly sorted, and say whether it is done.
+
+    It is given up where spikes move far on the average, or where other entries are among them.
+    """
+    zero, latest = row.dtype.type(0.0), row.dtype.type(-1.0)
+    n, i, left = ZERO, ZERO, 8 * PATIENCE
+    while n < n_spikes:
+        t = row[i]
+        k = n
+        if not ((t >= zero) & (t <= duration)):
+            silent[i - n] = i
+            left -= 2 * PATIENCE  # for a branch that a processor could not foresee
+        else:
+            if t >= latest:
+                latest = t
+            else:
+                while k > ZERO and sorted_times[k - ONE] > t:
+                    sorted_times[k] = sorted_times[k - ONE]
+                    order[k] = order[k - ONE]
+                    k -= ONE
+                left += PATIENCE - np.int64(n - k)
+            sorted_times[k] = t
+            order[k] = i
+            n += ONE
+        i += ONE
+        if left < 0:
             return False
+    while i < np.uint64(len(row)):
+        silent[i - n] = i
+        i += ONE
     return True
 
 
 @compiled
-def _distribute(words, spare, n, n_bytes):
-    """Sort by the highest bytes, an even number of them, keeping the order of equal ones."""
-    begin = np.empty(DIGITS, np.uint32)  # no pattern has so many entries
-    one, mask = np.uint32(1), np.uint64(DIGITS - 1)
-    for low in range(64 - 8 * n_bytes, 64, 8):
-        shift = np.uint64(low)
-        begin[:] = 0
-        for i in range(n):
-            begin[(words[i] >> shift) & mask] += one
-        total = np.uint32(0)
-        for digit in range(DIGITS):
-            n_here = begin[digit]
-            begin[digit] = total
-            total += n_here
-        for i in range(n):
-            word = words[i]
-            digit = (word >> shift) & mask
-            to = begin[digit]
-            spare[to] = word
-            begin[digit] = to + one
-        words, spare = spare, words
+def _read(words, n_spikes, row, most_moves, sorted_times, order):
+    """Fill the times and the order of sorted words, where insertion rarely has to put one right.
+
+    Say whether it is done: it is given up after so many moves.
+    """
+    latest, left = row.dtype.type(0.0), most_moves
+    for i in range(n_spikes):
+        entry = words[i] & ENTRY
+        t = row[entry]
+        k = i
+        if t >= latest:
+            latest = t
+        else:
+            while k > ZERO and sorted_times[k - ONE] > t:
+                sorted_times[k] = sorted_times[k - ONE]
+                order[k] = order[k - ONE]
+                k -= ONE
+            left -= np.int64(i - k)
+            if left < 0:
+                return False
+        sorted_times[k] = t
+        order[k] = entry
+    return True
 
 
 @compiled
-def _merge(words, spare, first, last, times, start):
-    """Sort some words by the times of their entries, keeping the order of equal ones."""
-    width = 1
-    while width < last - first:
-        for low in range(first, last, 2 * width):
-            middle, high = min(low + width, last), min(low + 2 * width, last)
-            i, k = low, middle
-            for to in range(low, high):
-                take_left = k == high
-                if i < middle and k < high:
-                    left = times[start + np.int64(words[i] & ENTRY)]
-                    take_left = left <= times[start + np.int64(words[k] & ENTRY)]
-                spare[to] = words[i] if take_left else words[k]
-                i += take_left
-                k += 1 - take_left
-        for i in range(first, last):
-            words[i] = spare[i]
-        width *= 2
-
-
-@compiled
-def _settle(words, spare, n, times, start):
-    """Sort runs of equal times in words by the times themselves, of entries after ``start``."""
-    first = 0
-    for i in range(1, n + 1):
-        if i == n or words[i] >> UPPER != words[first] >> UPPER:
-            _merge(words, spare, first, i, times, start)
-            first = i
+def _name(order, n_spikes, afferents, per_afferent, sorted_afferents):
+    """Fill the afferents of entries: of those given, or so many entries in a row each."""
+    if per_afferent == 1:
+        for i in range(n_spikes):
+            sorted_afferents[i] = order[i]
+    elif per_afferent > 1:
+        # the quotient rounded down: a product takes a tenth of a division
+        part = 1.0 / per_afferent
+        for i in range(n_spikes):
+            sorted_afferents[i] = np.int64((order[i] + 0.5) * part)
+    else:
+        for i in range(n_spikes):
+            sorted_afferents[i] = afferents[np.uint64(order[i])]
 
 
 @compiled
 def sort_patterns(
-    times, afferents, starts, lengths, per_afferent, duration, nobody, first, last,
+    times, afferents, starts, lengths, counts, per_afferent, duration, nobody, source, first, last,
     sorted_times, sorted_afferents, order,
 ):  # fmt: skip
     """Fill rows of the times and afferents [B, K] and of the order [B, M] of some patterns.
 
     An entry's afferent is in ``afferents``, of as many entries as times; without those, so many
     entries in a row are ``per_afferent``.  Rows end in padding: the last time, and ``nobody``.
+    The order is of entries, or of what ``source`` [B, M] has in their places, if there is one.
     """
     longest = 0
     for p in range(first, last):
         longest = max(longest, lengths[p])
     # one place more, which is written to by the entry after the last and never read
     words, spare = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.uint64)
-    silent = np.empty(longest + 1, np.uint32)
-    scale = min(4294967295.0 / np.float64(duration), 1e300)
+    silent, counters = np.empty(longest + 1, np.uint32), np.empty(COUNTERS, np.uint32)
+    ranges = np.empty((longest // FEW + 1, 2), np.uint32)
     for p in range(first, last):
-        start, n_spikes, n_silent = starts[p], 0, 0
-        for i in range(lengths[p]):
-            t = times[start + i]
-            is_spike = (t >= 0.0) & (t <= duration)
-            # written without asking, which is faster than a branch that no one can predict
-            words[n_spikes] = (np.uint64(np.int64(t * scale)) << UPPER) | np.uint64(i)
-            silent[n_silent] = i
-            n_spikes += is_spike
-            n_silent += 1 - is_spike
-        for n_bytes in (0, 2, 4):
-            _distribute(words, spare, n_spikes, n_bytes)
-            if _insert(words, n_spikes):
-                break
-        in_order = False
-        while not in_order:
-            in_order = True
-            latest = times.dtype.type(0.0)
-            for i in range(n_spikes):
-                entry = np.int64(words[i] & ENTRY)
-                t = times[start + entry]
-                in_order &= latest <= t
-                latest = t
-                order[p, i] = entry
-                sorted_times[p, i] = t
-                if per_afferent == 1:
-                    sorted_afferents[p, i] = entry
-                elif per_afferent > 0:
-                    sorted_afferents[p, i] = entry // per_afferent
-                else:
-                    sorted_afferents[p, i] = afferents[start + entry]
-            if not in_order:
-                _settle(words, spare, n_spikes, times, start)
-        for i in range(n_spikes, sorted_times.shape[1]):
-            sorted_times[p, i] = latest
-            sorted_afferents[p, i] = nobody
-        for i in range(n_silent):
-            order[p, n_spikes + i] = silent[i]
-        for i in range(n_spikes + n_silent, order.shape[1]):
-            order[p, i] = i
+        row = times[starts[p] : starts[p] + lengths[p]]
+        row_times, row_order, row_afferents = sorted_times[p], order[p], sorted_afferents[p]
+        n_spikes, n_entries = np.uint64(counts[p]), np.uint64(len(row))
+        if not _insert(row, n_spikes, duration, row_times, row_order, silent):
+            words_of(row, duration, words, silent)
+            sort_words(words, n_spikes, spare, counters, ranges, row)
+            if not _read(spare, n_spikes, row, counts[p], row_times, row_order):
+                settle(spare, n_spikes, words, counters, ranges, row)
+                _read(spare, n_spikes, row, NO_END, row_times, row_order)
+        given = afferents if per_afferent > 0 else afferents[starts[p] :]
+        _name(row_order, n_spikes, given, per_afferent, row_afferents)
+        latest = row_times[n_spikes - ONE] if n_spikes > ZERO else times.dtype.type(0.0)
+        for i in range(n_spikes, np.uint64(len(row_times))):
+            row_times[i] = latest
+            row_afferents[i] = nobody
+        for i in range(n_spikes, n_entries):
+            row_order[i] = silent[i - n_spikes]
+        for i in range(n_entries, np.uint64(len(row_order))):
+            row_order[i] = i
+        if len(source):
+            row_source = source[p]
+            for i in range(n_entries):
+                row_order[i] = row_source[np.uint64(row_order[i])]
+            for i in range(n_entries, np.uint64(len(row_order))):
+                row_order[i] = row_source[i]

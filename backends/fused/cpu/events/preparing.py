@@ -23,6 +23,7 @@ def sort_spikes(
     lengths: Array | None,
     n_afferents: int,
     duration: float,
+    source: Array | None = None,
 ) -> tuple[Array, Array, Array, Array]:
     """Times, afferents, counts and order of `Events`."""
     if starts is None or lengths is None:
@@ -43,12 +44,16 @@ def sort_spikes(
     counts = np.empty(n_patterns, np.int64)
     run(lambda part: count_spikes(times, starts, lengths, end, *part, counts), parts, worth=worth)
     n_kept = max(1, int(counts.max(initial=0)))
-    integer = np.int32 if max(n_afferents, n_columns) < 2**31 else np.int64
+    if source is None:
+        integer = np.dtype(np.int32 if max(n_afferents, n_columns) < 2**31 else np.int64)
+        source = np.empty((0, 0), integer)
+    else:
+        source, integer, n_columns = usable(source), source.dtype, source.shape[1]
     found = (
         np.empty((n_patterns, n_kept), times.dtype),
         np.empty((n_patterns, n_kept), integer),
         np.empty((n_patterns, n_columns), integer),
     )
-    given = (times, afferents, starts, lengths, per_afferent, end, n_afferents)
+    given = (times, afferents, starts, lengths, counts, per_afferent, end, n_afferents, source)
     run(lambda part: sort_patterns(*given, *part, *found), parts, worth=worth)
     return found[0], found[1], counts, found[2]

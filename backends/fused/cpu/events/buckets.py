@@ -1,0 +1,171 @@
+"""Spikes put into buckets by their times, so many and so small that insertion ends the sort.
+
+A spike is a word, its time as a part of the duration in 32 bits above the number of its entry in
+the pattern: one array is moved, and no two words are equal, so that any sort of them is stable.
+The words go into about as many buckets as there are of them, by their highest bits: where spikes
+are spread evenly, most are alone in theirs.  A bucket of many is divided again, from its first word
+to its last one.  What 32 bits cannot tell apart, and is not in order, is divided by the times.
+
+Numbers of entries and places are unsigned: a signed one could count from an array's end, which
+would be asked at every access.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..compiling.compiled import compiled
+
+__all__ = ["COUNTERS", "ENTRY", "FEW", "settle", "sort_words", "words_of"]
+
+UPPER, ENTRY = np.uint64(32), np.uint64(0xFFFFFFFF)
+ZERO, ONE = np.uint64(0), np.uint64(1)
+
+MOST_BITS = 13
+"""Buckets told apart at once: counters of so many stay in the caches near the processor."""
+
+COUNTERS = 2**MOST_BITS
+
+FEW = 12
+"""So many spikes of a bucket are sorted by insertion as quickly as by anything."""
+
+
+@compiled
+def words_of(row, duration, words, silent):
+    """Write a word for each spike of a row, and the numbers of all other entries."""
+    # as a product with a float64, which tells neighbours in float32 apart
+    scale = min((2.0**32 - 1.0) / np.float64(duration), 1e300)
+    zero, n = row.dtype.type(0.0), ZERO
+    for i in range(np.uint64(len(row))):
+        t = row[i]
+        # written without asking, which is faster than a branch that no one can predict
+        words[n] = (np.uint64(np.int64(t * scale)) << UPPER) | i
+        silent[i - n] = i
+        n += np.uint64((t >= zero) & (t <= duration))
+
+
+@compiled
+def _bits_for(n):
+    """Of the number of buckets for n spikes: as many, to the next power of two."""
+    n_bits = ONE
+    while n > ONE << n_bits and n_bits < np.uint64(MOST_BITS):
+        n_bits += ONE
+    return n_bits
+
+
+@compiled
+def _begin(counters, n_buckets, first):
+    """Turn the spikes of each bucket into where it begins, and return the largest number."""
+    total, largest = np.uint32(first), np.uint32(0)
+    for b in range(n_buckets):
+        n_here = counters[b]
+        counters[b] = total
+        total += n_here
+        largest = max(largest, n_here)
+    return largest
+
+
+@compiled
+def _stack(counters, n_buckets, first, ranges, height):
+    """Put buckets of many, which end where the counters say, on a stack; return its height."""
+    begin = np.uint32(first)
+    for b in range(n_buckets):
+        end = counters[b]
+        if end - begin > np.uint32(FEW):
+            ranges[height, 0], ranges[height, 1] = begin, end
+            height += ONE
+        begin = end
+    return height
+
+
+@compiled
+def _level(word, row, by_time):
+    """Return an integer that ascends with the time, or with that of the word.
+
+    The bits of a float: they tell neighbours in a volley apart, and magnitudes near zero.
+    """
+    time = row[word & ENTRY] + 0.0 if by_time else np.float64(word >> UPPER)  # -0.0 is 0.0
+    return np.float64(time).view(np.int64)
+
+
+@compiled
+def _divide(words, spare, counters, ranges, height, row, by_time):
+    """Divide the ranges on a stack until all buckets have few words, or one time."""
+    while height > ZERO:
+        height -= ONE
+        first, last = np.uint64(ranges[height, 0]), np.uint64(ranges[height, 1])
+        low = high = _level(words[first], row, by_time)
+        for i in range(first, last):
+            spare[i] = words[i]
+            level = _level(words[i], row, by_time)
+            low, high = min(low, level), max(high, level)
+        if low == high:
+            continue
+        n_buckets = ONE << _bits_for(last - first)
+        scale = np.float64(n_buckets - ONE) / np.float64(high - low)
+        counters[:n_buckets] = 0
+        for i in range(first, last):
+            above = np.float64(_level(spare[i], row, by_time) - low)
+            counters[np.uint64(above * scale)] += np.uint32(1)
+        largest = _begin(counters, n_buckets, first)
+        for i in range(first, last):
+            above = np.float64(_level(spare[i], row, by_time) - low)
+            b = np.uint64(above * scale)
+            to = counters[b]
+            words[to] = spare[i]
+            counters[b] = to + np.uint32(1)
+        if largest > np.uint32(FEW):
+            height = _stack(counters, n_buckets, first, ranges, height)
+
+
+@compiled
+def _insert(words, n):
+    """Sort in place what is nearly sorted."""
+    before, highest = ZERO, words[ZERO]
+    for i in range(ONE, n):
+        # The first move without asking, from a register: most that move at all move by one place.
+        word = words[i]
+        highest, word = max(highest, word), min(highest, word)
+        k = i - ONE
+        if word >= before:
+            before = word
+        else:
+            while k > ZERO and words[k - ONE] > word:
+                words[k] = words[k - ONE]
+                k -= ONE
+        words[k] = word
+    words[n - ONE] = highest
+
+
+@compiled
+def sort_words(words, n, found, counters, ranges, row):
+    """Fill ``found`` with the words in order."""
+    n_bits = _bits_for(n)
+    n_buckets, shift = ONE << n_bits, np.uint64(64) - n_bits
+    counters[:n_buckets] = 0
+    for i in range(n):
+        counters[words[i] >> shift] += np.uint32(1)
+    largest = _begin(counters, n_buckets, ZERO)
+    for i in range(n):
+        word = words[i]
+        to = counters[word >> shift]
+        found[to] = word
+        counters[word >> shift] = to + np.uint32(1)
+    if largest > np.uint32(FEW):
+        height = _stack(counters, n_buckets, ZERO, ranges, ZERO)
+        _divide(found, words, counters, ranges, height, row, False)
+    if n > ZERO:
+        _insert(found, n)
+
+
+@compiled
+def settle(words, n, spare, counters, ranges, row):
+    """Divide words of many equal times by the times of the row themselves."""
+    height, first = ZERO, ZERO
+    for i in range(ONE, n + ONE):
+        if i == n or words[i] >> UPPER != words[first] >> UPPER:
+            if i - first > np.uint64(FEW):
+                ranges[height, 0], ranges[height, 1] = first, i
+                height += ONE
+            first = i
+    _divide(words, spare, counters, ranges, height, row, True)
