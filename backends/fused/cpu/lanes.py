@@ -27,7 +27,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 __all__ = [
     "NARROW",
@@ -184,30 +184,39 @@ def _binary(result: Any, emit: Callable[[Any, Any, Any], Any]) -> Any:
     return operation
 
 
-def _are_lanes(left: Any, right: Any) -> bool:
-    lanes = [isinstance(t, LanesType) for t in (left, right)]
-    numbers = [isinstance(t, types.Number) for t in (left, right)]
-    return lanes == [True, True] or lanes == numbers[::-1] != [False, False]
+def _define(function: Any, result: Any, emit: Callable[[Any, Any, Any], Any]) -> None:
+    """Define an operator of two lanes, or of lanes and a number for all of them.
+
+    As the compiler's own operators are: an `overload` would be a function more to compile for every
+    kind of operands.
+    """
+
+    @type_callable(function)
+    def of_lanes(context: Any) -> Any:
+        def typer(left: Any, right: Any) -> Any:
+            widths = {t.width for t in (left, right) if isinstance(t, LanesType)}
+            others = [t for t in (left, right) if not isinstance(t, (LanesType, types.Number))]
+            return None if others or len(widths) != 1 else result(*widths)
+
+        return typer
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, wanted = _alike(*signature.args)
+        operands = [
+            context.cast(builder, value, kind, to)
+            for value, kind, to in zip(arguments, signature.args, wanted, strict=True)
+        ]
+        width = signature.return_type.width
+        return emit(builder, *_operands(builder, result(width)(*wanted), operands, width))
+
+    for kinds in ((LanesType, LanesType), (LanesType, types.Number), (types.Number, LanesType)):
+        lower_builtin(function, *kinds)(generate)
 
 
-def _overload(function: Any, result: Any, emit: Callable[[Any, Any, Any], Any]) -> None:
-    operation = _binary(result, emit)
-
-    @overload(function)
-    def of_lanes(left: Any, right: Any) -> Any:
-        if not _are_lanes(left, right):
-            return None
-
-        def implementation(left: Any, right: Any) -> Any:  # annotated alike, as Numba asks
-            return operation(left, right)
-
-        return implementation
-
-
-_overload(operator.add, LanesType, lambda b, x, y: b.fadd(x, y))
-_overload(operator.sub, LanesType, lambda b, x, y: b.fsub(x, y))
-_overload(operator.mul, LanesType, lambda b, x, y: b.fmul(x, y))
-_overload(operator.gt, MaskType, lambda b, x, y: b.fcmp_ordered(">", x, y))
+_define(operator.add, LanesType, lambda b, x, y: b.fadd(x, y))
+_define(operator.sub, LanesType, lambda b, x, y: b.fsub(x, y))
+_define(operator.mul, LanesType, lambda b, x, y: b.fmul(x, y))
+_define(operator.gt, MaskType, lambda b, x, y: b.fcmp_ordered(">", x, y))
 
 divide = _binary(LanesType, lambda b, x, y: b.fdiv(x, y))
 not_less = _binary(MaskType, lambda b, x, y: b.fcmp_ordered(">=", x, y))
