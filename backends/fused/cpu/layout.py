@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 from llvmlite import binding
 from numba.core import config
+from numpy.typing import NDArray
 
 from .compiling.compiled import compiled
 from .lanes import NARROW, WIDE
@@ -44,15 +46,11 @@ def _has_large_registers() -> bool:
     return "+avx512f" in features.split(",")
 
 
-@compiled
-def weight_rows(weight, width):
+def weight_rows(weight: NDArray[Any], width: int) -> NDArray[Any]:
     """Weights [O, N] as rows [N, W] for W >= O, filled up with zeros."""
     n_outputs, n_afferents = weight.shape
     rows = np.zeros((n_afferents, width), weight.dtype)
-    for first in range(0, n_afferents, _BLOCK):
-        for o in range(n_outputs):
-            for i in range(first, min(first + _BLOCK, n_afferents)):
-                rows[i, o] = weight[o, i]
+    rows[:, :n_outputs] = weight.T
     return rows
 
 

@@ -87,7 +87,7 @@ def test_a_counter_is_compiled_as_an_integer_alone() -> None:
         return n
 
     assert counted(3) == 3
-    assert [str(given) for given in longer.signatures] == ["(int64,)"]  # type: ignore[attr-defined]
+    assert [str(given) for given in longer.part.signatures] == ["(int64,)"]  # type: ignore[attr-defined]
 
 
 def test_forms_are_found_where_they_are() -> None:

@@ -26,6 +26,7 @@ from numba.core.types.misc import unliteral
 from numba.np import numpy_support
 
 from .notices import say_compiling, warn_damaged, warn_uncached
+from .whole import KernelCompiler, PartCompiler
 
 __all__ = ["Kernel"]
 
@@ -34,6 +35,15 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
     """Numba's dispatcher, quick to make and to load."""
 
     _opened: Any = None
+
+    def __init__(
+        self,
+        py_func: Callable[..., Any],
+        locals: Any = None,  # noqa: A002 - Numba's name
+        targetoptions: Any = None,
+        pipeline_class: Any = KernelCompiler,
+    ) -> None:
+        super().__init__(py_func, locals, targetoptions, pipeline_class)
 
     @property
     def _cache(self) -> Any:
@@ -53,9 +63,19 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
     def _cache(self, _: Any) -> None:
         """Pass over the cache that Numba starts with, which keeps nothing."""
 
+    @functools.cached_property
+    def part(self) -> _Part:
+        """What stands for it in the kernels that call it."""
+        options = self.targetoptions | {"no_cpython_wrapper": True}
+        return _Part(self.py_func, targetoptions=options, pipeline_class=PartCompiler)
+
     def get_call_template(self, args: Any, kws: Any) -> Any:
-        """Compile a counter that starts at 0 as an integer alone, not as the number 0 too."""
-        return super().get_call_template(tuple(map(unliteral, args)), kws)
+        """Compile for a kernel: a counter that starts at 0 as an integer, not as the number 0."""
+        return self.part.get_call_template(tuple(map(unliteral, args)), kws)
+
+    def get_overload(self, sig: Any) -> Any:
+        """Return what a kernel calls."""
+        return self.part.get_overload(sig)
 
     def typeof_pyval(self, val: Any) -> Any:
         """Tell the type of a plain array without NumPy's masked ones, which Numba asks after."""
@@ -72,6 +92,17 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
 
     def _compilation_chain_init_hook(self) -> None:
         """Load no extensions of Numba, of which kernels use none."""
+
+
+class _Part(CPUDispatcher):  # type: ignore[misc]
+    """A function as kernels call it, which Python cannot."""
+
+    def _compilation_chain_init_hook(self) -> None:
+        """Load no extensions of Numba, of which kernels use none."""
+
+    def add_overload(self, cres: Any) -> None:
+        """Keep what was compiled, without an address."""
+        self.overloads[tuple(cres.signature.args)] = cres
 
 
 class _KernelCache(FunctionCache):  # type: ignore[misc]
@@ -195,7 +226,7 @@ def _checked(stored: bytes) -> bytes:
 @functools.cache
 def _sources(path: Path) -> str:
     """Digest of the source code of a module and of those of our own that it imports from."""
-    found, waiting = {Path(__file__)}, [path]
+    found, waiting = set[Path](), [path, Path(__file__)]
     while waiting:
         module = waiting.pop()
         if module not in found:
