@@ -1,10 +1,10 @@
 """Spikes put into buckets by their times, so many and so small that insertion ends the sort.
 
-A spike is a word, its time as a part of the duration in 32 bits above the number of its entry in
+A spike is a word, its time as a part of the duration in 31 bits above the number of its entry in
 the pattern: one array is moved, and no two words are equal, so that any sort of them is stable.
 The words go into about as many buckets as there are of them, by their highest bits: where spikes
 are spread evenly, most are alone in theirs.  A bucket of many is divided again, from its first word
-to its last one.  What 32 bits cannot tell apart, and is not in order, is divided by the times.
+to its last one.  What 31 bits cannot tell apart, and is not in order, is divided by the times.
 
 Numbers of entries and places are unsigned: a signed one could count from an array's end, which
 would be asked at every access.
@@ -16,10 +16,13 @@ import numpy as np
 
 from ..compiling.compiled import compiled
 
-__all__ = ["COUNTERS", "ENTRY", "FEW", "settle", "sort_words", "words_of"]
+__all__ = ["COUNTERS", "ENTRY", "FEW", "PARTS", "settle", "sort_words", "words_of"]
 
-UPPER, ENTRY = np.uint64(32), np.uint64(0xFFFFFFFF)
+WIDTH, UPPER, ENTRY = np.uint64(63), np.uint64(32), np.uint64(0xFFFFFFFF)
 ZERO, ONE = np.uint64(0), np.uint64(1)
+
+PARTS = 2**31 - 2**12
+"""Parts of the duration: with a rounding error in float32 still no more than 31 bits hold."""
 
 MOST_BITS = 13
 """Buckets told apart at once: counters of so many stay in the caches near the processor."""
@@ -29,19 +32,35 @@ COUNTERS = 2**MOST_BITS
 FEW = 12
 """So many spikes of a bucket are sorted by insertion as quickly as by anything."""
 
+START, UNFORESEEN = np.uint64(64), np.uint64(4)
+"""Words that are moved before anything is concluded; moves in the time a processor takes to begin
+anew, where it went on as if there were none."""
+
 
 @compiled
-def words_of(row, duration, words, silent):
+def words_of(row, duration, scale, n_spikes, parts, words, silent):
     """Write a word for each spike of a row, and the numbers of all other entries."""
-    # as a product with a float64, which tells neighbours in float32 apart
-    scale = min((2.0**32 - 1.0) / np.float64(duration), 1e300)
-    zero, n = row.dtype.type(0.0), ZERO
-    for i in range(np.uint64(len(row))):
+    zero, nothing = row.dtype.type(0.0), np.int32(-1)
+    n_entries = np.uint64(len(row))
+    # first what a processor does for several entries at once
+    for i in range(n_entries):
         t = row[i]
+        parts[i] = np.int32(t * scale) if (t >= zero) & (t <= duration) else nothing
+    spikes_first = True
+    for i in range(n_spikes):
+        spikes_first &= parts[i] >= 0
+    if spikes_first:
+        for i in range(n_spikes):
+            words[i] = (np.uint64(parts[i]) << UPPER) | i
+        for i in range(n_spikes, n_entries):
+            silent[i - n_spikes] = i
+        return
+    n = ZERO
+    for i in range(n_entries):
         # written without asking, which is faster than a branch that no one can predict
-        words[n] = (np.uint64(np.int64(t * scale)) << UPPER) | i
+        words[n] = (np.uint64(parts[i]) << UPPER) | i
         silent[i - n] = i
-        n += np.uint64((t >= zero) & (t <= duration))
+        n += np.uint64(parts[i] >= 0)
 
 
 @compiled
@@ -119,9 +138,12 @@ def _divide(words, spare, counters, ranges, height, row, by_time):
 
 
 @compiled
-def _insert(words, n):
-    """Sort in place what is nearly sorted."""
-    before, highest = ZERO, words[ZERO]
+def _insert(words, n, patience):
+    """Sort in place what is nearly sorted, and say whether it is done.
+
+    It is given up where putting a word right takes more than ``patience`` on the average.
+    """
+    before, highest, spent = ZERO, words[ZERO], ZERO
     for i in range(ONE, n):
         # The first move without asking, from a register: most that move at all move by one place.
         word = words[i]
@@ -133,15 +155,22 @@ def _insert(words, n):
             while k > ZERO and words[k - ONE] > word:
                 words[k] = words[k - ONE]
                 k -= ONE
+            spent += i + UNFORESEEN - k
+            if spent > patience * (i + START):
+                words[k], words[i] = word, highest
+                return False
         words[k] = word
     words[n - ONE] = highest
+    return True
 
 
 @compiled
-def sort_words(words, n, found, counters, ranges, row):
-    """Fill ``found`` with the words in order."""
+def sort_words(words, n, spare, counters, ranges, row):
+    """Sort within two arrays; return the one that has them all, and the other."""
+    if n == ZERO or _insert(words, n, ONE):  # as after a jitter
+        return words, spare
     n_bits = _bits_for(n)
-    n_buckets, shift = ONE << n_bits, np.uint64(64) - n_bits
+    n_buckets, shift = ONE << n_bits, WIDTH - n_bits
     counters[:n_buckets] = 0
     for i in range(n):
         counters[words[i] >> shift] += np.uint32(1)
@@ -149,13 +178,13 @@ def sort_words(words, n, found, counters, ranges, row):
     for i in range(n):
         word = words[i]
         to = counters[word >> shift]
-        found[to] = word
+        spare[to] = word
         counters[word >> shift] = to + np.uint32(1)
     if largest > np.uint32(FEW):
         height = _stack(counters, n_buckets, ZERO, ranges, ZERO)
-        _divide(found, words, counters, ranges, height, row, False)
-    if n > ZERO:
-        _insert(found, n)
+        _divide(spare, words, counters, ranges, height, row, False)
+    _insert(spare, n, n)
+    return spare, words
 
 
 @compiled

@@ -1,7 +1,6 @@
 """Each pattern's spikes in order of time, and their afferents.
 
-Patterns that are nearly in order, as after a jitter, are put there by insertion alone, others by a
-sort of packed words.  Entries that are no spike are set aside and cost no sorting.
+Times are sorted as packed words.  Entries that are no spike are set aside and cost no sorting.
 """
 
 from __future__ import annotations
@@ -17,9 +16,6 @@ ZERO, ONE = np.uint64(0), np.uint64(1)
 
 NO_END = np.iinfo(np.int64).max
 
-PATIENCE = 4
-"""Places that insertion may move a spike by on the average: more take as long as buckets."""
-
 
 @compiled
 def count_spikes(times, starts, lengths, duration, first, last, counts):
@@ -31,41 +27,6 @@ def count_spikes(times, starts, lengths, duration, first, last, counts):
         for i in range(len(row)):
             n_spikes += np.uint32((row[i] >= zero) & (row[i] <= duration))
         counts[p] = n_spikes
-
-
-@compiled
-def _insert(row, n_spikes, duration, sorted_times, order, silent):
-    """Fill the times and the order of a row that is nearly sorted, and say whether it is done.
-
-    It is given up where spikes move far on the average, or where other entries are among them.
-    """
-    zero, latest = row.dtype.type(0.0), row.dtype.type(-1.0)
-    n, i, left = ZERO, ZERO, 8 * PATIENCE
-    while n < n_spikes:
-        t = row[i]
-        k = n
-        if not ((t >= zero) & (t <= duration)):
-            silent[i - n] = i
-            left -= 2 * PATIENCE  # for a branch that a processor could not foresee
-        else:
-            if t >= latest:
-                latest = t
-            else:
-                while k > ZERO and sorted_times[k - ONE] > t:
-                    sorted_times[k] = sorted_times[k - ONE]
-                    order[k] = order[k - ONE]
-                    k -= ONE
-                left += PATIENCE - np.int64(n - k)
-            sorted_times[k] = t
-            order[k] = i
-            n += ONE
-        i += ONE
-        if left < 0:
-            return False
-    while i < np.uint64(len(row)):
-        silent[i - n] = i
-        i += ONE
-    return True
 
 
 @compiled
@@ -112,7 +73,8 @@ def _name(order, n_spikes, afferents, per_afferent, sorted_afferents):
 
 @compiled
 def sort_patterns(
-    times, afferents, starts, lengths, counts, per_afferent, duration, nobody, source, first, last,
+    times, afferents, starts, lengths, counts, per_afferent, duration, scale, nobody, source,
+    first, last,
     sorted_times, sorted_afferents, order,
 ):  # fmt: skip
     """Fill rows of the times and afferents [B, K] and of the order [B, M] of some patterns.
@@ -126,18 +88,18 @@ def sort_patterns(
         longest = max(longest, lengths[p])
     # one place more, which is written to by the entry after the last and never read
     words, spare = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.uint64)
-    silent, counters = np.empty(longest + 1, np.uint32), np.empty(COUNTERS, np.uint32)
+    parts, silent = np.empty(longest, np.int32), np.empty(longest + 1, np.uint32)
+    counters = np.empty(COUNTERS, np.uint32)
     ranges = np.empty((longest // FEW + 1, 2), np.uint32)
     for p in range(first, last):
         row = times[starts[p] : starts[p] + lengths[p]]
         row_times, row_order, row_afferents = sorted_times[p], order[p], sorted_afferents[p]
         n_spikes, n_entries = np.uint64(counts[p]), np.uint64(len(row))
-        if not _insert(row, n_spikes, duration, row_times, row_order, silent):
-            words_of(row, duration, words, silent)
-            sort_words(words, n_spikes, spare, counters, ranges, row)
-            if not _read(spare, n_spikes, row, counts[p], row_times, row_order):
-                settle(spare, n_spikes, words, counters, ranges, row)
-                _read(spare, n_spikes, row, NO_END, row_times, row_order)
+        words_of(row, duration, scale, n_spikes, parts, words, silent)
+        words, spare = sort_words(words, n_spikes, spare, counters, ranges, row)
+        if not _read(words, n_spikes, row, counts[p], row_times, row_order):
+            settle(words, n_spikes, spare, counters, ranges, row)
+            _read(words, n_spikes, row, NO_END, row_times, row_order)
         given = afferents if per_afferent > 0 else afferents[starts[p] :]
         _name(row_order, n_spikes, given, per_afferent, row_afferents)
         latest = row_times[n_spikes - ONE] if n_spikes > ZERO else times.dtype.type(0.0)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..batch import WORTH_THREADS, usable
 from ..threads import n_threads, run, split
+from .buckets import PARTS
 from .ordering import count_spikes, sort_patterns
 
 __all__ = ["sort_spikes"]
@@ -54,6 +55,8 @@ def sort_spikes(
         np.empty((n_patterns, n_kept), integer),
         np.empty((n_patterns, n_columns), integer),
     )
-    given = (times, afferents, starts, lengths, counts, per_afferent, end, n_afferents, source)
+    # a time becomes a whole number of parts, without an infinity for the shortest durations
+    scale = times.dtype.type(min(PARTS / duration, float(np.finfo(times.dtype).max)))
+    given = times, afferents, starts, lengths, counts, per_afferent, end, scale, n_afferents, source
     run(lambda part: sort_patterns(*given, *part, *found), parts, worth=worth)
     return found[0], found[1], counts, found[2]
