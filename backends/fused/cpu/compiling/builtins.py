@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
 
 __all__ = ["INSTEAD"]
 
@@ -59,15 +58,12 @@ def _new(zeros: bool) -> Any:
         data = context.nrt.meminfo_data(builder, memory)
         if zeros:
             cgutils.memset(builder, data, size, 0)
-        array = make_array(kind)(context, builder)
-        populate_array(
-            array,
-            data=builder.bitcast(data, element.as_pointer()),
-            shape=cgutils.pack_array(builder, shape),
-            strides=cgutils.pack_array(builder, strides),
-            itemsize=item_size,
-            meminfo=memory,
-        )
+        array = context.make_array(kind)(context, builder)
+        array.meminfo, array.parent = memory, cgutils.get_null_value(array.parent.type)
+        array.data = builder.bitcast(data, element.as_pointer())
+        array.itemsize, array.nitems = item_size, builder.sdiv(size, item_size)
+        array.shape = cgutils.pack_array(builder, shape)
+        array.strides = cgutils.pack_array(builder, strides)
         return array._getvalue()
 
     return new
