@@ -125,9 +125,10 @@ def adam_step(
         mean = square = no_rows(dtype)
     if not gradient.dtype == mean.dtype == square.dtype == dtype:
         return None
-    given = [usable(array).reshape(-1) for array in (weight, gradient, mean, square)]
+    given: list[Array] = [usable(a).reshape(-1) for a in (weight, gradient, mean, square)]
     # the numbers as an array, as each argument of a kernel takes as long as a thousand weights
-    given += [np.asarray([*numbers.values()], dtype), after := np.empty((3, weight.size), dtype)]
-    step_adam(*given)
+    given.append(np.asarray([*numbers.values()], dtype))
+    after = np.empty((3, weight.size), dtype)
+    step_adam(*given, after)
     new_weight, new_mean, new_square = after.reshape(3, *weight.shape)
     return new_weight, new_mean, new_square
