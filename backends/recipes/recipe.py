@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -227,7 +228,7 @@ class Recipe:
 
     def step_size(self, progress: float, mean_spikes: float) -> float:
         """Return the learning rate after that part of the run, from 0 to 1."""
-        factor = SCHEDULES[self.schedule](warm_up=self.warm_up)(progress)
+        factor = _schedule(self.schedule, self.warm_up)(progress)
         return self.learning_rate * factor / max(mean_spikes, 1.0)
 
     def make_optimiser(self) -> Momentum | Adam:
@@ -261,3 +262,9 @@ class Recipe:
             return cls(**values)
         except (TypeError, ValueError) as error:
             raise ValueError(f"recipe must hold the settings of a training run: {error}") from None
+
+
+@functools.cache
+def _schedule(name: str, warm_up: float) -> schedules.Schedule:
+    """Make a schedule once, which is asked at every step."""
+    return SCHEDULES[name](warm_up=warm_up)

@@ -59,7 +59,7 @@ Names asked for:
       learns from a batch, without recovery: the loss, (), the hits, (), the gradient, (O, N), and
       the outputs that rise above rest in any pattern, (O,); None where an argument may be wrong
     - ``adam_step(weight, gradient, mean, square, numbers)``: the three after the step, of which the
-      moments are None before the first; None where dtypes differ
+      moments are None before the first; None where dtypes differ or the weights are not (O, N)
     - ``pick_patterns(events, index)``: times, afferents and counts of patterns whose numbers, (n,),
       are int64 and on the host; None where one is out of range
     - ``all_within(times, latest)``: whether all times, of any shape, are in [0, latest]

@@ -154,12 +154,8 @@ def learning_step(
         and type(objective) is Objective
     )
 
-    @under_own_settings
     def step(events: Events, labels: Array, weights: tuple[Array, ...]) -> Step:
-        by_class = class_weight
-        if by_class is not None:
-            xp, like = array_namespace(weights=weights[-1]), weights[-1]
-            by_class = xp.asarray(by_class, dtype=like.dtype, device=device_of(like))
+        by_class = None if class_weight is None else _beside(weights[-1], class_weight)
         given = events, labels, objective, by_class
         found = _at_once(weights[0], neuron, *given) if simple else None
         if found is None:
@@ -171,6 +167,14 @@ def learning_step(
     return compiled(step, network.weights[0])
 
 
+@under_own_settings
+def _beside(weight: Array, class_weight: Any) -> Array:
+    """Return what each class counts in the library, on the device and in the dtype of weights."""
+    xp = array_namespace(weights=weight)
+    return xp.asarray(class_weight, dtype=weight.dtype, device=device_of(weight))
+
+
+@under_own_settings
 def _in_turn(
     network: Network,
     events: Events,
@@ -198,7 +202,10 @@ def _at_once(
     objective: Objective,
     class_weight: Array | None,
 ) -> Step | None:
-    """Return the same by the fused form for one layer, or None where there is none."""
+    """Return the same by the fused form for one layer, or None where there is none.
+
+    Kernels have no settings, and asking for them takes longer than all the rest here.
+    """
     form = fused("learn_classes", "auto", weight)
     if form is None or type(events) is not Events or is_followed(weight):
         return None

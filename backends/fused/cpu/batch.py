@@ -20,7 +20,7 @@ from .lanes import WIDE
 from .layout import lanes_for, scan_lanes, sum_shards, weight_rows, width_for
 from .threads import n_threads, run, split
 
-__all__ = ["FLOAT64", "INT64", "WORTH_THREADS", "Batch", "are_few", "no_rows", "usable"]
+__all__ = ["FLOAT64", "INT64", "WORTH_THREADS", "Batch", "no_rows", "usable", "worth_threads"]
 
 Array = NDArray[Any]
 
@@ -133,15 +133,16 @@ class Batch:
     @cached_property
     def worth_threads(self) -> bool:
         """Whether there is more to do than to start threads."""
-        if are_few(self.times, self.weight):  # which is quick to see
-            return False
-        return self.n_spikes * max(self.width, len(WIDE)) > WORTH_THREADS
+        return worth_threads(self.times, self.counts, self.weight)
 
 
-def are_few(times: Array, weight: Array) -> bool:
-    """Whether so few spikes and outputs are not worth threads, however many places are padding."""
+def worth_threads(times: Array, counts: Array, weight: Array) -> bool:
+    """Whether patterns and weights are more to work on than to start threads."""
     # narrow lanes do not take that much less than wide ones
-    return times.size * max(width_for(len(weight)), len(WIDE)) <= WORTH_THREADS
+    per_spike = max(width_for(len(weight)), len(WIDE))
+    if times.size * per_spike <= WORTH_THREADS:  # which is quick to see
+        return False
+    return int(counts.sum()) * per_spike > WORTH_THREADS
 
 
 @functools.cache

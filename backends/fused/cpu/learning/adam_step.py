@@ -11,14 +11,16 @@ __all__ = ["step_adam"]
 
 @compiled
 def step_adam(weight, gradient, mean, square, numbers, after):
-    """Fill the weights and moments after the step, [3, n]; ``numbers`` are of the weights' dtype.
+    """Fill the weights and moments after the step, [3, O, N]; ``numbers`` are of their dtype.
 
     ``mean`` and ``square`` are empty before the first step.
     """
     keep_mean, add_mean, keep_square, add_square = numbers[0], numbers[1], numbers[2], numbers[3]
     size, correction, epsilon, decay = numbers[4], numbers[5], numbers[6], numbers[7]
-    new_weight, new_mean, new_square = after[0], after[1], after[2]
-    later = mean.shape[0] > 0
+    new_weight, new_mean = after[0].reshape(-1), after[1].reshape(-1)
+    new_square, later = after[2].reshape(-1), mean.size > 0
+    weight, gradient = weight.reshape(-1), gradient.reshape(-1)
+    mean, square = mean.reshape(-1), square.reshape(-1)
     for i in range(weight.shape[0]):
         g, w = gradient[i], weight[i]
         m, s = add_mean * g, add_square * (g * g)

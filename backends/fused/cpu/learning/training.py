@@ -6,6 +6,7 @@ fused forms.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +14,9 @@ import numpy as np
 
 from tempotron_core import Events, Neuron
 
-from ..batch import Array, Batch, no_rows, usable
-from ..readouts.function_gradients import peaks_vjp
-from ..readouts.functions import peaks
+from ..batch import Array, Batch, no_rows, usable, worth_threads
+from ..readouts.function_gradients import gradient_in_one_piece, peaks_vjp
+from ..readouts.functions import peaks, peaks_in_one_piece
 from .adam_step import step_adam
 from .class_cost import LOSSES, POOLINGS, cost_of_classes
 
@@ -40,16 +41,22 @@ def learn_classes(
 
     None where labels may be wrong or the loss is not finite.
     """
-    shape = len(events), weight.shape[0]
+    given, shape = (events, weight, neuron), (len(events), weight.shape[0])
     if not _serves(shape, weight.dtype, labels, objective, class_weight):
         return None
-    batch = Batch(events, weight, neuron)
-    found = peaks(batch, neuron)
+    # in one piece, the two halves share nothing that would take long to arrange
+    batch = None
+    if neuron.shunt or worth_threads(events.times, events.counts, weight):
+        batch = Batch(events, weight, neuron)
+    found = peaks_in_one_piece(*given) if batch is None else peaks(batch, neuron)
     cost = _class_cost(*found, labels, objective, class_weight)
     if cost is None:
         return None
     loss, cotangent, hits, responding = cost
-    gradient, _ = peaks_vjp(batch, neuron, found, cotangent, None, False, None)
+    if batch is None:
+        gradient = gradient_in_one_piece(*given, found[1], cotangent, False)
+    else:
+        gradient, _ = peaks_vjp(batch, neuron, found, cotangent, None, False, None)
     return loss, hits, gradient, responding
 
 
@@ -80,7 +87,7 @@ def _class_cost(
     )  # fmt: skip
     cost = np.asarray(loss, dtype)
     # which numbers a potential that is none makes such too is for the definition to say
-    if not (known and np.isfinite(cost)):
+    if not (known and math.isfinite(cost)):
         return None
     return cost, cotangent, np.asarray(hits, dtype), responding
 
@@ -119,16 +126,17 @@ def adam_step(
     square: Array | None,
     numbers: Mapping[str, float],
 ) -> tuple[Array, Array, Array] | None:
-    """Weights and moments after a step; None where dtypes differ."""
+    """Weights and moments after a step; None where dtypes differ, or weights are not [O, N]."""
     dtype = weight.dtype
     if mean is None or square is None:
         mean = square = no_rows(dtype)
-    if not gradient.dtype == mean.dtype == square.dtype == dtype:
+    if weight.ndim != 2 or not gradient.dtype == mean.dtype == square.dtype == dtype:
         return None
-    given: list[Array] = [usable(a).reshape(-1) for a in (weight, gradient, mean, square)]
-    # the numbers as an array, as each argument of a kernel takes as long as a thousand weights
-    given.append(np.asarray([*numbers.values()], dtype))
-    after = np.empty((3, weight.size), dtype)
-    step_adam(*given, after)
-    new_weight, new_mean, new_square = after.reshape(3, *weight.shape)
+    after = np.empty((3, *weight.shape), dtype)
+    step_adam(
+        usable(weight), usable(gradient), usable(mean), usable(square),
+        # as an array, since each argument of a kernel takes as long as a thousand weights
+        np.asarray([*numbers.values()], dtype), after,
+    )  # fmt: skip
+    new_weight, new_mean, new_square = after
     return new_weight, new_mean, new_square

@@ -14,14 +14,21 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events, Neuron
 
-from ..batch import FLOAT64, INT64, Batch, are_few, no_rows, usable
+from ..batch import FLOAT64, INT64, Batch, no_rows, usable, worth_threads
 from ..events.ranges import times_within
 from ..layout import lanes_for, sum_shards, width_for
 from ..membrane.sampling import pull_back_samples
 from .functions import last_events
 from .gradients import add_crossing_gradient, add_peak_gradient, add_potential_gradient
 
-__all__ = ["all_within", "first_crossing_vjp", "peak_vjp", "peaks_vjp", "voltage_vjp"]
+__all__ = [
+    "all_within",
+    "first_crossing_vjp",
+    "gradient_in_one_piece",
+    "peak_vjp",
+    "peaks_vjp",
+    "voltage_vjp",
+]
 
 Array = NDArray[Any]
 
@@ -44,10 +51,10 @@ def peak_vjp(
 ) -> tuple[Array, Array | None]:
     """Gradients of a peak by the weights and the sorted spike times."""
     of_potential = grid is not None or (t_cotangent is None and not times)
-    if of_potential and not times and not neuron.shunt and are_few(events.times, weight):
-        inclusive = grid is not None
-        return _gradient_of_few(events, weight, neuron, peak[1], v_cotangent, inclusive), None
     reads_weights = times or neuron.shunt or not of_potential
+    if not (reads_weights or worth_threads(events.times, events.counts, weight)):
+        given = events, weight, neuron, peak[1], v_cotangent
+        return gradient_in_one_piece(*given, grid is not None), None
     batch = Batch(events, weight, neuron, reads_weights=reads_weights)
     return peaks_vjp(batch, neuron, peak, v_cotangent, t_cotangent, times, grid)
 
@@ -77,12 +84,12 @@ def peaks_vjp(
     return batch.gradient(add_peak_gradient, batch.lanes, *pairs, times=times)
 
 
-def _gradient_of_few(
+def gradient_in_one_piece(
     events: Events, weight: Array, neuron: Neuron, t_star: Array, v_bar: Array, inclusive: bool
 ) -> Array:
-    """Gradient [O, N] of potentials of few patterns at t_star with cotangents v_bar.
+    """Gradient [O, N] of potentials at t_star with cotangents v_bar, without threads.
 
-    To arrange more would take longer than their kernel.
+    Of few patterns, to arrange more takes longer than their kernel.
     """
     times, dtype = usable(events.times), weight.dtype
     n_outputs, n_afferents = weight.shape

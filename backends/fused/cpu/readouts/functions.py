@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from tempotron_core import Events, Neuron
 from tempotron_core.readouts.arguments import grid_times
 
-from ..batch import INT64, Batch, are_few, no_rows, usable
+from ..batch import INT64, Batch, no_rows, usable, worth_threads
 from ..layout import scan_lanes, weight_rows, width_for
 from ..membrane.sampling import sample_patterns, sampled_peaks
 from .crossing_scan import scan_crossings
 from .peak_scan import scan_peaks
 
-__all__ = ["first_crossing", "last_events", "peak", "peaks", "voltage"]
+__all__ = ["first_crossing", "last_events", "peak", "peaks", "peaks_in_one_piece", "voltage"]
 
 Array = NDArray[Any]
 
@@ -30,8 +30,8 @@ def peak(
 ) -> tuple[Array, Array]:
     """Largest potential and its time."""
     if grid is None:
-        if not neuron.shunt and are_few(events.times, weight):
-            return _peaks_of_few(events, weight, neuron)
+        if not neuron.shunt and not worth_threads(events.times, events.counts, weight):
+            return peaks_in_one_piece(events, weight, neuron)
         return peaks(Batch(events, weight, neuron), neuron)
     batch = Batch(events, weight, neuron)
     v_max, t_max = batch.empty()
@@ -40,8 +40,8 @@ def peak(
     return v_max, t_max
 
 
-def _peaks_of_few(events: Events, weight: Array, neuron: Neuron) -> tuple[Array, Array]:
-    """`peaks` of few patterns: to arrange more would take longer than their kernel."""
+def peaks_in_one_piece(events: Events, weight: Array, neuron: Neuron) -> tuple[Array, Array]:
+    """`peaks` without threads: of few patterns, to arrange more takes longer than their kernel."""
     times, n_outputs = usable(events.times), weight.shape[0]
     rows = weight_rows(usable(weight), width_for(n_outputs))
     v_max = np.empty((times.shape[0], n_outputs), weight.dtype)
