@@ -10,7 +10,8 @@ and :math:`J = E_e g_e + E_i g_i`, all of which decay by :math:`e^{-u/\tau_s}`,
 .. math::
     M_0(u) = \int_0^u e^{-(\Lambda(u) - \Lambda(x))} e^{-x/\tau_s} dx
 
-an incomplete gamma function.  It is summed by Gauss-Legendre panels, which know no special cases.
+an incomplete gamma function.  It is summed by Gauss-Legendre panels, which know no special cases,
+over s = u - x: of a strong conductance only the last moments count, which x would not tell apart.
 From event to event conductances and potential obey linear recurrences
 :math:`x_{k+1} = a_k x_k + b_k` whose coefficients are known beforehand; pairs of steps are joined,
 and pairs of those, so that K events take log2 K passes over the arrays.
@@ -24,7 +25,7 @@ from typing import Any
 
 from numpy.polynomial.legendre import leggauss
 
-from ..arrays.namespace import clip, device_of, known_int
+from ..arrays.namespace import clip, device_of, known_int, known_true
 from ..events import Events
 from ..membrane.integration import with_nobody
 from .neuron import ConductanceNeuron
@@ -113,17 +114,25 @@ def moments(
     """
     rate, leak = 1.0 / neuron.tau_s, neuron.leak
     g, u = xp.broadcast_arrays(g, u)
-    reach = u
+    longest, shortest, reach = u, xp.zeros_like(u), _REACH
+    if math.prod(g.shape) and known_true(xp.max(g) * neuron.tau_s > _REACH):
+        # where g (D(u) - D(x)) is out of reach, a conductance has wiped out what there was: however
+        # strong, it makes no more than some exponents
+        strength = xp.log(clip(g * neuron.tau_s, 1.0, None, xp=xp))
+        past = xp.logaddexp(xp.zeros_like(u), u * rate + (math.log(_REACH) - strength))
+        longest, reach = xp.minimum(u, past * neuron.tau_s), strength + _REACH
     if leak < 0.5 * rate:  # else what is old may outweigh what is new
-        reach = clip(u, None, _REACH / (rate - leak), xp=xp)
-    steep = reach * (g + (rate + leak))
+        shortest = clip(u - reach * (1.0 / (rate - leak)), 0.0, None, xp=xp)
+        shortest = xp.minimum(shortest, longest)
+    length = longest - shortest
+    steep = length * (g * xp.exp((longest - u) * rate) + (rate + leak))
     gentle = xp.reshape(steep <= _GENTLE, (-1,))
-    flat = [xp.reshape(a, (-1,)) for a in (g, u, reach)]
+    flat = [xp.reshape(a, (-1,)) for a in (g, u, shortest, length)]
     kinds, found = ((gentle, _FEW, 1), (~gentle, _MANY, _panels(steep, xp))), []
     for of_kind, rule, n_panels in kinds:
         (where,) = xp.nonzero(of_kind)
-        of_g, of_u, of_reach = (xp.take(a, where) for a in flat)
-        found.append(_integrals(of_g, of_u, of_reach, neuron, rule, n_panels, first, xp))
+        of_g, of_u, start, of_length = (xp.take(a, where) for a in flat)
+        found.append(_integrals(of_g, of_u, start, of_length, neuron, rule, n_panels, first, xp))
     # each interval's place among those of its kind, the steep ones after the gentle
     place = xp.where(
         gentle,
@@ -134,7 +143,7 @@ def moments(
         xp.reshape(xp.take(xp.concat(list(parts)), place), u.shape)
         for parts in zip(*found, strict=True)
     )
-    return u * leak + g * ((1.0 - xp.exp(u * -rate)) * neuron.tau_s), m_0, m_1
+    return u * leak - g * (xp.expm1(u * -rate) * neuron.tau_s), m_0, m_1
 
 
 def _panels(steep: Array, xp: Any) -> int:
@@ -149,29 +158,30 @@ def _panels(steep: Array, xp: Any) -> int:
 def _integrals(
     g: Array,
     u: Array,
-    reach: Array,
+    shortest: Array,
+    length: Array,
     neuron: ConductanceNeuron,
     rule: tuple[list[float], list[float]],
     n_panels: int,
     first: bool,
     xp: Any,
 ) -> tuple[Array, Array]:
-    """M_0 and M_1 by a rule of integration, on so many panels that share the reach."""
+    """M_0 and M_1 by a rule of integration, on so many panels that share the length."""
     rate, leak = 1.0 / neuron.tau_s, neuron.leak
     like = {"dtype": g.dtype, "device": device_of(g)}
     nodes, shares = (xp.asarray(each, **like) for each in rule)
-    at_end = xp.exp(u * -rate)
     m_0, m_1 = xp.zeros_like(u), xp.zeros_like(u)
     for panel in range(n_panels):
-        x = reach[..., None] * ((nodes + float(panel)) * (1.0 / n_panels))
-        decayed = xp.exp(x * -rate)
-        lost = (decayed - at_end[..., None]) * neuron.tau_s
-        exponent = (x - u[..., None]) * leak - g[..., None] * lost
+        s = (nodes + float(panel)) * (1.0 / n_panels)
+        s = shortest[..., None] + length[..., None] * s
+        decayed = xp.exp((s - u[..., None]) * rate)
+        lost = xp.expm1(s * -rate) * decayed * -neuron.tau_s
+        exponent = s * -leak - g[..., None] * lost
         term = xp.exp(exponent) * decayed * (shares * (1.0 / n_panels))
         m_0 = m_0 + xp.sum(term, axis=-1)
         if first:
             m_1 = m_1 + xp.sum(term * lost, axis=-1)
-    return m_0 * reach, m_1 * reach
+    return m_0 * length, m_1 * length
 
 
 def linear_scan(a: Array, b: Array, *, xp: Any) -> Array:
