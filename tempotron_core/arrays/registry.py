@@ -67,7 +67,8 @@ Names asked for:
       afferents, counts and order of `Events`, of rows of times, (B, M), or of lists in (E,), where
       pattern b has ``lengths[b]`` entries from ``starts[b]`` on, both None for rows; the afferents
       are of the shape of the times, or an int: each has so many entries of a row, one after the
-      other; the order is what ``source``, (B, M or more), has in the places of entries, unless None
+      other; the order is what ``source``, (B, M or more), has in the places of entries, unless it
+      is None; and None where a time is NaN, or an afferent of a list is out of range
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from ..arrays.namespace import (
 )
 from ..arrays.numbers import positive_float
 
-__all__ = ["checked_lists", "checked_times"]
+__all__ = ["check_afferents", "check_not_nan", "checked_lists", "checked_times"]
 
 Array = Any
 
@@ -24,7 +24,10 @@ Array = Any
 def checked_times(
     name: str, times: Array, duration: float, axes: str, ndim: int
 ) -> tuple[Array, float]:
-    """Times of ``ndim`` axes as floats, and the duration as a Python float."""
+    """Times of ``ndim`` axes as floats, and the duration as a Python float.
+
+    NaN is looked for by `check_not_nan`, unless compiled code does it on the way.
+    """
     check_arrays(**{name: times})
     duration = positive_float("duration", duration)
     if times.ndim != ndim:
@@ -38,15 +41,21 @@ def checked_times(
     longest = float(xp.finfo(times.dtype).max) / 2.0
     if duration > longest:
         raise ValueError(f"duration must be at most {longest} in {times.dtype}, got {duration}")
-    if known_true(xp.any(xp.isnan(times))):
-        raise ValueError(f"{name} must not hold NaN (a negative time or inf means no spike)")
     return times, duration
 
 
-def checked_lists(
-    times: Array, afferents: Array, offsets: Array, n_afferents: int, xp: Any
-) -> tuple[Array, Array]:
-    """Afferents and offsets of the spike lists ``times`` (E,), in the dtype of indices."""
+def check_not_nan(name: str, times: Array) -> None:
+    """Look for NaN among times, where they have values."""
+    xp = np if is_plain_floating(times) else namespace_of(times)
+    if known_true(xp.any(xp.isnan(times))):
+        raise ValueError(f"{name} must not hold NaN (a negative time or inf means no spike)")
+
+
+def checked_lists(times: Array, afferents: Array, offsets: Array, xp: Any) -> tuple[Array, Array]:
+    """Afferents and offsets of the spike lists ``times`` (E,), in the dtype of indices.
+
+    Whether there are such afferents is seen by `check_afferents`, or on the way as NaN is.
+    """
     afferents = _indices("afferents", afferents, xp)
     offsets = _indices("offsets", offsets, xp)
     n_entries = times.shape[0]
@@ -64,12 +73,16 @@ def checked_lists(
     if bool(xp.any(descends)):
         b = int(xp.argmax(xp.astype(descends, xp.int8)))
         raise ValueError(f"offsets must ascend, got {int(offsets[b])} before {int(offsets[b + 1])}")
-    if n_entries and not (int(xp.min(afferents)) >= 0 and int(xp.max(afferents)) < n_afferents):
-        raise ValueError(
-            f"afferents must be from 0 to {n_afferents - 1}, "
-            f"got {int(xp.min(afferents))} to {int(xp.max(afferents))}"
-        )
     return afferents, offsets
+
+
+def check_afferents(afferents: Array, n_afferents: int, xp: Any) -> None:
+    """Look for afferents that there are not."""
+    if afferents.shape[0] == 0:
+        return
+    low, high = int(xp.min(afferents)), int(xp.max(afferents))
+    if low < 0 or high >= n_afferents:
+        raise ValueError(f"afferents must be from 0 to {n_afferents - 1}, got {low} to {high}")
 
 
 def _indices(name: str, array: Array, xp: Any) -> Array:

@@ -163,7 +163,7 @@ class Events:
         check_same_device(times=times, afferents=afferents, offsets=offsets)
         times, duration = checked_times("times", times, duration, "(E,)", 1)
         n_afferents = whole_number("n_afferents", n_afferents, least=0)
-        afferents, offsets = checked_lists(times, afferents, offsets, n_afferents, xp)
+        afferents, offsets = checked_lists(times, afferents, offsets, xp)
         starts, lengths = offsets[:-1], offsets[1:] - offsets[:-1]
         found = sorted_lists(times, afferents, starts, lengths, n_afferents, duration, xp)
         return cls(*found, n_afferents, duration, source_lengths=lengths)
@@ -379,7 +379,7 @@ def from_latencies(name: str, times: Array, duration: float) -> Events:
     times, duration = checked_times(name, times, duration, "(B, N)", 2)
     n_afferents = times.shape[1]
     return Events(
-        *sorted_spikes(times, 1, n_afferents, duration),
+        *sorted_spikes(times, 1, n_afferents, duration, name=name),
         n_afferents,
         duration,
         source_shape=(n_afferents,),
@@ -392,7 +392,7 @@ def from_trains(name: str, times: Array, duration: float) -> Events:
     n_patterns, n_afferents, n_slots = times.shape
     flat = namespace_of(times).reshape(times, (n_patterns, n_afferents * n_slots))
     return Events(
-        *sorted_spikes(flat, n_slots, n_afferents, duration),
+        *sorted_spikes(flat, n_slots, n_afferents, duration, name=name),
         n_afferents,
         duration,
         source_shape=(n_afferents, n_slots),

@@ -7,6 +7,7 @@ from typing import Any
 from ..arrays.extras import default_dtype
 from ..arrays.namespace import device_of, known_int, namespace_of
 from ..arrays.registry import fused, is_followed
+from .arguments import check_afferents, check_not_nan
 
 __all__ = ["sorted_lists", "sorted_spikes"]
 
@@ -28,11 +29,21 @@ def sorted_lists(
     duration: float,
     xp: Any,
 ) -> Sorted:
-    """Sort spike lists of those lengths, which start there in arrays (E,), as rows."""
+    """Sort spike lists of those lengths, which start there in arrays (E,), as rows.
+
+    Raises
+    ------
+    ValueError
+        If a time is NaN or there is no such afferent.
+    """
     form = fused("sort_spikes", "auto", times)
     if form and times.shape[0] < MOST and not is_followed(times):
-        found: Sorted = form(times, afferents, starts, lengths, n_afferents, duration)
-        return found
+        found: Sorted | None
+        found = form(times, afferents, starts, lengths, n_afferents, duration, None)
+        if found is not None:
+            return found
+    check_not_nan("times", times)
+    check_afferents(afferents, n_afferents, xp)
     rows, afferents = _rows_of_lists(times, afferents, starts, lengths, xp)
     return sorted_spikes(rows, afferents, n_afferents, duration)
 
@@ -42,6 +53,8 @@ def sorted_spikes(
     afferents: Array | int,
     n_afferents: int,
     duration: float,
+    *,
+    name: str | None = None,
     source: Array | None = None,
 ) -> Sorted:
     """Sort the rows of ``times`` [B, M], drop what is no spike, pad to the longest pattern.
@@ -49,6 +62,11 @@ def sorted_spikes(
     The afferent of each entry is given; or how many entries, one after the other, each has.  The
     order is of entries or, where columns of sorted events are sorted anew, of what their order,
     ``source`` [B, M or more], has in their places.
+
+    Raises
+    ------
+    ValueError
+        If a time is NaN, and times have a ``name``; otherwise it is no spike.
     """
     if times.shape[1] == 0:  # no afferents: one column of padding
         xp, n_patterns = namespace_of(times), times.shape[0]
@@ -56,15 +74,19 @@ def sorted_spikes(
         afferents = 1
     form = fused("sort_spikes", "auto", times)
     if form and times.shape[1] < MOST:
+        followed = is_followed(times)
         given = afferents, None, None, n_afferents, duration
-        if not is_followed(times):
-            found: Sorted = form(times, *given, source)
+        found: Sorted | None = form(times, *given, None if followed else source)
+        if found is not None and not followed:
             return found
-        # autodiff has to see which time comes from where
-        _, of_spike, counts, order = form(times, *given)
-        xp = namespace_of(times)
-        times = _in_order(times, order, counts, of_spike.shape[1], xp)[0]
-        return times, of_spike, counts, _sources(order, source, xp)
+        if found is not None:
+            # autodiff has to see which time comes from where
+            _, of_spike, counts, order = found
+            xp = namespace_of(times)
+            times = _in_order(times, order, counts, of_spike.shape[1], xp)[0]
+            return times, of_spike, counts, _sources(order, source, xp)
+    if name is not None:
+        check_not_nan(name, times)
     xp = namespace_of(times)
     is_spike = (times >= 0.0) & (times <= duration)
     # A finite key past the duration sends all else to the end of its row.

@@ -130,7 +130,7 @@ class RaggedEvents(Events):
         check_same_device(times=times, afferents=afferents, offsets=offsets)
         times, duration = checked_times("times", times, duration, "(E,)", 1)
         n_afferents = whole_number("n_afferents", n_afferents, least=0)
-        afferents, offsets = checked_lists(times, afferents, offsets, n_afferents, xp)
+        afferents, offsets = checked_lists(times, afferents, offsets, xp)
         starts = to_host(offsets)
 
         def of_group(numbers: Integers) -> Events:

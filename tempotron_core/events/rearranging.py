@@ -16,7 +16,7 @@ Array = Any
 def resorted(events: Events, times: Array) -> Events:
     """Give the columns of each pattern these times and sort them; a negative one is no spike."""
     times, afferents, counts, order = sorted_spikes(
-        times, events.afferents, events.n_afferents, events.duration, events.order
+        times, events.afferents, events.n_afferents, events.duration, source=events.order
     )
     return replace(events, times=times, afferents=afferents, counts=counts, order=order)
 

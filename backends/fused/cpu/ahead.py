@@ -57,9 +57,14 @@ def _calls(dtype: np.dtype[Any], n_outputs: int) -> Iterator[tuple[str, Callable
     times, weight = np.asarray([[1.0, 2.0]], dtype), np.ones((n_outputs, 2), dtype)
     ones, sampled = np.ones((1, n_outputs), dtype), np.asarray([3.0], dtype)
     yield "all_within", lambda: gradients.all_within(times, 50.0)
-    yield "sort_spikes", lambda: preparing.sort_spikes(times, 1, None, None, 2, 50.0)
+    yield "sort_spikes", lambda: preparing.sort_spikes(times, 1, None, None, 2, 50.0, None)
     again = np.zeros((1, 2), np.int32)
-    yield "sort_spikes again", lambda: preparing.sort_spikes(times, again, None, None, 2, 50.0)
+    yield (
+        "sort_spikes again",
+        lambda: preparing.sort_spikes(times, again, None, None, 2, 50.0, again),
+    )
+    listed = times[0], np.zeros(2, np.int64), np.zeros(1, np.int64), np.full(1, 2)
+    yield "sort_spikes of lists", lambda: preparing.sort_spikes(*listed, 2, 50.0, None)
     events, neuron = Events.from_latencies(times, 50.0), Neuron()
     yield "pick_patterns", lambda: picking.pick_patterns(events, np.zeros(1, np.int64))
     given, shunted = (events, weight, neuron), (events, weight, Neuron(shunt=True))

@@ -52,7 +52,7 @@ def test_order_of_spikes(dtype, drawn, shape):
     sort_spikes = fused("sort_spikes", "auto", np.zeros(1))
     assert sort_spikes is not None
     times = drawn(np.random.default_rng(shape[1]), shape).astype(dtype)
-    found = sort_spikes(times, 1, None, None, shape[1], 100.0)
+    found = sort_spikes(times, 1, None, None, shape[1], 100.0, None)
     kept, afferents, counts, order = (array.tolist() for array in found)
     for b, row in enumerate(times.tolist()):
         spikes = sorted((i for i, t in enumerate(row) if 0.0 <= t <= 100.0), key=row.__getitem__)

@@ -19,14 +19,19 @@ NO_END = np.iinfo(np.int64).max
 
 @compiled
 def count_spikes(times, starts, lengths, duration, first, last, counts):
-    """Fill counts [B] of some patterns, of ``lengths[p]`` entries from ``starts[p]`` on."""
+    """Fill counts [B] of some patterns, of ``lengths[p]`` entries from ``starts[p]`` on.
+
+    The count of a pattern that holds NaN is -1.
+    """
     zero = times.dtype.type(0.0)
     for p in range(first, last):
         row = times[starts[p] : starts[p] + lengths[p]]
-        n_spikes = np.uint32(0)  # as wide as float32, so that a processor counts many at once
+        n_spikes = n_nan = np.uint32(0)  # as wide as float32: a processor counts several at once
         for i in range(len(row)):
-            n_spikes += np.uint32((row[i] >= zero) & (row[i] <= duration))
-        counts[p] = n_spikes
+            t = row[i]
+            n_spikes += np.uint32((t >= zero) & (t <= duration))
+            n_nan += np.uint32(t != t)  # as no other number
+        counts[p] = n_spikes if n_nan == 0 else -1
 
 
 @compiled

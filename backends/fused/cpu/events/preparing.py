@@ -11,6 +11,7 @@ from ..batch import WORTH_THREADS, usable
 from ..threads import n_threads, run, split
 from .buckets import PARTS
 from .ordering import count_spikes, sort_patterns
+from .ranges import lists_within
 
 __all__ = ["sort_spikes"]
 
@@ -24,26 +25,30 @@ def sort_spikes(
     lengths: Array | None,
     n_afferents: int,
     duration: float,
-    source: Array | None = None,
-) -> tuple[Array, Array, Array, Array]:
-    """Times, afferents, counts and order of `Events`."""
+    source: Array | None,
+) -> tuple[Array, Array, Array, Array] | None:
+    """Times, afferents, counts and order of `Events`; None if an argument is wrong."""
+    end = times.dtype.type(duration)  # compared in the precision of the times, as everywhere
+    if isinstance(afferents, int):
+        per_afferent, afferents = afferents, np.empty(0, np.int64)
+    else:
+        per_afferent, afferents = 0, usable(afferents).reshape(-1)
     if starts is None or lengths is None:
         n_patterns, n_columns = times.shape
         starts, lengths = np.arange(n_patterns) * n_columns, np.full(n_patterns, n_columns)
     else:
         starts, lengths = usable(starts, np.int64), usable(lengths, np.int64)
         n_patterns, n_columns = len(starts), int(lengths.max(initial=0))
+        if not lists_within(afferents, starts, lengths, n_afferents):
+            return None
     n_columns = max(1, n_columns)
     times = usable(times).reshape(-1)
-    end = times.dtype.type(duration)  # compared in the precision of the times, as everywhere
-    if isinstance(afferents, int):
-        per_afferent, afferents = afferents, np.empty(0, np.int64)
-    else:
-        per_afferent, afferents = 0, usable(afferents).reshape(-1)
     parts = split(n_patterns, min(n_patterns, 4 * n_threads()))
     worth = times.size > WORTH_THREADS
     counts = np.empty(n_patterns, np.int64)
     run(lambda part: count_spikes(times, starts, lengths, end, *part, counts), parts, worth=worth)
+    if counts.min(initial=0) < 0:
+        return None
     n_kept = max(1, int(counts.max(initial=0)))
     if source is None:
         integer = np.dtype(np.int32 if max(n_afferents, n_columns) < 2**31 else np.int64)
