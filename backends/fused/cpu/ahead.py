@@ -57,7 +57,8 @@ def _calls(dtype: np.dtype[Any], n_outputs: int) -> Iterator[tuple[str, Callable
     times, weight = np.asarray([[1.0, 2.0]], dtype), np.ones((n_outputs, 2), dtype)
     ones, sampled = np.ones((1, n_outputs), dtype), np.asarray([3.0], dtype)
     yield "all_within", lambda: gradients.all_within(times, 50.0)
-    yield "sort_spikes", lambda: preparing.sort_spikes(times, 1, None, None, 2, 50.0, None)
+    one_list = np.zeros(1, np.int64), np.full(1, 2)  # few rows would be sorted without a kernel
+    yield "sort_spikes", lambda: preparing.sort_spikes(times[0], 1, *one_list, 2, 50.0, None)
     again = np.zeros((1, 2), np.int32)
     yield (
         "sort_spikes again",

@@ -11,7 +11,7 @@ from tempotron_core.encoding import jitter_spikes
 
 pytest.importorskip("numba")
 
-from tempotron_backends.fused.cpu.events import preparing
+from tempotron_backends.fused.cpu.events import few, preparing
 
 
 def _spread(rng, shape):
@@ -47,8 +47,10 @@ def _nearly_sorted(rng, shape):
     "drawn", [_spread, _in_steps, _special, _in_volleys, _of_all_magnitudes, _nearly_sorted]
 )
 @pytest.mark.parametrize("shape", [(5, 1), (7, 3), (40, 300), (1, 70_000), (0, 4)])
-def test_order_of_spikes(dtype, drawn, shape):
+@pytest.mark.parametrize("most", [0, 2**40], ids=["kernel", "few"])
+def test_order_of_spikes(dtype, drawn, shape, most, monkeypatch):
     """Stable: ties, zeros of both signs and entries that are no spike keep the order given."""
+    monkeypatch.setattr(few, "_MOST", most)
     sort_spikes = fused("sort_spikes", "auto", np.zeros(1))
     assert sort_spikes is not None
     times = drawn(np.random.default_rng(shape[1]), shape).astype(dtype)
@@ -86,7 +88,9 @@ def test_sorted_events_are_those_of_the_array_form(made, monkeypatch):
         return events if made == "trains" else jitter_spikes(events, 0.5, np.random.default_rng(1))
 
     monkeypatch.setattr(preparing, "WORTH_THREADS", 0)
-    compiled = []
+    monkeypatch.setattr(few, "_MOST", 2**40)
+    compiled = [make()]
+    monkeypatch.setattr(few, "_MOST", 0)
     for n_threads in ("1", "3"):
         monkeypatch.setenv("TEMPOTRON_NUM_THREADS", n_threads)
         compiled.append(make())

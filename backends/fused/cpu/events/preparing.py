@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from ..batch import WORTH_THREADS, usable
 from ..threads import n_threads, run, split
-from .buckets import PARTS
-from .ordering import count_spikes, sort_patterns
-from .ranges import lists_within
+from .few import are_few, sort_few
 
 __all__ = ["sort_spikes"]
 
@@ -28,6 +26,13 @@ def sort_spikes(
     source: Array | None,
 ) -> tuple[Array, Array, Array, Array] | None:
     """Times, afferents, counts and order of `Events`; None if an argument is wrong."""
+    rows = starts is None and source is None
+    if rows and isinstance(afferents, int) and are_few(times):
+        return sort_few(times, afferents, n_afferents, duration)
+    from .buckets import PARTS
+    from .ordering import count_spikes, sort_patterns
+    from .ranges import lists_within
+
     end = times.dtype.type(duration)  # compared in the precision of the times, as everywhere
     if isinstance(afferents, int):
         per_afferent, afferents = afferents, np.empty(0, np.int64)
