@@ -282,8 +282,8 @@ REPRODUCTION = Reproduction(
     shows="how a neuron finds the clues of a count, by several rules",
     paper="Gütig, Science 351, aab4113 (2016)",
     time="17 minutes on one core",
-    quick_lacks="one task of five, with two seeds of the exact rule and one of each other, which say "
-    "nothing of many clues, of values that differ, or of how often a rule fails.",
+    quick_lacks="one task of five, with two seeds of the exact rule and one of each other, which "
+    "say nothing of many clues, of values that differ, or of how often a rule fails.",
     jobs=_jobs,
     run=_run,
     rows=_rows,
