@@ -60,6 +60,7 @@ _ON_CPU = {
     "voltage": "readouts.functions",
     "voltage_vjp": "readouts.function_gradients",
     "learn_online": "learning.online",
+    "keep_spikes": "events.picking",
     "pick_patterns": "events.picking",
     "sort_spikes": "events.preparing",
     "critical_threshold": "spiking.functions",

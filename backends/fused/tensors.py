@@ -39,6 +39,7 @@ class _Memory:
 
 
 _KINDS = {
+    torch.bool: np.dtype(np.bool_).str,
     torch.float32: np.dtype(np.float32).str,
     torch.float64: np.dtype(np.float64).str,
     torch.int32: np.dtype(np.int32).str,

@@ -62,6 +62,8 @@ Names asked for:
       moments are None before the first; None where dtypes differ or the weights are not (O, N)
     - ``pick_patterns(events, index)``: times, afferents and counts of patterns whose numbers, (n,),
       are int64 and on the host; None where one is out of range
+    - ``keep_spikes(events, order, kept)``: times, afferents, counts and order of patterns of that
+      order which lose the spikes that are not kept, (B, K)
     - ``all_within(times, latest)``: whether all times, of any shape, are in [0, latest]
     - ``sort_spikes(times, afferents, starts, lengths, n_afferents, duration, source)``: times,
       afferents, counts and order of `Events`, of rows of times, (B, M), or of lists in (E,), where

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from ..arrays.namespace import device_of
 from ..arrays.numbers import check_generator, positive_float, whole_number
+from ..arrays.registry import fused, is_followed
 from ..arrays.settings import under_own_settings
 from ..events import Events
+from ..events.batch import changed
 from ..events.grouping import by_groups
 from ..events.rearranging import present, rearranged, resorted
 
@@ -179,6 +181,10 @@ def _only(events: Events, kept: Array) -> Events:
     They cannot just become spikes of nobody in their places, as padding is: compiled kernels have
     no weight for it, and count on padding being last.
     """
+    form = fused("keep_spikes", "auto", events.like)
+    if form is not None and type(events) is Events and not is_followed(events.times):
+        names = "times", "afferents", "counts", "order"
+        return changed(events, **dict(zip(names, form(events, events.order, kept), strict=True)))
     xp = events.xp
     kept = kept & present(events)
     order = xp.argsort(xp.astype(~kept, xp.int8), axis=1, stable=True)

@@ -67,6 +67,7 @@ def _calls(dtype: np.dtype[Any], n_outputs: int) -> Iterator[tuple[str, Callable
     listed = times[0], np.zeros(2, np.int64), np.zeros(1, np.int64), np.full(1, 2)
     yield "sort_spikes of lists", lambda: preparing.sort_spikes(*listed, 2, 50.0, None)
     events, neuron = Events.from_latencies(times, 50.0), Neuron()
+    yield "keep_spikes", lambda: picking.keep_spikes(events, events.order, again > 0)
     yield "pick_patterns", lambda: picking.pick_patterns(events, np.zeros(1, np.int64))
     given, shunted = (events, weight, neuron), (events, weight, Neuron(shunt=True))
     found, t_spike = (ones, 8.0 * ones), 8.0 * ones

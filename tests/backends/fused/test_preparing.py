@@ -7,7 +7,7 @@ import pytest
 
 from tempotron_core import Events
 from tempotron_core.arrays.registry import fused
-from tempotron_core.encoding import jitter_spikes
+from tempotron_core.encoding import delete_spikes, jitter_spikes, shift_image
 
 pytest.importorskip("numba")
 
@@ -102,6 +102,36 @@ def test_sorted_events_are_those_of_the_array_form(made, monkeypatch):
             assert one.dtype == other.dtype
             assert one.shape == other.shape
             assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("wide", [False, True])
+def test_spikes_are_left_out_as_by_the_array_form(library, wide, monkeypatch):
+    """To the last bit, padding and order included; also of patterns whose source is wider."""
+    asarray = np.asarray if library == "numpy" else pytest.importorskip("torch").asarray
+    times = _special(np.random.default_rng(5), (9, 30, 4))
+    times[2], times[3] = -1.0, 2.0
+    events = Events.from_trains(asarray(times), 100.0)
+    if wide:
+        events = Events.concat([events[2:3], events[:1], events[4:]])
+    before = [np.asarray(a).copy() for a in (events.times, events.afferents, events.order)]
+
+    def vary():
+        for probability in (0.4, 0.0, 1.0):
+            fewer = delete_spikes(events, probability, np.random.default_rng(1))
+            yield fewer
+            yield shift_image(fewer, (5, 6), 2, np.random.default_rng(2))
+
+    compiled = list(vary())
+    monkeypatch.setattr("tempotron_core.encoding.augmentation.fused", lambda *_: None)
+    for found, expected in zip(compiled, vary(), strict=True):
+        for name in ("times", "afferents", "counts", "order"):
+            one, other = (np.asarray(getattr(each, name)) for each in (found, expected))
+            assert one.dtype == other.dtype
+            assert one.shape == other.shape
+            assert one.tobytes() == other.tobytes()
+    for array, expected in zip((events.times, events.afferents, events.order), before, strict=True):
+        np.testing.assert_array_equal(np.asarray(array), expected)
 
 
 def test_autodiff_follows_sorted_times():

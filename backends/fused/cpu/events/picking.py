@@ -1,4 +1,4 @@
-"""Some patterns of many, as a batch: copied row by row, and no more of a row than its spikes."""
+"""Some patterns of many, or some spikes of all: copied row by row, padding behind the spikes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from tempotron_core import Events
 
 from ..batch import usable
-from .copying import copy_patterns
+from .copying import copy_kept, copy_patterns
 
-__all__ = ["pick_patterns"]
+__all__ = ["keep_spikes", "pick_patterns"]
 
 Array = NDArray[Any]
 
@@ -27,3 +27,13 @@ def pick_patterns(events: Events, index: Array) -> tuple[Array, Array, Array] | 
     counts = np.empty(len(index), events.counts.dtype)
     given = times, afferents, usable(events.counts), events.n_afferents, usable(index)
     return (*picked, counts) if copy_patterns(*given, *picked, counts) else None
+
+
+def keep_spikes(events: Events, order: Array, kept: Array) -> tuple[Array, Array, Array, Array]:
+    """Times, afferents, counts and order of patterns that lose the spikes not kept."""
+    given = [usable(a) for a in (events.times, events.afferents, events.counts, order)]
+    new = [np.empty(a.shape, a.dtype) for a in given]
+    arguments: list[Any] = [*given, *new, events.n_afferents, usable(kept)]
+    copy_kept(*arguments)
+    times, afferents, counts, order = new
+    return times, afferents, counts, order
