@@ -103,8 +103,11 @@ def _level(word, row, by_time):
 
     The bits of a float: they tell neighbours in a volley apart, and magnitudes near zero.
     """
-    time = row[word & ENTRY] + 0.0 if by_time else np.float64(word >> UPPER)  # -0.0 is 0.0
-    return np.float64(time).view(np.int64)
+    if by_time:
+        time = np.float64(row[word & ENTRY] + 0.0)  # -0.0 is 0.0
+    else:
+        time = np.float64((word >> UPPER) + ONE)  # far from 0 there are no magnitudes
+    return time.view(np.int64)
 
 
 @compiled
