@@ -104,10 +104,8 @@ def _level(word, row, by_time):
     The bits of a float: they tell neighbours in a volley apart, and magnitudes near zero.
     """
     if by_time:
-        time = np.float64(row[word & ENTRY] + 0.0)  # -0.0 is 0.0
-    else:
-        time = np.float64((word >> UPPER) + ONE)  # far from 0 there are no magnitudes
-    return time.view(np.int64)
+        return np.float64(row[word & ENTRY] + 0.0).view(np.int64)  # -0.0 is 0.0
+    return np.float64((word >> UPPER) + ONE).view(np.int64)  # no zero, far from all others
 
 
 @compiled
