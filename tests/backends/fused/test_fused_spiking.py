@@ -256,3 +256,18 @@ def test_potentials_that_do_not_stay_finite():
             )
             assert np.isnan(gradient.weight[0]).all()
             assert np.isfinite(gradient.weight[1]).all()
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_state_above_the_threshold_by_rounding(order):
+    """It spikes at once if it rises, and not at all if it falls: never with a falling slope."""
+    from tempotron_backends.fused.cpu.membrane.steps import free_state
+    from tempotron_backends.fused.cpu.spiking.resets import crossing_after
+
+    constants, threshold, gap = Neuron(*order).kernel.constants, 1.0, 2.0
+    above = float(np.nextafter(threshold, 2.0))
+    for d, expected in ((0.3, 0.0), (1e-9, 0.0), (0.0, -1.0), (-0.3, -1.0)):
+        end = free_state(above, d, gap, constants)
+        reached, slope = crossing_after(above, d, gap, *end, threshold, constants)
+        assert reached == expected
+        assert slope == pytest.approx(d, rel=1e-15)

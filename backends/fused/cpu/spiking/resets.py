@@ -37,12 +37,11 @@ def top_after(v, d, gap, v_end, d_end, constants):
 def crossing_after(v, d, gap, v_end, d_end, threshold, constants):
     """Time until a state at or below the threshold exceeds it, and its slope then.
 
-    The time is -1 if it does not within a gap.
+    The time is -1 if it does not within a gap.  A state that is above by rounding, where the gap
+    before ended, is at the threshold: it exceeds it at once if it rises.
     """
     if max(v + max(d, 0.0) * gap, v_end) <= threshold:
         return -1.0, d
-    if v > threshold:  # by rounding, where the gap before ended
-        return 0.0, d
     top, value = top_after(v, d, gap, v_end, d_end, constants)
     if not value > threshold:
         return -1.0, d
