@@ -70,8 +70,11 @@ def map_array(path: Path) -> HostArray:
 
 
 def regular_size(path: str | os.PathLike[str]) -> int:
-    """Return the size of a file; a ValueError for a pipe or device, which may never end."""
+    """Return the size of a file; a ValueError for a folder, or for a pipe, which may never end."""
     found = os.stat(path)
+    if stat.S_ISDIR(found.st_mode):
+        inside = sorted(name for name in os.listdir(path) if name.endswith((".npz", ".npy")))[:3]
+        raise ValueError("it is a folder" + (f", which holds {', '.join(inside)}" if inside else ""))
     if not stat.S_ISREG(found.st_mode):
         raise ValueError("it is no regular file")
     return found.st_size

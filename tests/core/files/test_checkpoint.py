@@ -460,8 +460,11 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
     for read in (load, read_metadata, read_arrays):
         with pytest.raises(FileNotFoundError, match=r"path must name a checkpoint.*none\.npz"):
             read(tmp_path / "none.npz")
-        with pytest.raises(ValueError, match=r"path must name a checkpoint.* no regular file"):
+        with pytest.raises(ValueError, match=r"path must name a checkpoint.*: it is a folder$"):
             read(tmp_path)
+    save(make_model(), tmp_path / "model.npz")
+    with pytest.raises(ValueError, match=r"it is a folder, which holds model\.npz$"):
+        load(tmp_path)
     with pytest.raises(FileNotFoundError, match="path must lie in an existing folder"):
         save(make_model(), tmp_path / "none" / "model.npz")
     with pytest.raises(IsADirectoryError, match="path must name a file, got the folder"):
