@@ -73,8 +73,9 @@ def regular_size(path: str | os.PathLike[str]) -> int:
     """Return the size of a file; a ValueError for a folder, or for a pipe, which may never end."""
     found = os.stat(path)
     if stat.S_ISDIR(found.st_mode):
-        inside = sorted(name for name in os.listdir(path) if name.endswith((".npz", ".npy")))[:3]
-        raise ValueError("it is a folder" + (f", which holds {', '.join(inside)}" if inside else ""))
+        inside = sorted(name for name in os.listdir(path) if name.endswith((".npz", ".npy")))
+        held = f", which holds {', '.join(inside[:3])}" if inside else ""
+        raise ValueError(f"it is a folder{held}")
     if not stat.S_ISREG(found.st_mode):
         raise ValueError("it is no regular file")
     return found.st_size
