@@ -21,6 +21,7 @@ import pytest
 
 import tempotron_backends
 import tempotron_core
+from tempotron_core.arrays import registry
 
 ROOT = Path(__file__).parents[1]
 CORE = Path(tempotron_core.__file__).parent
@@ -165,6 +166,19 @@ def test_kernels_are_declared_for_every_library():
     assert {"numpy", "torch", "jax", "cupy"} <= set(declared)
     # the arrays of JAX belong to the module jaxlib
     assert declared["jaxlib"] == declared["jax"]
+
+
+def test_what_comes_first_on_the_path_is_registered(tmp_path, monkeypatch):
+    """A package that is there twice counts once, as it is imported once."""
+    there = ("late", "a", "a.old"), ("soon", "a", "a.new"), ("soon", "b", "b")
+    for folder, name, module in there:
+        path = tmp_path / folder / f"{name}-1.dist-info"
+        path.mkdir(parents=True)
+        (path / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (path / "entry_points.txt").write_text(f"[{GROUP}]\nshared = {module}:KERNELS\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "soon"), str(tmp_path / "late")])
+    found = registry._registered.__wrapped__()
+    assert sorted(e.value for e in found) == ["a.new:KERNELS", "b:KERNELS"]
 
 
 GROUP = "tempotron_core.kernels"

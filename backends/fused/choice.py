@@ -13,6 +13,8 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .cpu.compiling.collector import collector_paused
+
 if TYPE_CHECKING:
     import torch
 
@@ -105,7 +107,8 @@ def _on_cpu() -> Forms:
     if importlib.util.find_spec("numba") is None:
         return {}
     try:
-        from .cpu.compiling import compiled  # noqa: F401
+        with collector_paused():
+            from .cpu.compiling import compiled  # noqa: F401
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, we can do without
         warnings.warn(
             f"Numba is installed but cannot be used, so the compiled kernels are not: {error}",

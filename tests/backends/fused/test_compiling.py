@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 pytest.importorskip("numba")
 
+from tempotron_backends.fused.cpu.compiling.collector import collector_paused
 from tempotron_backends.fused.cpu.compiling.compiled import compiled
 
 
@@ -84,3 +86,16 @@ def test_arrays_are_held_as_long_as_they_are_used() -> None:
     np.testing.assert_array_equal(last, expected[1])
     del last
     assert sys.getrefcount(rows) == before
+
+
+def test_the_collector_is_left_as_it_was() -> None:
+    for enabled in (True, False):
+        (gc.enable if enabled else gc.disable)()
+        try:
+            with pytest.raises(KeyError), collector_paused():
+                assert not gc.isenabled()
+                raise KeyError
+            assert gc.isenabled() is enabled
+            assert gc.get_freeze_count() == 0
+        finally:
+            gc.enable()

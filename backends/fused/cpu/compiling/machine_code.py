@@ -25,6 +25,7 @@ from numba.core.runtime import _nrt_python
 from numba.core.types.misc import unliteral
 from numba.np import numpy_support
 
+from .collector import collector_paused
 from .notices import say_compiling, warn_damaged, warn_uncached
 from .whole import KernelCompiler, PartCompiler
 
@@ -76,6 +77,11 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
     def get_overload(self, sig: Any) -> Any:
         """Return what a kernel calls."""
         return self.part.get_overload(sig)
+
+    def compile(self, sig: Any) -> Any:
+        """Compile, or load what was compiled before."""
+        with collector_paused():
+            return super().compile(sig)
 
     def typeof_pyval(self, val: Any) -> Any:
         """Tell the type of a plain array without NumPy's masked ones, which Numba asks after."""
@@ -226,21 +232,22 @@ def _checked(stored: bytes) -> bytes:
 @functools.cache
 def _sources(path: Path) -> str:
     """Digest of the source code of a module and of those of our own that it imports from."""
-    found, waiting = set[Path](), [path, Path(__file__)]
+    found, waiting = dict[Path, bytes](), [path, Path(__file__)]
     while waiting:
         module = waiting.pop()
         if module not in found:
-            found.add(module)
-            waiting += _imported(module)
+            found[module] = module.read_bytes()
+            waiting += _imported(module, found[module])
     digest = hashlib.sha256()
     for module in sorted(found):
-        digest.update("/".join(module.parts[-2:]).encode() + module.read_bytes())
+        digest.update("/".join(module.parts[-2:]).encode() + found[module])
     return digest.hexdigest()
 
 
-def _imported(module: Path) -> list[Path]:
+def _imported(module: Path, source: bytes) -> list[Path]:
     """Files that a module names after one dot or more, in a line of its own."""
-    lines = re.findall(r"^from \.(\.*)([\w.]+) import", module.read_text("utf-8"), re.MULTILINE)
+    lines = re.findall(rb"^from \.(\.*)([\w.]+) import", source, re.MULTILINE)
     return [
-        module.parents[len(up)].joinpath(*name.split(".")).with_suffix(".py") for up, name in lines
+        module.parents[len(up)].joinpath(*name.decode().split(".")).with_suffix(".py")
+        for up, name in lines
     ]

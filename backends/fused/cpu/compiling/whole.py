@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from llvmlite import binding
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
@@ -36,6 +37,19 @@ from .passes import BorrowArrays, InferTypes, OfferToKernels, ReplaceBuiltins
 __all__ = ["KernelCompiler", "PartCompiler"]
 
 
+class _Kernel(JITCodeLibrary):  # type: ignore[misc]
+    """The code of a kernel, of which other code sees names alone: its parts are linked, not it."""
+
+    _shared_module: Any
+
+    def _get_module_for_linking(self) -> Any:
+        if self._shared_module is None:
+            names = [function.name for function in self.get_defined_functions()]
+            text = "\n".join(f'define void @"{name}"() {{ ret void }}' for name in names)
+            self._shared_module = binding.parse_assembly(text)
+        return self._shared_module
+
+
 class _Part(JITCodeLibrary):  # type: ignore[misc]
     """The code of a function that kernels call: put together, and handed on as it is."""
 
@@ -54,7 +68,7 @@ class _Part(JITCodeLibrary):  # type: ignore[misc]
 class _Compiler(CompilerBase):  # type: ignore[misc]
     """Takes the steps that kernels need: they have no closures, exceptions or literal types."""
 
-    library: type[JITCodeLibrary] = JITCodeLibrary
+    library: type[JITCodeLibrary] = _Kernel
     offer: tuple[Any, ...] = ()
 
     def __init__(self, *given: Any) -> None:

@@ -16,8 +16,6 @@ from tempotron_core.readouts.arguments import grid_times
 
 from ..batch import INT64, Batch, no_rows, usable, worth_threads
 from ..layout import scan_lanes, weight_rows, width_for
-from ..membrane.sampling import sample_patterns, sampled_peaks
-from .crossing_scan import scan_crossings
 from .peak_scan import scan_peaks
 
 __all__ = ["first_crossing", "last_events", "peak", "peaks", "peaks_in_one_piece", "voltage"]
@@ -33,6 +31,8 @@ def peak(
         if not neuron.shunt and not worth_threads(events.times, events.counts, weight):
             return peaks_in_one_piece(events, weight, neuron)
         return peaks(Batch(events, weight, neuron), neuron)
+    from ..membrane.sampling import sampled_peaks  # which a first peak does without
+
     batch = Batch(events, weight, neuron)
     v_max, t_max = batch.empty()
     samples = grid_times(grid, batch.times, events.xp)
@@ -70,6 +70,8 @@ def first_crossing(events: Events, weight: Array, neuron: Neuron) -> Array:
 
 
 def _crossings(batch: Batch, neuron: Neuron) -> tuple[Array, Array, Array, Array]:
+    from .crossing_scan import scan_crossings
+
     t_spike, t_free = (np.empty(batch.shape, batch.times.dtype) for _ in range(2))
     v_free, last_event = np.empty(batch.shape, batch.dtype), np.empty(batch.shape, np.int64)
     given = batch.scan_lanes, neuron.v_threshold, not batch.stays_finite
@@ -84,6 +86,8 @@ def last_events(batch: Batch, neuron: Neuron) -> Array:
 
 def voltage(events: Events, weight: Array, neuron: Neuron, times: Array) -> Array:
     """Potential at given times."""
+    from ..membrane.sampling import sample_patterns
+
     batch = Batch(events, weight, neuron)
     order = np.argsort(times, kind="stable")
     n_patterns, n_outputs = batch.shape
