@@ -31,22 +31,28 @@ def sort_spikes(
         return sort_few(times, afferents, n_afferents, duration)
     from .buckets import PARTS
     from .ordering import count_spikes, sort_patterns
-    from .ranges import lists_within
+    from .ranges import copy_within
 
     end = times.dtype.type(duration)  # compared in the precision of the times, as everywhere
-    if isinstance(afferents, int):
-        per_afferent, afferents = afferents, np.empty(0, np.int64)
-    else:
-        per_afferent, afferents = 0, usable(afferents).reshape(-1)
+    in_lists = False
     if starts is None or lengths is None:
         n_patterns, n_columns = times.shape
         starts, lengths = np.arange(n_patterns) * n_columns, np.full(n_patterns, n_columns)
     else:
+        in_lists = True
         starts, lengths = usable(starts, np.int64), usable(lengths, np.int64)
         n_patterns, n_columns = len(starts), int(lengths.max(initial=0))
-        if not lists_within(afferents, starts, lengths, n_afferents):
-            return None
     n_columns = max(1, n_columns)
+    integer = np.dtype(np.int32 if max(n_afferents, n_columns) < 2**31 else np.int64)
+    per_afferent = 0
+    if isinstance(afferents, int):
+        per_afferent, afferents = afferents, np.empty(0, integer)
+    elif in_lists:  # as narrow as what is made of them, so that one kernel serves all
+        listed, afferents = usable(afferents), np.empty(len(afferents), integer)
+        if not copy_within(listed, starts, lengths, n_afferents, afferents):
+            return None
+    else:
+        afferents = usable(afferents).reshape(-1)
     times = usable(times).reshape(-1)
     parts = split(n_patterns, min(n_patterns, 4 * n_threads()))
     worth = times.size > WORTH_THREADS
@@ -56,7 +62,6 @@ def sort_spikes(
         return None
     n_kept = max(1, int(counts.max(initial=0)))
     if source is None:
-        integer = np.dtype(np.int32 if max(n_afferents, n_columns) < 2**31 else np.int64)
         source = np.empty((0, 0), integer)
     else:
         source, integer, n_columns = usable(source), source.dtype, source.shape[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..compiling.compiled import compiled
 
-__all__ = ["lists_within", "times_within"]
+__all__ = ["copy_within", "times_within"]
 
 
 @compiled
@@ -17,11 +17,16 @@ def times_within(times, latest):
 
 
 @compiled
-def lists_within(numbers, starts, lengths, end):
-    """Whether all numbers of lists, of ``lengths[p]`` from ``starts[p]`` on, are in [0, end)."""
+def copy_within(numbers, starts, lengths, end, copy):
+    """Copy numbers of lists, of ``lengths[p]`` from ``starts[p]`` on, to their places.
+
+    Return whether all are in [0, end).
+    """
     within = True
     for p in range(len(starts)):
-        for number in numbers[starts[p] : starts[p] + lengths[p]]:
+        for i in range(starts[p], starts[p] + lengths[p]):
+            number = numbers[i]
+            copy[i] = number
             # of all, so that a processor looks at several at once
             within &= (number >= 0) & (number < end)
     return within
