@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tempotron_core import Events
 from tempotron_core.arrays.registry import fused, is_followed
-from tempotron_core.events.batch import changed
+from tempotron_core.events.changing import changed
 
 __all__ = ["in_order", "picked", "taken"]
 

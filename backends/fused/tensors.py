@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from tempotron_core import Events
-from tempotron_core.events.batch import changed, map_arrays
+from tempotron_core.events.changing import changed, map_arrays
 
 __all__ = ["on_tensors", "to_numpy"]
 

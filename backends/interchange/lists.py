@@ -18,7 +18,7 @@ from tempotron_core import Events, RaggedEvents
 from tempotron_core.arrays.host import to_host
 from tempotron_core.arrays.integers import check_exact
 from tempotron_core.arrays.numbers import real_number, whole_number
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.changing import map_arrays
 from tempotron_core.events.joining import joined_lists
 
 from .._backend import Backend

@@ -8,7 +8,7 @@ import array_api_compat
 
 from tempotron_core import Events, Network, Tempotron
 from tempotron_core.arrays.namespace import array_namespace
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.changing import map_arrays
 
 from .._backend import Backend, dtype_name
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempotron_core import Events, RaggedEvents
-from tempotron_core.events.batch import widen
+from tempotron_core.events.changing import widen
 
 from .._backend import Framework, devices_of
 from . import spiking

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core import Events, RaggedEvents
 from tempotron_core.arrays.host import to_host
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.changing import map_arrays
 from tempotron_core.events.joining import split
 
 from .style import FAINT, INK, QUIET, RIVAL, TARGET, draw_legend, names_or_indices

@@ -25,7 +25,8 @@ import torch
 from torch import Tensor
 
 from tempotron_core import Events, Neuron
-from tempotron_core.events.batch import from_latencies, widen
+from tempotron_core.events.batch import from_latencies
+from tempotron_core.events.changing import widen
 from tempotron_core.events.units import UnitsWatch
 from tempotron_core.neuron import CONSTANTS, ParametricNeuron
 

@@ -19,7 +19,7 @@ from ..arrays.numbers import check_generator, positive_float, whole_number
 from ..arrays.registry import fused, is_followed
 from ..arrays.settings import under_own_settings
 from ..events import Events
-from ..events.batch import changed
+from ..events.changing import changed
 from ..events.grouping import by_groups
 from ..events.rearranging import present, rearranged, resorted
 

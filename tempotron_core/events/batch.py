@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import array_api_compat
 
@@ -15,20 +15,20 @@ from ..arrays.namespace import (
     device_of,
     known_int,
     namespace_of,
-    zeros,
 )
 from ..arrays.numbers import whole_number
 from ..arrays.settings import under_own_settings
 from .arguments import checked_lists, checked_times
-from .dense import latencies, trains
+from .changing import changed, map_arrays
+from .concatenation import concatenated
+from .dense import by_entry, latencies, trains
 from .order import sorted_lists, sorted_spikes
 from .selection import pattern_number, pattern_numbers
 from .units import UnitsWatch
 
-__all__ = ["Events", "changed", "from_latencies", "from_trains", "map_arrays", "widen"]
+__all__ = ["Events", "from_latencies", "from_trains"]
 
 Array = Any
-E = TypeVar("E", bound="Events")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -189,42 +189,7 @@ class Events:
         ValueError
             If there is nothing to join, or afferents, duration, form or device differ.
         """
-        if not isinstance(parts, Iterable):
-            raise TypeError(f"parts must be a sequence of Events, got {type(parts).__name__}")
-        parts = list(parts)
-        if not parts:
-            raise ValueError("parts must hold at least one Events, got none")
-        for i, part in enumerate(parts):
-            if not isinstance(part, Events):
-                raise TypeError(f"parts[{i}] must be an Events, got {type(part).__name__}")
-        first = parts[0]
-        for part in parts[1:]:
-            for name in ("n_afferents", "duration", "source_shape"):
-                if getattr(part, name) != getattr(first, name):
-                    raise ValueError(
-                        f"parts must agree in {name}, got {getattr(first, name)} "
-                        f"and {getattr(part, name)}"
-                    )
-        xp = array_namespace(**{f"parts[{i}]": part.times for i, part in enumerate(parts)})
-        check_same_device(**{f"parts[{i}]": part.times for i, part in enumerate(parts)})
-        width = max(part.times.shape[1] for part in parts)
-        source_width = max(part.order.shape[1] for part in parts)
-        padded = [widen(part, width, source_width) for part in parts]
-
-        def joined(name: str) -> Array:
-            return xp.concat([getattr(part, name) for part in padded])
-
-        return cls(
-            joined("times"),
-            joined("afferents"),
-            joined("counts"),
-            joined("order"),
-            first.n_afferents,
-            first.duration,
-            first.source_shape,
-            None if first.source_lengths is None else joined("source_lengths"),
-            first._units,
-        )
+        return concatenated(parts, cls)
 
     @property
     def xp(self) -> Any:
@@ -334,20 +299,7 @@ class Events:
         array, shape (B, N), (B, N, S) or (E,)
             The value of every entry's spike; 0 for an entry that is no spike.
         """
-        xp = self.xp
-        missing = self.order.shape[1] - values.shape[1]
-        present = xp.arange(values.shape[1], device=self.device)[None, :] < self.counts[:, None]
-        values = xp.where(present, values, zeros((1, 1), values, xp=xp))
-        if missing > 0:
-            values = xp.concat([values, zeros((len(self), missing), values, xp=xp)], axis=1)
-        values = xp.take_along_axis(values, xp.argsort(self.order, axis=1), axis=1)
-        if self.source_shape is not None:
-            values = values[:, : math.prod(self.source_shape)]  # one column stands for no afferent
-            return xp.reshape(values, (len(self), *self.source_shape))
-        lengths: Array = self.source_lengths
-        column = xp.arange(values.shape[1], device=self.device)
-        (kept,) = xp.nonzero(xp.reshape(column[None, :] < lengths[:, None], (-1,)))
-        return xp.take(xp.reshape(values, (-1,)), kept, axis=0)
+        return by_entry(self, values)
 
     def to_padded(self) -> Events:
         """Return the patterns in one array, as they are here; see `RaggedEvents`.
@@ -397,39 +349,6 @@ def from_trains(name: str, times: Array, duration: float) -> Events:
         duration,
         source_shape=(n_afferents, n_slots),
     )
-
-
-def map_arrays(events: E, f: Callable[[Array], Array]) -> E:
-    """Apply ``f`` to every array of the events (all have the patterns on their first axis)."""
-    return events._map(f)
-
-
-def changed(events: E, **fields: Any) -> E:
-    """Do what `dataclasses.replace` does, in a tenth of its time, most of that of a selection."""
-    new = object.__new__(type(events))
-    of_new = new.__dict__
-    of_new.update(events.__dict__)
-    of_new.update(fields)
-    return new
-
-
-def widen(events: Events, width: int, source_width: int) -> Events:
-    """Pad to ``width`` events and ``source_width`` source entries per pattern."""
-    xp, device = events.xp, events.device
-    times, afferents, order = events.times, events.afferents, events.order
-    n_patterns = len(events)
-    if (extra := width - times.shape[1]) > 0:
-        last = xp.broadcast_to(times[:, -1:], (n_patterns, extra))
-        times = xp.concat([times, last], axis=1)
-        nobody = xp.full(
-            (n_patterns, extra), events.n_afferents, dtype=afferents.dtype, device=device
-        )
-        afferents = xp.concat([afferents, nobody], axis=1)
-    if source_width > order.shape[1]:
-        more = xp.arange(order.shape[1], source_width, dtype=order.dtype, device=device)
-        more = xp.broadcast_to(more[None, :], (n_patterns, more.shape[0]))
-        order = xp.concat([order, more], axis=1)
-    return changed(events, times=times, afferents=afferents, order=order)
 
 
 @under_own_settings

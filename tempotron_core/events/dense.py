@@ -1,4 +1,4 @@
-"""Dense forms of sorted events: the spikes of each afferent, and its only one."""
+"""Sorted events in the forms they are given in: dense spikes, and values of every entry."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import array_api_compat
 
 from ..arrays.extras import searchsorted
-from ..arrays.namespace import device_of, known_int
+from ..arrays.namespace import device_of, known_int, zeros
 
-__all__ = ["latencies", "trains"]
+__all__ = ["by_entry", "latencies", "trains"]
 
 Array = Any
 
@@ -41,6 +41,24 @@ def latencies(times: Array, afferents: Array, n_afferents: int) -> Array:
     if math.prod(first.shape) and (known_int(xp.max(last - first)) or 0) > 1:
         raise ValueError("to_latencies needs at most one spike per afferent, got several")
     return _slots(times, first, last, 1)[:, :, 0]
+
+
+def by_entry(events: Any, values: Array) -> Array:
+    """Return values of events, (B, K), of every entry the events were made of; 0 of no spike."""
+    xp = events.xp
+    missing = events.order.shape[1] - values.shape[1]
+    present = xp.arange(values.shape[1], device=events.device)[None, :] < events.counts[:, None]
+    values = xp.where(present, values, zeros((1, 1), values, xp=xp))
+    if missing > 0:
+        values = xp.concat([values, zeros((len(events), missing), values, xp=xp)], axis=1)
+    values = xp.take_along_axis(values, xp.argsort(events.order, axis=1), axis=1)
+    if events.source_shape is not None:
+        values = values[:, : math.prod(events.source_shape)]  # one column stands for no afferent
+        return xp.reshape(values, (len(events), *events.source_shape))
+    lengths: Array = events.source_lengths
+    column = xp.arange(values.shape[1], device=events.device)
+    (kept,) = xp.nonzero(xp.reshape(column[None, :] < lengths[:, None], (-1,)))
+    return xp.take(xp.reshape(values, (-1,)), kept, axis=0)
 
 
 def _runs(times: Array, afferents: Array, n_afferents: int) -> tuple[Array, Array, Array]:

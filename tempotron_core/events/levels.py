@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays.extras import default_dtype
-from .batch import Events, map_arrays
+from .batch import Events
+from .changing import map_arrays
 
 __all__ = ["assembled", "by_level", "rows"]
 

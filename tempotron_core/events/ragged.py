@@ -7,7 +7,7 @@ see `groups`, and is put together in the order of the patterns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn, Self
 
@@ -19,7 +19,9 @@ from ..arrays.namespace import array_namespace, check_same_device, device_of
 from ..arrays.numbers import whole_number
 from ..arrays.settings import under_own_settings
 from .arguments import checked_lists, checked_times
-from .batch import Events, map_arrays, widen
+from .batch import Events
+from .changing import map_arrays, widen
+from .concatenation import checked_parts
 from .joining import joined, joined_lists
 from .levels import assembled, by_level, rows
 from .order import sorted_lists
@@ -195,15 +197,8 @@ class RaggedEvents(Events):
         -------
         RaggedEvents
         """
-        if not isinstance(parts, Iterable):
-            raise TypeError(f"parts must be a sequence of Events, got {type(parts).__name__}")
-        parts = list(parts)
-        if not parts:
-            raise ValueError("parts must hold at least one Events, got none")
         pieces, before = [], 0
-        for i, part in enumerate(parts):
-            if not isinstance(part, Events):
-                raise TypeError(f"parts[{i}] must be an Events, got {type(part).__name__}")
+        for part in checked_parts(parts, Events):
             ragged = cls.of(part)
             numbers = np.argsort(to_host(ragged.place), kind="stable") + before
             for group in ragged.groups:

@@ -28,7 +28,7 @@ import array_api_compat
 
 from ..arrays.namespace import clip, device_of, zeros
 from ..events import Events
-from ..events.batch import widen
+from ..events.changing import widen
 from ..kernel import Kernel
 from .scan import block_length, scan
 

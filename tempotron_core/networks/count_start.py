@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..arrays.host import to_host
 from ..encoding.clock import clock_times, with_clock
 from ..events import Events
-from ..events.batch import map_arrays
+from ..events.changing import map_arrays
 from ..learning.optimisers import Adam, Momentum
 from ..neuron import Neuron
 from ..spiking import output_spikes

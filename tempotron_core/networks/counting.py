@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..arrays.host import to_host
 from ..events import Events
-from ..events.batch import map_arrays
+from ..events.changing import map_arrays
 from ..readouts.arguments import is_static
 from .network import Network
 

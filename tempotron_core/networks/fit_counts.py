@@ -15,7 +15,7 @@ from ..arrays.integers import as_counts
 from ..arrays.namespace import array_namespace
 from ..arrays.numbers import generator_of, positive_float, whole_number
 from ..events import Events
-from ..events.batch import map_arrays
+from ..events.changing import map_arrays
 from ..learning.optimisers import Adam
 from ..learning.schedules import cosine
 from ..neuron import Neuron

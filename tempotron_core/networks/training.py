@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..arrays.host import to_host
 from ..events import Events
-from ..events.batch import map_arrays
+from ..events.changing import map_arrays
 from ..learning.optimisers import Adam, Momentum
 from ..neuron import Neuron
 from .initialisation import initial_network

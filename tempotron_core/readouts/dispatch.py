@@ -15,7 +15,7 @@ import array_api_compat
 from ..arrays.registry import fused, implementation, is_followed
 from ..arrays.settings import under_own_settings
 from ..events import Events
-from ..events.batch import map_arrays
+from ..events.changing import map_arrays
 from ..neuron import ParametricNeuron
 from ..traced import traced
 from .arguments import is_settled

@@ -11,7 +11,7 @@ from patterns import TIME_CONSTANTS, Batch, grouped_kinks, random_batch
 from reference import Constants
 
 from tempotron_core import Events, Neuron, Peak, first_crossing, first_crossing_vjp, peak, peak_vjp
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.changing import map_arrays
 from tempotron_core.spiking import OutputSpikes, output_spikes, output_spikes_vjp
 
 Forms = Mapping[str, Callable[..., Any]]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tempotron_core import Events, Peak
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.changing import map_arrays
 
 from ..._backend import explain
 from . import readouts, spiking

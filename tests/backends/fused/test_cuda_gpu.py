@@ -29,7 +29,7 @@ from tempotron_backends import Backend, select
 from tempotron_backends.fused.cuda.devices import FUNCTIONS
 from tempotron_core import Events, Neuron, Peak, peak, peak_vjp
 from tempotron_core.arrays import registry
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.changing import map_arrays
 from tempotron_core.spiking import output_spikes, output_spikes_vjp
 
 pytestmark = pytest.mark.gpu

@@ -31,7 +31,7 @@ from patterns import TIME_CONSTANTS, batches, random_batch
 from tempotron_backends.fused.cuda import devices, launch
 from tempotron_backends.fused.cuda.source import kernel_source
 from tempotron_core import Events, Neuron, Peak, peak
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.changing import map_arrays
 
 BLOCKS = (1, 3, 12, 128)
 

@@ -34,7 +34,7 @@ from tempotron_core import (
     voltage_vjp,
 )
 from tempotron_core.arrays.registry import fused
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.changing import map_arrays
 
 numba = pytest.importorskip("numba")
 

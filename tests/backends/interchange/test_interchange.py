@@ -26,7 +26,7 @@ from tempotron_backends.interchange import (
 )
 from tempotron_backends.interchange.moving import to_backend
 from tempotron_core import Events, Network, Neuron, Tempotron, peak, peak_vjp
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.changing import map_arrays
 
 RNG = np.random.default_rng(11)
 COUNTS = (RNG.random((4, 12, 5)) < 0.2) * RNG.integers(1, 4, (4, 12, 5))

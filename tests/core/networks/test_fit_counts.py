@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tempotron_core import Events, Network, Neuron, fit_counts
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.changing import map_arrays
 from tempotron_core.networks.activity_rule import activity_gradients
 from tempotron_core.networks.count_step import count_step
 from tempotron_core.spiking import critical_threshold, critical_threshold_vjp

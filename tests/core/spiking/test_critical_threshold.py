@@ -11,7 +11,7 @@ from spiking_reference import SpikingReference
 
 import tempotron_backends
 from tempotron_core import Events, Neuron, peak, peak_vjp
-from tempotron_core.events.batch import map_arrays
+from tempotron_core.events.changing import map_arrays
 from tempotron_core.spiking import (
     critical_threshold,
     critical_threshold_vjp,
