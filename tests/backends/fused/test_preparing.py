@@ -88,6 +88,7 @@ def test_sorted_events_are_those_of_the_array_form(made, monkeypatch):
         return events if made == "trains" else jitter_spikes(events, 0.5, np.random.default_rng(1))
 
     monkeypatch.setattr(preparing, "WORTH_THREADS", 0)
+    monkeypatch.setattr(few, "_MOST", 0)
     monkeypatch.setattr(few, "_MOST", 2**40)
     compiled = [make()]
     monkeypatch.setattr(few, "_MOST", 0)
@@ -132,6 +133,28 @@ def test_spikes_are_left_out_as_by_the_array_form(library, wide, monkeypatch):
             assert one.tobytes() == other.tobytes()
     for array, expected in zip((events.times, events.afferents, events.order), before, strict=True):
         np.testing.assert_array_equal(np.asarray(array), expected)
+
+
+def test_wrong_entries_are_told_of_by_the_core(monkeypatch):
+    """Kernels find NaN and afferents that there are not, in the lists that they sort."""
+    monkeypatch.setattr(few, "_MOST", 0)
+    sort_spikes = fused("sort_spikes", "auto", np.zeros(1))
+    assert sort_spikes is not None
+    times, afferents = np.asarray([1.0, 3.0, np.nan, 2.0]), np.asarray([0, 1, 1, -1])
+
+    def lists(start, length, n_afferents=2):
+        ends = np.asarray([start]), np.asarray([length])
+        return sort_spikes(times, afferents, *ends, n_afferents, 5.0, None)
+
+    assert sort_spikes(times[None, :], 1, None, None, 4, 5.0, None) is None
+    assert lists(0, 3) is None  # NaN
+    assert lists(3, 1) is None  # afferent -1
+    assert lists(0, 2, 1) is None  # afferent 1 of one
+    assert lists(0, 2)[1].tolist() == [[0, 1]]  # what comes after is another's
+    with pytest.raises(ValueError, match="times must not hold NaN"):
+        Events.from_latencies(times[None, :], 5.0)
+    with pytest.raises(ValueError, match="afferents must be from 0 to 1, got -1 to 1"):
+        Events.from_csr(np.ones(4), afferents, np.asarray([0, 4]), 2, 5.0)
 
 
 def test_autodiff_follows_sorted_times():
