@@ -153,8 +153,8 @@ def _settle(
             v, d = load(open_v, j * n_lanes, lanes), load(open_d, j * n_lanes, lanes)
             floor = fma(crest_b[i], d, crest_a[i] * v)
             _raise(
-                v, d, u[i], now[i], floor, bound, constants, lanes, best,
-                best_time, o,
+                v, d, splat(u[i], lanes), splat(now[i], lanes), floor, bound, constants, lanes,
+                best, best_time, o,
             )  # fmt: skip
 
 
