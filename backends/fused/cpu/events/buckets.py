@@ -75,12 +75,14 @@ def _bits_for(n):
 @compiled
 def _begin(counters, n_buckets, first):
     """Turn the spikes of each bucket into where it begins, and return the largest number."""
-    total, largest = np.uint32(first), np.uint32(0)
+    largest = np.uint32(0)
+    for b in range(n_buckets):  # on its own, so that a processor looks at several at once
+        largest = max(largest, counters[b])
+    total = np.uint32(first)
     for b in range(n_buckets):
         n_here = counters[b]
         counters[b] = total
         total += n_here
-        largest = max(largest, n_here)
     return largest
 
 

@@ -26,12 +26,13 @@ def count_spikes(times, starts, lengths, duration, first, last, counts):
     zero = times.dtype.type(0.0)
     for p in range(first, last):
         row = times[starts[p] : starts[p] + lengths[p]]
-        n_spikes = n_nan = np.uint32(0)  # as wide as float32: a processor counts several at once
+        n_spikes = np.uint32(0)  # as wide as float32: a processor counts several at once
+        has_nan = False
         for i in range(len(row)):
             t = row[i]
             n_spikes += np.uint32((t >= zero) & (t <= duration))
-            n_nan += np.uint32(t != t)  # as no other number
-        counts[p] = n_spikes if n_nan == 0 else -1
+            has_nan |= t != t  # as no other number
+        counts[p] = -1 if has_nan else n_spikes
 
 
 @compiled
