@@ -62,6 +62,30 @@ def test_adam_follows_its_definition(decay: float, asarray: Any, to_numpy: Any) 
     assert weight.device == asarray(START).device
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(2, 3), (6,), (0, 3)])
+def test_a_step_of_adam_at_once_to_the_last_bit(shape: Any, dtype: Any, monkeypatch: Any) -> None:
+    """Compiled or in passes, of weights of any shape, and nothing that was given out changes."""
+    draw = np.random.default_rng(2)
+    gradients = list(draw.normal(size=(5, *shape)).astype(dtype))
+    start = draw.normal(size=shape).astype(dtype)
+    found, rule = start, RULES["adam"]()
+    for gradient in gradients:
+        before = found, rule.mean, rule.square
+        copies = [None if array is None else array.copy() for array in before]
+        found = rule.step(found, gradient)
+        for array, copy in zip(before, copies, strict=True):
+            np.testing.assert_array_equal(array, copy)
+    monkeypatch.setattr("tempotron_core.learning.optimisers.adam.fused", lambda *_: None)
+    expected, other = start, RULES["adam"]()
+    for gradient in gradients:
+        expected = other.step(expected, gradient)
+    for one, two in ((found, expected), (rule.mean, other.mean), (rule.square, other.square)):
+        assert one.dtype == two.dtype == dtype
+        assert one.shape == two.shape
+        assert one.tobytes() == two.tobytes()
+
+
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 def test_adam_is_that_of_torch(decay: float) -> None:
     torch = pytest.importorskip("torch")
