@@ -16,7 +16,7 @@ from ..learning.optimisers import Adam, Momentum
 from ..neuron import Neuron
 from ..spiking import output_spikes
 from .initialisation import initial_network
-from .layers import checked_neurons
+from .layers import checked_neurons, hidden_sizes
 from .network import Network
 from .training import Training
 
@@ -74,7 +74,7 @@ def begin_counting(
     Training
     """
     on_host = map_arrays(events, to_host)
-    sizes = tuple(hidden)
+    sizes = hidden_sizes(hidden)
     if spread is None:
         spread = SPREAD_BEHIND_HIDDEN if sizes else SPREAD
     neurons = checked_neurons(neuron, len(sizes) + 1)

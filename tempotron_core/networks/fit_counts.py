@@ -19,9 +19,10 @@ from ..events.changing import map_arrays
 from ..learning.optimisers import Adam
 from ..learning.schedules import cosine
 from ..neuron import Neuron
-from ..readouts.arguments import check_fixed, is_static
+from ..readouts.arguments import is_static
 from .count_start import SEEN_AT_START, begin_counting
 from .count_step import COUNT_RULES, KEEP_ACTIVE, check_counting, count_step
+from .layers import checked_neurons, hidden_sizes
 from .network import Network
 from .prediction import spike_counts
 from .training import InMemory, chosen_patterns, run_epoch
@@ -182,8 +183,7 @@ def fit_counts(
         raise TypeError(f"events must be an Events, got {type(events).__name__}")
     wanted = wanted_counts("counts", counts, len(events))
     neuron = Neuron(20.0, 5.0, psp_peak=1.0) if neuron is None else neuron
-    check_fixed(neuron)
-    neurons = (neuron,) if isinstance(neuron, Neuron) else tuple(neuron)
+    neurons = checked_neurons(neuron, len(hidden_sizes(hidden)) + 1)
     check_choice("rule", rule, COUNT_RULES)
     epochs = whole_number("epochs", epochs, least=0)
     batch_size = whole_number("batch_size", batch_size)

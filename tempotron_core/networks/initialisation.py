@@ -23,6 +23,7 @@ from ..events import Events
 from ..neuron import Neuron
 from ..readouts.arguments import check_readout
 from ..readouts.peak import peak
+from .layers import hidden_sizes
 from .network import Network
 
 __all__ = ["fire_like", "initial_network", "scale_to_fire"]
@@ -171,11 +172,7 @@ def initial_network(
         raise ValueError("events must hold at least one pattern, got none")
     output_spread = positive_float("output_spread", output_spread, or_zero=True)
     output_potential = positive_float("output_potential", output_potential)
-    try:
-        sizes = [whole_number("hidden", size) for size in hidden]
-    except TypeError:
-        raise TypeError(f"hidden must be a sequence of integers, got {hidden!r}") from None
-    sizes.append(whole_number("n_outputs", n_outputs))
+    sizes = [*hidden_sizes(hidden), whole_number("n_outputs", n_outputs)]
     xp = events.xp
     dtype = events.like.dtype if dtype is None else dtype
     if dtype not in (xp.float32, xp.float64):

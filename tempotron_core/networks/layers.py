@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..arrays.namespace import array_namespace, check_dense, check_floating, check_same_device
+from ..arrays.numbers import whole_number
 from ..neuron import Neuron
 from ..readouts.arguments import check_fixed
 
-__all__ = ["checked_neurons", "checked_weights"]
+__all__ = ["checked_neurons", "checked_weights", "hidden_sizes"]
 
 Array = Any
 
@@ -50,6 +51,14 @@ def checked_weights(weights: Any, *, n_reference: int, n_clock: int) -> tuple[Ar
             )
         inputs = weight.shape[0] + n_reference
     return found
+
+
+def hidden_sizes(hidden: Any) -> list[int]:
+    """Return the neurons of each hidden layer, as given; or raise."""
+    try:
+        return [whole_number("hidden", size) for size in hidden]
+    except TypeError:
+        raise TypeError(f"hidden must be a sequence of integers, got {hidden!r}") from None
 
 
 def checked_neurons(neuron: Any, depth: int) -> tuple[Neuron, ...]:

@@ -64,6 +64,9 @@ def test_backends(asarray, backend):
         ({"events": np.zeros((2, 3))}, "events must be an Events, got ndarray"),
         ({"rule": "hebb"}, "rule must be"),
         ({"learning_rate": 0.0}, "learning_rate must be positive"),
+        ({"hidden": 5}, "hidden must be a sequence of integers, got 5"),
+        ({"neuron": 3}, "neuron must be a sequence of Neurons, or one"),
+        ({"neuron": [Neuron()] * 2}, "neuron must be one Neuron or one per layer, got 2 for 1"),
         ({"neuron": Neuron(shunt=True)}, "neuron must have shunt=False"),
     ],
 )
