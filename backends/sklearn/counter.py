@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tempotron_core import Events, FittedCounts, Network, Neuron, fit_counts
 from tempotron_core.arrays.host import to_host
+from tempotron_core.networks.fit_counts import wanted_counts
 
 from .given import joined, spikes_of
 
@@ -120,7 +121,7 @@ class TempotronCounter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         events = _joined(X)
         fitted = fit_counts(
             events,
-            y,
+            wanted_counts("y", y, len(events)),
             Neuron(self.tau, self.tau_s, self.v_threshold, psp_peak=1.0),
             rule=self.rule,
             epochs=self.epochs,

@@ -56,3 +56,7 @@ def test_errors(data):
         counter().predict(events)
     with pytest.raises(TypeError, match=r"X must be an Events or LabelledEvents, .*, got ndarray"):
         counter(epochs=0).fit(events, [0] * 30).predict(np.zeros((2, 20)))
+    with pytest.raises(ValueError, match=r"y must be whole numbers, got 0\.5"):
+        counter(epochs=0).fit(events, np.full(30, 0.5))
+    with pytest.raises(ValueError, match=r"y must have shape \(B,\) or \(B, O\) with B = 30"):
+        counter(epochs=0).fit(events, [0])
