@@ -12,7 +12,7 @@ from tempotron_core import Events, Neuron
 from tempotron_core.networks.learning_step import Objective
 from tempotron_core.spiking.following import StreamState
 
-from .compiling.notices import told
+from .compiling import notices
 from .events import picking, preparing
 from .events.ordering import sort_patterns
 from .learning import online as learning
@@ -36,7 +36,7 @@ def compile_ahead() -> Iterator[str]:
     str
         What is ready now; its machine code is read where it was compiled before.
     """
-    told.append("by the caller")
+    notices.told.append("by the caller")
     for dtype in DTYPES:
         # in narrow lanes and in wide ones
         for calls in zip(*(_calls(np.dtype(dtype), n) for n in (1, 9)), strict=True):
