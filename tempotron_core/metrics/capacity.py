@@ -85,7 +85,10 @@ def half_crossing(
             f"{k.shape} and {n.shape}"
         )
     if not (np.all(np.isfinite(x)) and np.all(n >= k) and np.all(k >= 0.0)):
-        raise ValueError("loads must be finite, and solved from 0 to trials")
+        raise ValueError(
+            "loads must be finite, and solved from 0 to trials, got "
+            f"{x.tolist()}, {k.tolist()} of {n.tolist()}"
+        )
     if k.sum() in (0.0, n.sum()):
         raise ValueError(
             f"trials must not all have the same outcome, got {k.sum():g} solved of {n.sum():g}"
