@@ -559,12 +559,20 @@ def test_where_numba_is_told_not_to_compile_a_warning_says_so_once():
     assert python(code, NUMBA_DISABLE_JIT="1") == ["done"]
 
 
-def test_a_numba_with_other_inner_parts_serves_without_a_cache():
-    """A later one may have moved what is quick to load: its public way compiles all the same."""
-    code = """
+MOVED = "import numba.core.caching; del numba.core.caching.IndexDataCacheFile"
+CHANGED = (
+    "import numba; numba.version_info = numba.version_info._replace(short=(0, 1000)); "
+    "from tempotron_backends.fused.cpu.compiling.passes import BorrowArrays; "
+    "BorrowArrays.run_pass = lambda *given: given.changed"
+)
+
+
+@pytest.mark.parametrize(("change", "named"), [(MOVED, "IndexDataCacheFile"), (CHANGED, "changed")])
+def test_a_numba_with_other_inner_parts_serves_without_a_cache(change, named, tmp_path):
+    """A later one may have changed what is quick to load: its public way compiles all the same."""
+    code = f"""
     import sys, warnings
-    import numba.core.caching
-    del numba.core.caching.IndexDataCacheFile
+    {change}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         from tempotron_backends.fused.choice import for_numpy
@@ -576,10 +584,24 @@ def test_a_numba_with_other_inner_parts_serves_without_a_cache():
     assert counts[0] == 2 and len(count_spikes.nopython_signatures) == 1
     (warning,) = caught
     assert issubclass(warning.category, RuntimeWarning)
-    assert "Numba" in str(warning.message) and "IndexDataCacheFile" in str(warning.message)
+    assert "Numba" in str(warning.message) and "{named}" in str(warning.message)
     print("done")
     """
-    assert python(code) == ["done"]
+    assert python(code, NUMBA_CACHE_DIR=str(tmp_path)) == ["done"]
+
+
+def test_a_newer_numba_with_the_same_inner_parts_is_tried_out(tmp_path):
+    code = """
+    import warnings
+    import numba
+    numba.version_info = numba.version_info._replace(short=(0, 1000))
+    warnings.simplefilter("error")
+    from tempotron_backends.fused.cpu.compiling import compiled, machine_code, trial
+    assert isinstance(compiled.compiled(result), machine_code.Kernel)
+    assert trial._trial.nopython_signatures
+    print("done")
+    """
+    assert python(code, NUMBA_CACHE_DIR=str(tmp_path)) == ["done"]
 
 
 @pytest.mark.parametrize("kind", ["nbi", "nbc"])

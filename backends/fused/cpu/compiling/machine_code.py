@@ -29,7 +29,9 @@ from .collector import collector_paused
 from .notices import say_compiling, warn_damaged, warn_uncached
 from .whole import KernelCompiler, PartCompiler
 
-__all__ = ["Kernel"]
+__all__ = ["Kernel", "kernel"]
+
+_OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy", "boundscheck": None}
 
 
 class Kernel(CPUDispatcher):  # type: ignore[misc]
@@ -98,6 +100,12 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
 
     def _compilation_chain_init_hook(self) -> None:
         """Load no extensions of Numba, of which kernels use none."""
+
+
+def kernel(function: Callable[..., Any]) -> Kernel:
+    """Make a kernel of a function."""
+    # a function pointer for C is taken of none
+    return Kernel(function, targetoptions=_OPTIONS | {"no_cfunc_wrapper": True})
 
 
 class _Part(CPUDispatcher):  # type: ignore[misc]
