@@ -88,7 +88,6 @@ def test_sorted_events_are_those_of_the_array_form(made, monkeypatch):
         return events if made == "trains" else jitter_spikes(events, 0.5, np.random.default_rng(1))
 
     monkeypatch.setattr(preparing, "WORTH_THREADS", 0)
-    monkeypatch.setattr(few, "_MOST", 0)
     monkeypatch.setattr(few, "_MOST", 2**40)
     compiled = [make()]
     monkeypatch.setattr(few, "_MOST", 0)

@@ -1,4 +1,8 @@
-"""Few spikes sorted without a kernel, which takes longer to load than they do."""
+"""Few spikes sorted without a kernel, which takes longer to load than they do.
+
+It is the array form once more, in functions of NumPy's own: the namespace of the standard, which
+the array form needs, brings in all parts of NumPy and takes longer to load than a kernel.
+"""
 
 from __future__ import annotations
 

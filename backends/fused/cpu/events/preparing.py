@@ -34,12 +34,11 @@ def sort_spikes(
     from .ranges import copy_within
 
     end = times.dtype.type(duration)  # compared in the precision of the times, as everywhere
-    in_lists = False
+    in_lists = starts is not None
     if starts is None or lengths is None:
         n_patterns, n_columns = times.shape
         starts, lengths = np.arange(n_patterns) * n_columns, np.full(n_patterns, n_columns)
     else:
-        in_lists = True
         starts, lengths = usable(starts, np.int64), usable(lengths, np.int64)
         n_patterns, n_columns = len(starts), int(lengths.max(initial=0))
     n_columns = max(1, n_columns)

@@ -18,7 +18,7 @@ _PATTERNS = 32
 
 @compiled
 def _found(width):
-    """Arrays for what the readouts of some patterns pull back, see `readouts`."""
+    """Arrays for what the readouts of some patterns pull back, see `starts`."""
     shape = (_PATTERNS, width)
     return np.empty(shape, np.int64), np.zeros(shape), np.zeros(shape), np.zeros(shape)
 
